@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"context"
+	"io"
+
+	"hanok/dc"
+)
+
+// The driver interfaces. Package agent declares them, the packages of host implement them, cmd joins them, and
+// agent/drivertest says what they promise. They are written in dc and standard types, so that a driver need not import
+// this package. Methods are safe for concurrent use; the agent never calls two methods that change the same machine at once.
+
+// Hypervisor executes machines. A machine that it started outlives the agent's process.
+type Hypervisor interface {
+	// Probe finds out how this host executes guests. It may take seconds.
+	Probe(ctx context.Context) (dc.Hypervisor, error)
+	// Start gives the machine power and returns when its CPUs run. The machine's files exist. A suspended machine
+	// wakes up where it was. Kinds: WrongState when it has power already, Exhausted when the host can't hold it,
+	// Unavailable when its files are in use elsewhere.
+	Start(ctx context.Context, m dc.Machine, nics []dc.Attachment) (dc.Handle, error)
+	// Recover finds a machine that an earlier process of the agent started, and takes it over without disturbing it.
+	// NotFound means that it has stopped since; State then says how, as far as that can still be known.
+	Recover(ctx context.Context, m dc.Machine, h dc.Handle) error
+	// Stop takes the machine's power away at once. A machine without power is a success.
+	Stop(ctx context.Context, id dc.VirtualMachineID) error
+	// Reset restarts a machine as its reset button would. WrongState without power.
+	Reset(ctx context.Context, id dc.VirtualMachineID) error
+	// Suspend writes the machine's memory to its datastore and takes its power; it returns when both are done. After a
+	// failure the machine runs on. WrongState without power, Exhausted when the datastore is full.
+	Suspend(ctx context.Context, m dc.Machine) error
+	// Continue lets a paused machine run on. It is a success if it runs; it may pause again at once.
+	Continue(ctx context.Context, id dc.VirtualMachineID) error
+	// ShutdownGuest asks the guest's agent to shut down and returns when the machine has lost its power. When ctx ends
+	// first the error says what was seen: no answer, refused, or accepted and still running.
+	ShutdownGuest(ctx context.Context, id dc.VirtualMachineID) error
+	// RebootGuest asks the guest's agent to reboot and returns when the machine was reset by it. As ShutdownGuest.
+	RebootGuest(ctx context.Context, id dc.VirtualMachineID) error
+	// State returns what is known of a machine now, without waiting for the machine. An unknown machine is RunStopped, or
+	// RunSuspended if its memory is on the datastore.
+	State(ctx context.Context, m dc.Machine) (dc.MachineState, error)
+	// Changed delivers the ID of every machine whose State may have changed, soon after each change and at least once
+	// after the last. It has one reader and is closed by Close.
+	Changed() <-chan dc.VirtualMachineID
+	// Screenshot writes the machine's screen as a PNG. WrongState without power.
+	Screenshot(ctx context.Context, id dc.VirtualMachineID, w io.Writer) error
+	// OpenConsole connects to a console; several connections may be open at once. WrongState without power.
+	OpenConsole(ctx context.Context, id dc.VirtualMachineID, kind dc.ConsoleKind) (io.ReadWriteCloser, error)
+	// Close lets go of all machines without disturbing them.
+	Close() error
+}
+
+// Storage keeps machines' files on datastores.
+type Storage interface {
+	// Mount makes a datastore usable under its ID, creating its folder if need be. Again with the same path is a success.
+	Mount(ctx context.Context, id dc.DatastoreID, path string) error
+	// Usage says how full a mounted datastore is.
+	Usage(ctx context.Context, id dc.DatastoreID) (dc.DatastoreUsage, error)
+	// CreateMachine makes the machine's folder and what is missing in it; existing disks are left as they are. fetch opens the
+	// content of an image by its digest. progress is called with the bytes written so far and in all. After a crash
+	// or failure it may be called again: a disk is there whole or not at all. Kinds: Exhausted when the datastore is
+	// full, NotFound when it isn't mounted, Exists when the folder belongs to another machine.
+	CreateMachine(ctx context.Context, m dc.Machine, fetch ImageFetcher, progress func(done, total int64)) error
+	// DeleteMachine removes the machine's files and its folder if that is empty then. Absent files are a success. The
+	// files of another machine are never touched.
+	DeleteMachine(ctx context.Context, m dc.Machine) error
+}
+
+// ImageFetcher opens the content of the image with the given digest. The reader fails if the content does not match.
+type ImageFetcher = func(ctx context.Context, digest string) (io.ReadCloser, error)
+
+// Network connects machines' NICs.
+type Network interface {
+	// Plug makes what the machine's NICs connect to and returns one attachment a NIC, in their order. It may be called again
+	// and then returns the same.
+	Plug(ctx context.Context, m dc.Machine) ([]dc.Attachment, error)
+	// Unplug removes what Plug made. Absent things are a success.
+	Unplug(ctx context.Context, m dc.Machine) error
+}

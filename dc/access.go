@@ -1,0 +1,145 @@
+package dc
+
+import (
+	"slices"
+	"time"
+)
+
+// Role is a set of privileges under a name.
+type Role string
+
+// The system roles, by vSphere's names.
+const (
+	RoleAdmin    Role = "Admin"
+	RoleReadOnly Role = "ReadOnly"
+)
+
+// Roles returns every role.
+func Roles() []Role { return []Role{RoleAdmin, RoleReadOnly} }
+
+// Privilege is the right to do one thing, by vSphere's identifier.
+type Privilege string
+
+// The privileges that the services check.
+const (
+	PrivView             Privilege = "System.View" // see that an object exists, with all its settings
+	PrivDatacenterCreate Privilege = "Datacenter.Create"
+	PrivDatacenterDelete Privilege = "Datacenter.Delete"
+	PrivClusterCreate    Privilege = "Host.Inventory.CreateCluster"
+	PrivClusterDelete    Privilege = "Host.Inventory.DeleteCluster"
+	PrivHostAdd          Privilege = "Host.Inventory.AddHostToCluster"
+	PrivDatastoreCreate  Privilege = "Host.Config.Storage"
+	PrivDatastoreDelete  Privilege = "Datastore.Delete"
+	PrivNetworkAssign    Privilege = "Network.Config"
+	PrivNetworkDelete    Privilege = "Network.Delete"
+	PrivVMCreate         Privilege = "VirtualMachine.Inventory.Create"
+	PrivVMDelete         Privilege = "VirtualMachine.Inventory.Delete"
+	PrivVMRename         Privilege = "VirtualMachine.Config.Rename"
+	PrivVMPowerOn        Privilege = "VirtualMachine.Interact.PowerOn"
+	PrivVMPowerOff       Privilege = "VirtualMachine.Interact.PowerOff"
+	PrivVMReset          Privilege = "VirtualMachine.Interact.Reset"
+	PrivVMSuspend        Privilege = "VirtualMachine.Interact.Suspend"
+	PrivVMConsole        Privilege = "VirtualMachine.Interact.ConsoleInteract"
+	PrivVMScreenshot     Privilege = "VirtualMachine.Interact.CreateScreenshot"
+	PrivImageCreate      Privilege = "ContentLibrary.AddLibraryItem"
+	PrivTaskCancel       Privilege = "Global.CancelTask"
+	PrivUsers            Privilege = "Authorization.ModifyPermissions"
+	PrivDiagnostics      Privilege = "Global.Diagnostics"
+)
+
+// Grants reports whether the role includes the privilege.
+func (r Role) Grants(p Privilege) bool {
+	switch r {
+	case RoleAdmin:
+		return true
+	case RoleReadOnly:
+		return p == PrivView
+	}
+	return false
+}
+
+// Privilege returns the right that a power operation asks for.
+func (op PowerOp) Privilege() Privilege {
+	switch op {
+	case PowerOn:
+		return PrivVMPowerOn
+	case PowerOff, ShutdownGuest:
+		return PrivVMPowerOff
+	case Suspend:
+		return PrivVMSuspend
+	}
+	return PrivVMReset
+}
+
+// User is somebody who may log in. Its name is unique.
+type User struct {
+	ID UserID `json:"id"`
+	Meta
+	Role Role `json:"role"`
+	// PasswordHash is an argon2id hash in PHC string form. It never leaves the manager.
+	PasswordHash string `json:"passwordHash"`
+	// Initial is set while the password is the one that the installation made.
+	Initial bool `json:"initial,omitempty"`
+}
+
+// Session is a login. The token itself is stored nowhere.
+type Session struct {
+	ID SessionID `json:"id"`
+	Meta
+	User UserID `json:"user"`
+	// TokenHash is the SHA-256 of the bearer token, in hexadecimal.
+	TokenHash string `json:"tokenHash"`
+	// Expires is when the session ends at the latest.
+	Expires time.Time `json:"expires"`
+}
+
+// JoinToken lets one host join. It is removed by its use.
+type JoinToken struct {
+	ID JoinTokenID `json:"id"`
+	Meta
+	// Cluster is where the host joins.
+	Cluster ClusterID `json:"cluster"`
+	// TokenHash is the SHA-256 of the token, in hexadecimal.
+	TokenHash string    `json:"tokenHash"`
+	Expires   time.Time `json:"expires"`
+}
+
+// Secret is something that only the manager may know, such as the key of its certificate authority.
+type Secret struct {
+	ID SecretID `json:"id"`
+	Meta
+	Data []byte `json:"data"`
+}
+
+// Caller is who makes a call, as the one authorization check sees it.
+type Caller struct {
+	// User is the user's ID, or "" for the system itself.
+	User UserID
+	// Name is the name that tasks and events record.
+	Name string
+	// Role is the role on the whole inventory.
+	Role Role
+	// Session is the login that the call belongs to, or "".
+	Session SessionID
+}
+
+// System is the caller of what the manager does by itself.
+var System = Caller{Name: "system", Role: RoleAdmin}
+
+// ValidRole reports whether r is one of Roles.
+func ValidRole(r Role) bool { return slices.Contains(Roles(), r) }
+
+func (*User) Kind() Kind      { return KindUser }
+func (*Session) Kind() Kind   { return KindSession }
+func (*JoinToken) Kind() Kind { return KindJoinToken }
+func (*Secret) Kind() Kind    { return KindSecret }
+
+func (o *User) Identity() ID      { return ID(o.ID) }
+func (o *Session) Identity() ID   { return ID(o.ID) }
+func (o *JoinToken) Identity() ID { return ID(o.ID) }
+func (o *Secret) Identity() ID    { return ID(o.ID) }
+
+func (o *User) Claims() []string      { return []string{"user/" + o.Name} }
+func (o *Session) Claims() []string   { return []string{"session/" + o.TokenHash} }
+func (o *JoinToken) Claims() []string { return []string{"join/" + o.TokenHash} }
+func (o *Secret) Claims() []string    { return nil }

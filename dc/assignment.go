@@ -1,0 +1,92 @@
+package dc
+
+// Machine is everything that a host needs to know to run a virtual machine: the part of a VirtualMachine that drivers
+// see.
+type Machine struct {
+	ID   VirtualMachineID `json:"id"`
+	Name string           `json:"name"`
+	Hardware
+	// Datastore and Folder say where its files are. Folder is one path element.
+	Datastore DatastoreID `json:"datastore"`
+	Folder    string      `json:"folder"`
+}
+
+// Assignment is what the manager asks of one host for one machine. A higher revision replaces a lower one; the absence
+// of an assignment asks for nothing.
+type Assignment struct {
+	// Revision is the store's revision of the virtual machine.
+	Revision int64        `json:"revision"`
+	Machine  Machine      `json:"machine"`
+	Power    PowerRequest `json:"power"`
+	// Deleted asks the host to power the machine off and delete its files.
+	Deleted bool `json:"deleted,omitempty"`
+}
+
+// AssignmentOf returns what vm's host is asked to do, and whether vm has a host at all.
+func AssignmentOf(vm *VirtualMachine) (Assignment, bool) {
+	if vm.Spec.Host == "" {
+		return Assignment{}, false
+	}
+	return Assignment{
+		Revision: vm.Revision,
+		Machine: Machine{
+			ID: vm.ID, Name: vm.Name, Hardware: vm.Spec.Hardware,
+			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder,
+		},
+		Power:   vm.Spec.Power,
+		Deleted: vm.Spec.Deleted,
+	}, true
+}
+
+// Handle is how a driver finds a running machine again after the agent was restarted, in the driver's own form. The
+// agent keeps it on the host's disk.
+type Handle []byte
+
+// RunState is whether a driver's machine executes.
+type RunState string
+
+// The run states.
+const (
+	RunStopped   RunState = "stopped"   // no process, no memory
+	RunRunning   RunState = "running"   // its CPUs execute
+	RunPaused    RunState = "paused"    // its CPUs are halted by PauseReason
+	RunSuspended RunState = "suspended" // no process; its memory is on the datastore
+)
+
+// MachineState is what a driver sees of one machine now.
+type MachineState struct {
+	Run RunState
+	// Pause says why Run is RunPaused: a full datastore. Nil otherwise.
+	Pause *Failure
+	// Exit says how a machine stopped; nil while it runs and for one that never ran.
+	Exit  *MachineExit
+	Guest Guest
+}
+
+// MachineExit is how a machine stopped.
+type MachineExit struct {
+	// Clean is set when the machine stopped because it was asked to: by the driver's Stop or Suspend, or by the guest.
+	Clean bool
+	// Guest is set when the guest powered itself off.
+	Guest bool
+	// Message says what happened to one that did not stop cleanly; it ends with the last lines of its log.
+	Message string
+}
+
+// ConsoleKind is a way to look at a machine's console.
+type ConsoleKind string
+
+// The consoles.
+const (
+	ConsoleVNC    ConsoleKind = "vnc"    // the RFB protocol
+	ConsoleSerial ConsoleKind = "serial" // the bytes of the first serial port
+)
+
+// Attachment is how a driver connects one NIC. The zero value is a NIC without a cable.
+type Attachment struct {
+	// Key is the NIC's device key.
+	Key int32
+	// UserMode connects the NIC to the driver's own user-mode network: address translation behind the host, for
+	// outgoing connections only.
+	UserMode bool
+}

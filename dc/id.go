@@ -1,0 +1,116 @@
+package dc
+
+import "strings"
+
+// Kind names a kind of object. The list is append-only: kinds are part of keys in the store.
+type Kind string
+
+// The kinds of objects.
+const (
+	KindFolder         Kind = "Folder"
+	KindDatacenter     Kind = "Datacenter"
+	KindCluster        Kind = "Cluster"
+	KindHost           Kind = "Host"
+	KindResourcePool   Kind = "ResourcePool"
+	KindDatastore      Kind = "Datastore"
+	KindPortGroup      Kind = "PortGroup"
+	KindImage          Kind = "Image"
+	KindVirtualMachine Kind = "VirtualMachine"
+	KindTask           Kind = "Task"
+	KindEvent          Kind = "Event"
+	KindUser           Kind = "User"
+	KindSession        Kind = "Session"
+	KindJoinToken      Kind = "JoinToken"
+	KindSecret         Kind = "Secret"
+)
+
+// kinds lists every kind with the prefix of its IDs. The prefixes of inventory objects are those of a vCenter's
+// managed object references, so that an ID serves as one.
+var kinds = []struct {
+	kind   Kind
+	prefix string
+}{
+	{KindFolder, "group-"},
+	{KindDatacenter, "datacenter-"},
+	{KindCluster, "domain-c"},
+	{KindHost, "host-"},
+	{KindResourcePool, "resgroup-"},
+	{KindDatastore, "datastore-"},
+	{KindPortGroup, "network-"},
+	{KindImage, "image-"},
+	{KindVirtualMachine, "vm-"},
+	{KindTask, "task-"},
+	{KindEvent, "event-"},
+	{KindUser, "user-"},
+	{KindSession, "session-"},
+	{KindJoinToken, "join-"},
+	{KindSecret, "secret-"},
+}
+
+// Kinds returns every kind, in a fixed order.
+func Kinds() []Kind {
+	out := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		out[i] = k.kind
+	}
+	return out
+}
+
+// ID names an object of any kind: the kind's prefix and a suffix that is never used twice, not even after a restore
+// of the store. The empty ID names nothing.
+type ID string
+
+// The typed IDs. Each converts to ID and back without loss.
+type (
+	FolderID         ID
+	DatacenterID     ID
+	ClusterID        ID
+	HostID           ID
+	ResourcePoolID   ID
+	DatastoreID      ID
+	PortGroupID      ID
+	ImageID          ID
+	VirtualMachineID ID
+	TaskID           ID
+	EventID          ID
+	UserID           ID
+	SessionID        ID
+	JoinTokenID      ID
+	SecretID         ID
+)
+
+// RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.
+const RootFolder FolderID = "group-root"
+
+// NewID joins a kind's prefix and a suffix. The suffix is the caller's: at least 60 random bits in lower-case letters
+// and digits, or a fixed word for an object of which there is one. It panics on an unknown kind.
+func NewID(kind Kind, suffix string) ID {
+	for _, k := range kinds {
+		if k.kind == kind {
+			return ID(k.prefix + suffix)
+		}
+	}
+	panic("dc: no kind " + string(kind))
+}
+
+// Kind returns the kind that the ID's prefix names, or "" for a string that is no ID.
+func (id ID) Kind() Kind {
+	for _, k := range kinds {
+		if suffix, ok := strings.CutPrefix(string(id), k.prefix); ok && validSuffix(suffix) {
+			return k.kind
+		}
+	}
+	return ""
+}
+
+func validSuffix(s string) bool {
+	if s == "" || len(s) > 32 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,85 @@
+package dc
+
+import "time"
+
+// PowerOp is a power operation.
+type PowerOp string
+
+// The power operations, by vSphere's names.
+const (
+	PowerOn       PowerOp = "powerOn" // also wakes a suspended machine and continues a paused one
+	PowerOff      PowerOp = "powerOff"
+	Reset         PowerOp = "reset"
+	Suspend       PowerOp = "suspend"
+	ShutdownGuest PowerOp = "shutdownGuest"
+	RebootGuest   PowerOp = "rebootGuest"
+)
+
+// PowerOps returns every operation, in a fixed order.
+func PowerOps() []PowerOp {
+	return []PowerOp{PowerOn, PowerOff, Reset, Suspend, ShutdownGuest, RebootGuest}
+}
+
+// PowerRequest asks for one power operation. Power is an operation with a generation, not a wish: the agent executes
+// each generation once.
+type PowerRequest struct {
+	// Generation counts the requests of this machine from 1; 0 means that none was made yet.
+	Generation int64   `json:"generation,omitempty"`
+	Op         PowerOp `json:"op,omitempty"`
+	// Timeout bounds the guest's part of ShutdownGuest and RebootGuest.
+	Timeout time.Duration `json:"timeout,omitempty"`
+}
+
+// PowerOutcome is how a request ended.
+type PowerOutcome struct {
+	Generation int64 `json:"generation,omitempty"`
+	// Failure is nil for success.
+	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Next returns the request that follows r.
+func (r PowerRequest) Next(op PowerOp, timeout time.Duration) PowerRequest {
+	return PowerRequest{Generation: r.Generation + 1, Op: op, Timeout: timeout}
+}
+
+// GuestTimeout is how long the guest has for ShutdownGuest and RebootGuest when the caller names no time.
+const GuestTimeout = 2 * time.Minute
+
+// CheckPower returns nil where op may start from what vm's host reported, else an error of kind WrongState that says
+// what the state is and what to do.
+func CheckPower(vm *VirtualMachine, op PowerOp) error {
+	on := vm.Status.Power == PoweredOn
+	fail := func(msg, remedy string) error {
+		return &Error{Kind: WrongState, Object: Describe(KindVirtualMachine, vm.Name), Message: msg, Remedy: remedy}
+	}
+	if vm.Spec.Deleted {
+		return fail("it is being deleted", "")
+	}
+	if vm.Status.Files != FilesReady {
+		return fail("its files are not ready", "wait for its create task, or delete it")
+	}
+	switch op {
+	case PowerOn:
+		if on && vm.Status.Paused == nil {
+			return fail("it is powered on already", "")
+		}
+	case PowerOff:
+		if vm.Status.Power == PoweredOff {
+			return fail("it is powered off already", "")
+		}
+	case Reset, Suspend:
+		if !on {
+			return fail("it is not powered on", "power it on first")
+		}
+	case ShutdownGuest, RebootGuest:
+		if !on {
+			return fail("it is not powered on", "power it on first")
+		}
+		if !vm.Status.Guest.AgentRunning {
+			return fail("no guest agent answers in it", "install and start qemu-guest-agent in the guest, or use power off or reset")
+		}
+	default:
+		return Errorf(Invalid, "no power operation %q", op)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package dc
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// TaskState is how far a task is.
+type TaskState string
+
+// The task states, by vSphere's names. Success and failure are final.
+const (
+	TaskQueued  TaskState = "queued"
+	TaskRunning TaskState = "running"
+	TaskSuccess TaskState = "success"
+	TaskError   TaskState = "error"
+)
+
+// Task is a long operation that survives a crash of the manager: a list of named steps with a cursor. Only the task
+// engine changes it after its creation, except CancelRequested, which a service sets.
+type Task struct {
+	ID TaskID `json:"id"`
+	Meta
+	// Type is the operation, by vSphere's description ID: "VirtualMachine.powerOn".
+	Type string `json:"type"`
+	// Target is what the task works on, and TargetName its name when the task was made. A target has one open task
+	// at most.
+	Target     ID     `json:"target"`
+	TargetName string `json:"targetName"`
+	// User is the name of who asked.
+	User string `json:"user"`
+	// Args are the arguments of the task's type, in that type's own form.
+	Args  json.RawMessage `json:"args,omitempty"`
+	State TaskState       `json:"state"`
+	// Steps are the names of the steps, in order.
+	Steps []string `json:"steps"`
+	// Cursor is the index of the step in progress: it counts up while the task does its steps and down while it
+	// undoes them.
+	Cursor int `json:"cursor"`
+	// Undoing is set when a step failed or the task was canceled.
+	Undoing         bool `json:"undoing,omitempty"`
+	CancelRequested bool `json:"cancelRequested,omitempty"`
+	// Failure is why the task is undone, from the moment of the failure on. Canceled tasks have one of kind Canceled.
+	Failure   *Failure  `json:"failure,omitempty"`
+	Started   time.Time `json:"started,omitzero"`
+	Completed time.Time `json:"completed,omitzero"`
+}
+
+// Done reports whether the task has ended.
+func (o *Task) Done() bool { return o.State == TaskSuccess || o.State == TaskError }
+
+func (*Task) Kind() Kind     { return KindTask }
+func (o *Task) Identity() ID { return ID(o.ID) }
+
+// Claims is the target, while the task is open: a second task on it is refused.
+func (o *Task) Claims() []string {
+	if o.Done() {
+		return nil
+	}
+	return []string{TaskClaim(o.Target)}
+}
+
+// TaskClaim returns the claim that the open task on target holds.
+func TaskClaim(target ID) string { return "task/" + string(target) }
+
+// EventType is what happened, by the name of vSphere's event class.
+type EventType string
+
+// The events that the manager records.
+const (
+	EventUserLogin         EventType = "UserLoginSessionEvent"
+	EventUserLogout        EventType = "UserLogoutSessionEvent"
+	EventBadLogin          EventType = "BadUsernameSessionEvent"
+	EventUserCreated       EventType = "AccountCreatedEvent"
+	EventUserRemoved       EventType = "AccountRemovedEvent"
+	EventPasswordChanged   EventType = "UserPasswordChanged"
+	EventDatacenterCreated EventType = "DatacenterCreatedEvent"
+	EventDatacenterRemoved EventType = "DatacenterDestroyedEvent"
+	EventClusterCreated    EventType = "ClusterCreatedEvent"
+	EventClusterRemoved    EventType = "ClusterDestroyedEvent"
+	EventDatastoreCreated  EventType = "LocalDatastoreCreatedEvent"
+	EventDatastoreRemoved  EventType = "DatastoreRemovedOnHostEvent"
+	EventHostAdded         EventType = "HostAddedEvent"
+	EventHostConnected     EventType = "HostConnectedEvent"
+	EventHostLost          EventType = "HostConnectionLostEvent"
+	EventVMCreated         EventType = "VmCreatedEvent"
+	EventVMRemoved         EventType = "VmRemovedEvent"
+	EventVMPoweredOn       EventType = "VmPoweredOnEvent"
+	EventVMPoweredOff      EventType = "VmPoweredOffEvent"
+	EventVMSuspended       EventType = "VmSuspendedEvent"
+	EventVMReset           EventType = "VmResettingEvent"
+	EventVMGuestShutdown   EventType = "VmGuestShutdownEvent"
+	EventVMGuestReboot     EventType = "VmGuestRebootEvent"
+	EventVMFault           EventType = "VmDisconnectedEvent"
+	EventVMPaused          EventType = "VmDiskFailedEvent"
+	EventVMResumed         EventType = "VmResumingEvent"
+	EventTaskFailed        EventType = "TaskFailedEvent"
+)
+
+// Event is one thing that happened. Events are never changed; old ones are removed.
+type Event struct {
+	ID EventID `json:"id"`
+	Meta
+	Type EventType `json:"type"`
+	// Target is what it happened to, or "", and TargetName its name at that time.
+	Target     ID     `json:"target,omitempty"`
+	TargetName string `json:"targetName,omitempty"`
+	// User is the name of who caused it, or "" for the system.
+	User string `json:"user,omitempty"`
+	// Task is the task that caused it, or "".
+	Task TaskID `json:"task,omitempty"`
+	// Message is a sentence for a person.
+	Message string `json:"message"`
+}
+
+func (*Event) Kind() Kind         { return KindEvent }
+func (o *Event) Identity() ID     { return ID(o.ID) }
+func (o *Event) Claims() []string { return nil }

@@ -1,0 +1,159 @@
+package dc
+
+import "time"
+
+// VirtualMachine is a machine made of software. Its parent is a folder of type FolderVM.
+type VirtualMachine struct {
+	ID VirtualMachineID `json:"id"`
+	Meta
+	// Spec is written by the manager's services and tasks, and by the one reconciler that follows a guest which
+	// powered itself off.
+	Spec VirtualMachineSpec `json:"spec"`
+	// Status is authored by the agent of Spec.Host.
+	Status VirtualMachineStatus `json:"status"`
+}
+
+// VirtualMachineSpec is what was asked for.
+type VirtualMachineSpec struct {
+	Hardware Hardware `json:"hardware"`
+	// Annotation is the administrator's note.
+	Annotation string `json:"annotation,omitempty"`
+	// Pool is the resource pool it draws from.
+	Pool ResourcePoolID `json:"pool"`
+	// Host and Datastore are set by the create task's placement; empty before.
+	Host      HostID      `json:"host,omitempty"`
+	Datastore DatastoreID `json:"datastore,omitempty"`
+	// Folder is the name of its folder on the datastore, set with Datastore. It does not follow a rename.
+	Folder string `json:"folder,omitempty"`
+	// Power is the last power operation asked for.
+	Power PowerRequest `json:"power"`
+	// Deleted is the tombstone: the host is to delete the machine and its files. It is never taken back.
+	Deleted bool `json:"deleted,omitempty"`
+}
+
+// Firmware is what starts the guest.
+type Firmware string
+
+// The firmwares, by vSphere's names.
+const (
+	BIOS Firmware = "bios"
+	EFI  Firmware = "efi"
+)
+
+// Hardware is the virtual hardware of a machine. It is fixed while the machine has power.
+type Hardware struct {
+	// UUID is the BIOS UUID, in lower case with hyphens.
+	UUID string `json:"uuid"`
+	// GuestID is the vSphere identifier of the guest operating system: "otherLinux64Guest".
+	GuestID  string   `json:"guestId"`
+	Firmware Firmware `json:"firmware"`
+	// CPUs is the number of virtual CPUs, each one core.
+	CPUs     int   `json:"cpus"`
+	MemoryMB int64 `json:"memoryMB"`
+	// Disks and NICs are in the order of their keys.
+	Disks []Disk `json:"disks"`
+	NICs  []NIC  `json:"nics"`
+}
+
+// Disk is a virtual disk, thin provisioned.
+type Disk struct {
+	// Key identifies the device in the machine for ever: 2000 and up, as in vSphere.
+	Key int32 `json:"key"`
+	// CapacityBytes is a multiple of 1 MB.
+	CapacityBytes int64 `json:"capacityBytes"`
+	// Image is the digest of the image that the disk starts as, or "" for an empty disk.
+	Image string `json:"image,omitempty"`
+}
+
+// NIC is a virtual network adapter.
+type NIC struct {
+	// Key identifies the device in the machine for ever: 4000 and up, as in vSphere.
+	Key int32 `json:"key"`
+	// MAC is unique in the data center: six pairs of lower-case hexadecimal digits with colons.
+	MAC       string      `json:"mac"`
+	PortGroup PortGroupID `json:"portGroup"`
+}
+
+// First device keys, as in vSphere.
+const (
+	FirstDiskKey = 2000
+	FirstNICKey  = 4000
+)
+
+// PowerState is whether a machine has power.
+type PowerState string
+
+// The power states, by vSphere's names.
+const (
+	PoweredOff PowerState = "poweredOff"
+	PoweredOn  PowerState = "poweredOn"
+	Suspended  PowerState = "suspended"
+)
+
+// VirtualMachineStatus is what the host saw.
+type VirtualMachineStatus struct {
+	// Files says whether the machine's folder is there.
+	Files FilesState `json:"files,omitempty"`
+	// FilesFailure says why Files is FilesFailed.
+	FilesFailure *Failure   `json:"filesFailure,omitempty"`
+	Power        PowerState `json:"power,omitempty"`
+	// Paused is why a powered-on guest stands still, or nil: a full datastore.
+	Paused *Failure `json:"paused,omitempty"`
+	// Outcome is how the last finished power operation ended.
+	Outcome PowerOutcome `json:"outcome"`
+	// Fault says how the machine lost its power against everybody's will, until the next power-on: the message ends
+	// with the last lines of its log.
+	Fault *Failure `json:"fault,omitempty"`
+	// Booted is when it was last powered on, in the host's time; zero when it has no power.
+	Booted time.Time `json:"booted,omitzero"`
+	Guest  Guest     `json:"guest"`
+}
+
+// FilesState says how far a machine's files are.
+type FilesState string
+
+// The states of a machine's files. The empty state means that the host has not looked yet.
+const (
+	FilesReady   FilesState = "ready"
+	FilesFailed  FilesState = "failed"
+	FilesRemoved FilesState = "removed"
+)
+
+// Guest is what the guest's own agent says. It is empty when the machine has no power.
+type Guest struct {
+	// AgentRunning is whether the guest agent answers.
+	AgentRunning bool   `json:"agentRunning,omitempty"`
+	Hostname     string `json:"hostname,omitempty"`
+	// Addresses are the guest's IP addresses, without loopback and link-local ones, IPv4 first.
+	Addresses []string `json:"addresses,omitempty"`
+	// OS is the guest's name for its operating system: "Debian GNU/Linux 13 (trixie)".
+	OS string `json:"os,omitempty"`
+}
+
+// Equal reports whether both say the same.
+func (g Guest) Equal(o Guest) bool {
+	if g.AgentRunning != o.AgentRunning || g.Hostname != o.Hostname || g.OS != o.OS || len(g.Addresses) != len(o.Addresses) {
+		return false
+	}
+	for i := range g.Addresses {
+		if g.Addresses[i] != o.Addresses[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (*VirtualMachine) Kind() Kind     { return KindVirtualMachine }
+func (o *VirtualMachine) Identity() ID { return ID(o.ID) }
+
+// Claims are the machine's name in its folder, its folder on its datastore, and its MAC addresses.
+func (o *VirtualMachine) Claims() []string {
+	claims := o.nameClaim()
+	if o.Spec.Folder != "" {
+		claims = append(claims, "datastore/"+string(o.Spec.Datastore)+"/"+o.Spec.Folder)
+	}
+	for _, n := range o.Spec.Hardware.NICs {
+		claims = append(claims, "mac/"+n.MAC)
+	}
+	return claims
+}
