@@ -1,0 +1,45 @@
+# Hanok. `make` lists the targets.
+
+DATA   ?= /var/lib/hanok
+LISTEN ?= :443
+
+export GOTOOLCHAIN := auto
+export CGO_ENABLED := 0
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo devel)
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
+BUF     := go tool -modfile=tools/go.mod buf
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run clean-run test test-clean check generate bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the distribution's packages that are missing (needs the network, once)
+	@scripts/setup
+
+build: ## build bin/hanok
+	@echo "build: bin/hanok"
+	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/hanok ./cmd/hanok
+
+run: setup build ## start a data center with a virtual machine in it: DATA=DIR LISTEN=ADDR:PORT
+	@exec $(SUDO) bin/hanok up --data "$(DATA)" --listen "$(LISTEN)"
+
+clean-run: ## remove everything that make run made under DATA, its virtual machines included
+	@test -x bin/hanok || $(MAKE) --no-print-directory build
+	@$(SUDO) bin/hanok clean --data "$(DATA)"
+
+test: ## set up what the tests need and run all of them
+	@scripts/test
+
+test-clean: ## make run and the unit tests in clean Debian 12 and 13 roots (needs the network)
+	@scripts/test-clean
+
+check: ## format, vet, lint, import rules, and whether generated code is what its sources make
+	@scripts/check
+
+generate: ## make the generated code anew
+	@cd api && $(subst tools/,../tools/,$(BUF)) generate
+
+bench: ## measure against the peers, as ratios in one run; figures go to doc/benchmarks.md by hand
+	@scripts/bench
