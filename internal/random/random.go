@@ -20,7 +20,7 @@ var encoding = base32.NewEncoding(alphabet).WithPadding(base32.NoPadding)
 // Suffix returns 12 characters with 60 random bits, for the ID of a new object.
 func Suffix() string { return text(8)[:12] }
 
-// Ordered returns 22 characters that sort by t, to the nanosecond, and are unique through 40 random bits behind it:
+// Ordered returns 21 characters that sort by t, to the nanosecond, and are unique through 40 random bits behind it:
 // for objects that are listed in the order of their making. t must lie between 1970 and 2262.
 func Ordered(t time.Time) string {
 	var b [13]byte
