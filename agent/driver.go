@@ -16,14 +16,22 @@ type Hypervisor interface {
 	// Probe finds out how this host executes guests. It may take seconds.
 	Probe(ctx context.Context) (dc.Hypervisor, error)
 	// Start gives the machine power and returns when its CPUs run. The machine's files exist. A suspended machine
-	// wakes up where it was. Kinds: WrongState when it has power already, Exhausted when the host can't hold it,
-	// Unavailable when its files are in use elsewhere.
-	Start(ctx context.Context, m dc.Machine, nics []dc.Attachment) (dc.Handle, error)
-	// Recover finds a machine that an earlier process of the agent started, and takes it over without disturbing it.
-	// NotFound means that it has stopped since; State then says how, as far as that can still be known.
+	// wakes up where it was. keep is called once, before anything executes: it writes the handle to the host's disk,
+	// so that there is no moment at which a crash of the agent loses a running machine. When keep fails nothing is
+	// started and Start returns its error; after any failure nothing is left running. Kinds: WrongState when it has
+	// power already (keep was not called then), Exhausted when the host can't hold it, Unavailable when its files are
+	// in use elsewhere.
+	Start(ctx context.Context, m dc.Machine, nics []dc.Attachment, keep func(dc.Handle) error) error
+	// Recover finds a machine that an earlier process of the agent started, and takes it over without disturbing it;
+	// for one that this driver runs already it is a success. h is what keep was given, perhaps under an earlier boot of
+	// the host. The earlier process may have died in the middle of Start: then Recover finishes it, or removes what
+	// there is and returns NotFound; or in the middle of Suspend: then the machine runs on or is suspended. NotFound
+	// means that nothing executes it: State then says how it stopped, as far as that can still be known. Every other
+	// error means that something may execute it: the agent tries again and does not start it.
 	Recover(ctx context.Context, m dc.Machine, h dc.Handle) error
-	// Stop takes the machine's power away at once. A machine without power is a success.
-	Stop(ctx context.Context, id dc.VirtualMachineID) error
+	// Stop takes the machine's power away at once; a suspended one loses its memory. It returns when nothing executes
+	// the machine any more. A machine without power is a success.
+	Stop(ctx context.Context, m dc.Machine) error
 	// Reset restarts a machine as its reset button would. WrongState without power.
 	Reset(ctx context.Context, id dc.VirtualMachineID) error
 	// Suspend writes the machine's memory to its datastore and takes its power; it returns when both are done. After a
@@ -36,8 +44,9 @@ type Hypervisor interface {
 	ShutdownGuest(ctx context.Context, id dc.VirtualMachineID) error
 	// RebootGuest asks the guest's agent to reboot and returns when the machine was reset by it. As ShutdownGuest.
 	RebootGuest(ctx context.Context, id dc.VirtualMachineID) error
-	// State returns what is known of a machine now, without waiting for the machine. An unknown machine is RunStopped, or
-	// RunSuspended if its memory is on the datastore.
+	// State returns what is known of a machine now, without waiting for the machine. An unknown machine is RunStopped,
+	// or RunSuspended if its memory is on the datastore. NotFound when that can't be known because the datastore isn't
+	// mounted.
 	State(ctx context.Context, m dc.Machine) (dc.MachineState, error)
 	// Changed delivers the ID of every machine whose State may have changed, soon after each change and at least once
 	// after the last. It has one reader and is closed by Close.
@@ -46,7 +55,8 @@ type Hypervisor interface {
 	Screenshot(ctx context.Context, id dc.VirtualMachineID, w io.Writer) error
 	// OpenConsole connects to a console; several connections may be open at once. WrongState without power.
 	OpenConsole(ctx context.Context, id dc.VirtualMachineID, kind dc.ConsoleKind) (io.ReadWriteCloser, error)
-	// Close lets go of all machines without disturbing them.
+	// Close lets go of all machines without disturbing them and closes Changed. Other methods fail with Unavailable
+	// afterwards.
 	Close() error
 }
 
