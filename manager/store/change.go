@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"hanok/dc"
+)
+
+// Change is one object that a transaction made, changed or deleted.
+type Change struct {
+	Kind dc.Kind
+	ID   dc.ID
+	// Revision is that of the transaction. All changes of one transaction have the same.
+	Revision int64
+	// Object is the object after the change, or nil when it was deleted; Old is the one before, or nil when it was
+	// made. Both are shared and must not be changed.
+	Object, Old dc.Object
+}
+
+// ring holds the last changes, in the order of revisions.
+type ring struct {
+	changes []Change
+	// floor is the revision after which no change is missing.
+	floor int64
+}
+
+// ringSize is how many changes are kept at least.
+const ringSize = 1 << 14
+
+// start empties the ring: it holds what happens after revision.
+func (r *ring) start(revision int64) { *r = ring{floor: revision} }
+
+// add appends changes and lets go of the oldest ones, whole transactions at a time. What since returned before stays as
+// it was.
+func (r *ring) add(changes []Change) {
+	r.changes = append(r.changes, changes...)
+	if len(r.changes) < 2*ringSize {
+		return
+	}
+	cut := len(r.changes) - ringSize
+	for cut < len(r.changes) && r.changes[cut].Revision == r.changes[cut-1].Revision {
+		cut++
+	}
+	r.floor = r.changes[cut-1].Revision
+	r.changes = slices.Clone(r.changes[cut:])
+}
+
+func (r *ring) since(revision int64) ([]Change, bool) {
+	if revision < r.floor {
+		return nil, false
+	}
+	i, _ := slices.BinarySearchFunc(r.changes, revision+1, func(c Change, rev int64) int { return int(c.Revision - rev) })
+	return slices.Clip(r.changes[i:]), true
+}
+
+// Changes returns all changes after the revision since, in the order of revisions, and the revision up to which they
+// go: the next call's since. Whole transactions are returned or left out. ok is false when the store does not remember
+// that far back, or since is ahead of it: then start again from View and its revision.
+//
+// The slice is shared and must not be changed. After a connection to an external etcd was lost for long, changes may
+// stand for several ones of the same object: Old is always what the view had before, Object what it has now.
+func (s *Store) Changes(since int64) (changes []Change, upto int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	upto = s.View().revision
+	if since > upto {
+		return nil, upto, false
+	}
+	changes, ok = s.ring.since(since)
+	return changes, upto, ok
+}
+
+// Wait returns nil when the view's revision is above since, at once or later. The error is that of ctx, or of kind
+// Unavailable when the store has ended.
+func (s *Store) Wait(ctx context.Context, since int64) error {
+	for {
+		s.mu.Lock()
+		changed, revision, err := s.changed, s.View().revision, s.err
+		s.mu.Unlock()
+		if revision > since {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-s.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// patience is how long reach waits for the backend's stream before it asks for news.
+const patience = 50 * time.Millisecond
+
+// reach waits until the view's revision is at least revision, which the backend is known to have. Where others use the
+// same etcd, that revision may be one of theirs, which the stream does not mention by itself.
+func (s *Store) reach(ctx context.Context, revision int64) error {
+	for {
+		short, cancel := context.WithTimeout(ctx, patience)
+		err := s.Wait(short, revision-1)
+		cancel()
+		if err == nil || ctx.Err() != nil || s.Err() != nil {
+			return err
+		}
+		s.backend.advance(ctx)
+	}
+}
