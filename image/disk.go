@@ -137,7 +137,8 @@ func writeDisk(ctx context.Context, name, scratch string, kernel, initrd []byte)
 		{"mformat", "-i", boot, "-T", sectors(dataStart - bootStart), "-h", "16", "-s", "63", "-H", sectors(bootStart), "-N", bootSerial, "::"},
 		append(append([]string{"mcopy", "-i", boot}, sources...), "::/"),
 		{"syslinux", "--install", "--offset", strconv.Itoa(bootStart), name},
-		{"mke2fs", "-q", "-F", "-t", "ext4", "-L", dataLabel, "-U", dataUUID, "-m", "0", "-b", "4096",
+		{"mke2fs", "-q", "-F", "-t", "ext4", "-L", dataLabel, "-U", dataUUID, "-m", "0", "-b", "4096", "-I", "256",
+			"-O", "has_journal,ext_attr,dir_index,extent,filetype,flex_bg,huge_file,dir_nlink,extra_isize,metadata_csum,64bit",
 			"-E", fmt.Sprintf("offset=%d,hash_seed=%s,root_owner=0:0,nodiscard", dataStart, dataHashSeed),
 			name, strconv.Itoa((diskSize-dataStart)/1024) + "k"},
 	}
