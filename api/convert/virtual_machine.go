@@ -1,0 +1,62 @@
+package convert
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+// VirtualMachine returns a virtual machine for the wire.
+func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
+	hw, status := &o.Spec.Hardware, &o.Status
+	out := &hanokv1.VirtualMachine{
+		Id: string(o.ID), Name: o.Name, FolderId: string(o.Parent), Created: Time(o.Created), Revision: o.Revision,
+
+		PowerState: string(status.Power), HostId: string(o.Spec.Host), Host: names(dc.ID(o.Spec.Host)),
+		Addresses: status.Guest.Addresses, Hostname: status.Guest.Hostname, GuestOs: status.Guest.OS,
+		AgentRunning: status.Guest.AgentRunning,
+
+		Uuid: hw.UUID, GuestId: hw.GuestID, Firmware: string(hw.Firmware), Cpus: int32(hw.CPUs), MemoryMb: hw.MemoryMB,
+
+		Annotation: o.Spec.Annotation, ResourcePoolId: string(o.Spec.Pool),
+		DatastoreId: string(o.Spec.Datastore), Datastore: names(dc.ID(o.Spec.Datastore)), DatastoreFolder: o.Spec.Folder,
+
+		FilesState: string(status.Files), FilesFailure: Failure(status.FilesFailure),
+		Paused: Failure(status.Paused), Fault: Failure(status.Fault), Booted: Time(status.Booted),
+		PowerRequest: powerRequest(o.Spec.Power), PowerOutcome: powerOutcome(status.Outcome), Deleting: o.Spec.Deleted,
+	}
+	for _, d := range hw.Disks {
+		out.Disks = append(out.Disks, &hanokv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
+	}
+	for _, n := range hw.NICs {
+		out.Nics = append(out.Nics, &hanokv1.Nic{Key: n.Key, Mac: n.MAC, PortGroupId: string(n.PortGroup)})
+	}
+	return out
+}
+
+// powerRequest returns nil for a machine of which no power operation was asked yet.
+func powerRequest(r dc.PowerRequest) *hanokv1.PowerRequest {
+	if r.Generation == 0 {
+		return nil
+	}
+	return &hanokv1.PowerRequest{Generation: r.Generation, Op: string(r.Op), Timeout: duration(r.Timeout)}
+}
+
+// powerOutcome returns nil for a machine of which no power operation has finished yet.
+func powerOutcome(o dc.PowerOutcome) *hanokv1.PowerOutcome {
+	if o.Generation == 0 {
+		return nil
+	}
+	return &hanokv1.PowerOutcome{Generation: o.Generation, Failure: Failure(o.Failure)}
+}
+
+// duration returns d for the wire, and nil for zero.
+func duration(d time.Duration) *durationpb.Duration {
+	if d == 0 {
+		return nil
+	}
+	return durationpb.New(d)
+}
