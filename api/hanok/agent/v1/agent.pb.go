@@ -11,6 +11,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	v1 "hanok/api/hanok/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -997,7 +998,7 @@ type DatastoreReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Accessible    bool                   `protobuf:"varint,2,opt,name=accessible,proto3" json:"accessible,omitempty"`
-	Failure       *Failure               `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure       *v1.Failure            `protobuf:"bytes,3,opt,name=failure,proto3" json:"failure,omitempty"`
 	CapacityBytes int64                  `protobuf:"varint,4,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1047,7 +1048,7 @@ func (x *DatastoreReport) GetAccessible() bool {
 	return false
 }
 
-func (x *DatastoreReport) GetFailure() *Failure {
+func (x *DatastoreReport) GetFailure() *v1.Failure {
 	if x != nil {
 		return x.Failure
 	}
@@ -1549,15 +1550,15 @@ func (x *MachineReport) GetStatus() *MachineStatus {
 type MachineStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "", "ready", "failed" or "removed".
-	Files        string   `protobuf:"bytes,1,opt,name=files,proto3" json:"files,omitempty"`
-	FilesFailure *Failure `protobuf:"bytes,2,opt,name=files_failure,json=filesFailure,proto3" json:"files_failure,omitempty"`
+	Files        string      `protobuf:"bytes,1,opt,name=files,proto3" json:"files,omitempty"`
+	FilesFailure *v1.Failure `protobuf:"bytes,2,opt,name=files_failure,json=filesFailure,proto3" json:"files_failure,omitempty"`
 	// "", "poweredOff", "poweredOn" or "suspended".
-	Power  string   `protobuf:"bytes,3,opt,name=power,proto3" json:"power,omitempty"`
-	Paused *Failure `protobuf:"bytes,4,opt,name=paused,proto3" json:"paused,omitempty"`
+	Power  string      `protobuf:"bytes,3,opt,name=power,proto3" json:"power,omitempty"`
+	Paused *v1.Failure `protobuf:"bytes,4,opt,name=paused,proto3" json:"paused,omitempty"`
 	// How the last finished power operation ended; without a failure it was a success.
-	OutcomeGeneration int64    `protobuf:"varint,5,opt,name=outcome_generation,json=outcomeGeneration,proto3" json:"outcome_generation,omitempty"`
-	OutcomeFailure    *Failure `protobuf:"bytes,6,opt,name=outcome_failure,json=outcomeFailure,proto3" json:"outcome_failure,omitempty"`
-	Fault             *Failure `protobuf:"bytes,7,opt,name=fault,proto3" json:"fault,omitempty"`
+	OutcomeGeneration int64       `protobuf:"varint,5,opt,name=outcome_generation,json=outcomeGeneration,proto3" json:"outcome_generation,omitempty"`
+	OutcomeFailure    *v1.Failure `protobuf:"bytes,6,opt,name=outcome_failure,json=outcomeFailure,proto3" json:"outcome_failure,omitempty"`
+	Fault             *v1.Failure `protobuf:"bytes,7,opt,name=fault,proto3" json:"fault,omitempty"`
 	// Absent without power.
 	Booted        *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=booted,proto3" json:"booted,omitempty"`
 	Guest         *Guest                 `protobuf:"bytes,9,opt,name=guest,proto3" json:"guest,omitempty"`
@@ -1602,7 +1603,7 @@ func (x *MachineStatus) GetFiles() string {
 	return ""
 }
 
-func (x *MachineStatus) GetFilesFailure() *Failure {
+func (x *MachineStatus) GetFilesFailure() *v1.Failure {
 	if x != nil {
 		return x.FilesFailure
 	}
@@ -1616,7 +1617,7 @@ func (x *MachineStatus) GetPower() string {
 	return ""
 }
 
-func (x *MachineStatus) GetPaused() *Failure {
+func (x *MachineStatus) GetPaused() *v1.Failure {
 	if x != nil {
 		return x.Paused
 	}
@@ -1630,14 +1631,14 @@ func (x *MachineStatus) GetOutcomeGeneration() int64 {
 	return 0
 }
 
-func (x *MachineStatus) GetOutcomeFailure() *Failure {
+func (x *MachineStatus) GetOutcomeFailure() *v1.Failure {
 	if x != nil {
 		return x.OutcomeFailure
 	}
 	return nil
 }
 
-func (x *MachineStatus) GetFault() *Failure {
+func (x *MachineStatus) GetFault() *v1.Failure {
 	if x != nil {
 		return x.Fault
 	}
@@ -1900,7 +1901,7 @@ func (x *OpenStream) GetKind() string {
 type StreamFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ticket        string                 `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	Failure       *Failure               `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure       *v1.Failure            `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1942,87 +1943,18 @@ func (x *StreamFailed) GetTicket() string {
 	return ""
 }
 
-func (x *StreamFailed) GetFailure() *Failure {
+func (x *StreamFailed) GetFailure() *v1.Failure {
 	if x != nil {
 		return x.Failure
 	}
 	return nil
 }
 
-// Failure is an error as users see it; every error of this service carries one as a detail.
-type Failure struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Object        string                 `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Remedy        string                 `protobuf:"bytes,4,opt,name=remedy,proto3" json:"remedy,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Failure) Reset() {
-	*x = Failure{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Failure) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Failure) ProtoMessage() {}
-
-func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Failure.ProtoReflect.Descriptor instead.
-func (*Failure) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
-}
-
-func (x *Failure) GetKind() string {
-	if x != nil {
-		return x.Kind
-	}
-	return ""
-}
-
-func (x *Failure) GetObject() string {
-	if x != nil {
-		return x.Object
-	}
-	return ""
-}
-
-func (x *Failure) GetMessage() string {
-	if x != nil {
-		return x.Message
-	}
-	return ""
-}
-
-func (x *Failure) GetRemedy() string {
-	if x != nil {
-		return x.Remedy
-	}
-	return ""
-}
-
 var File_hanok_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x1ahanok/agent/v1/agent.proto\x12\x0ehanok.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n" +
+	"\x1ahanok/agent/v1/agent.proto\x12\x0ehanok.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"z\n" +
 	"\vJoinRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x12\n" +
@@ -2087,13 +2019,13 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x13DatastoreAssignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
-	"\x04path\x18\x03 \x01(\tR\x04path\"\x9b\x01\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\"\x95\x01\n" +
 	"\x0fDatastoreReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
 	"accessible\x18\x02 \x01(\bR\n" +
-	"accessible\x121\n" +
-	"\afailure\x18\x03 \x01(\v2\x17.hanok.agent.v1.FailureR\afailure\x12%\n" +
+	"accessible\x12+\n" +
+	"\afailure\x18\x03 \x01(\v2\x11.hanok.v1.FailureR\afailure\x12%\n" +
 	"\x0ecapacity_bytes\x18\x04 \x01(\x03R\rcapacityBytes\"!\n" +
 	"\x0fForgetDatastore\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xb0\x01\n" +
@@ -2133,15 +2065,15 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\rMachineReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
-	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\"\xab\x03\n" +
+	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\"\x93\x03\n" +
 	"\rMachineStatus\x12\x14\n" +
-	"\x05files\x18\x01 \x01(\tR\x05files\x12<\n" +
-	"\rfiles_failure\x18\x02 \x01(\v2\x17.hanok.agent.v1.FailureR\ffilesFailure\x12\x14\n" +
-	"\x05power\x18\x03 \x01(\tR\x05power\x12/\n" +
-	"\x06paused\x18\x04 \x01(\v2\x17.hanok.agent.v1.FailureR\x06paused\x12-\n" +
-	"\x12outcome_generation\x18\x05 \x01(\x03R\x11outcomeGeneration\x12@\n" +
-	"\x0foutcome_failure\x18\x06 \x01(\v2\x17.hanok.agent.v1.FailureR\x0eoutcomeFailure\x12-\n" +
-	"\x05fault\x18\a \x01(\v2\x17.hanok.agent.v1.FailureR\x05fault\x122\n" +
+	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
+	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +
+	"\x05power\x18\x03 \x01(\tR\x05power\x12)\n" +
+	"\x06paused\x18\x04 \x01(\v2\x11.hanok.v1.FailureR\x06paused\x12-\n" +
+	"\x12outcome_generation\x18\x05 \x01(\x03R\x11outcomeGeneration\x12:\n" +
+	"\x0foutcome_failure\x18\x06 \x01(\v2\x11.hanok.v1.FailureR\x0eoutcomeFailure\x12'\n" +
+	"\x05fault\x18\a \x01(\v2\x11.hanok.v1.FailureR\x05fault\x122\n" +
 	"\x06booted\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x06booted\x12+\n" +
 	"\x05guest\x18\t \x01(\v2\x15.hanok.agent.v1.GuestR\x05guest\"v\n" +
 	"\x05Guest\x12#\n" +
@@ -2163,15 +2095,10 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x1d\n" +
 	"\n" +
 	"machine_id\x18\x02 \x01(\tR\tmachineId\x12\x12\n" +
-	"\x04kind\x18\x03 \x01(\tR\x04kind\"Y\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\"S\n" +
 	"\fStreamFailed\x12\x16\n" +
-	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x121\n" +
-	"\afailure\x18\x02 \x01(\v2\x17.hanok.agent.v1.FailureR\afailure\"g\n" +
-	"\aFailure\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
-	"\x06object\x18\x02 \x01(\tR\x06object\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\x9e\x01\n" +
+	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12+\n" +
+	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure2\x9e\x01\n" +
 	"\fAgentService\x12A\n" +
 	"\x04Join\x12\x1b.hanok.agent.v1.JoinRequest\x1a\x1c.hanok.agent.v1.JoinResponse\x12K\n" +
 	"\aControl\x12\x1c.hanok.agent.v1.AgentMessage\x1a\x1e.hanok.agent.v1.ManagerMessage(\x010\x01B\"Z hanok/api/hanok/agent/v1;agentv1b\x06proto3"
@@ -2188,7 +2115,7 @@ func file_hanok_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_hanok_agent_v1_agent_proto_rawDescData
 }
 
-var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: hanok.agent.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: hanok.agent.v1.JoinResponse
@@ -2217,8 +2144,8 @@ var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*Progress)(nil),              // 24: hanok.agent.v1.Progress
 	(*OpenStream)(nil),            // 25: hanok.agent.v1.OpenStream
 	(*StreamFailed)(nil),          // 26: hanok.agent.v1.StreamFailed
-	(*Failure)(nil),               // 27: hanok.agent.v1.Failure
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*v1.Failure)(nil),            // 28: hanok.v1.Failure
 	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
@@ -2239,22 +2166,22 @@ var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	23, // 14: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
 	14, // 15: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
 	2,  // 16: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
-	28, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	27, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
 	11, // 18: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
-	27, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.agent.v1.Failure
+	28, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
 	16, // 20: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
 	19, // 21: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
 	17, // 22: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
 	18, // 23: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	28, // 24: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	27, // 24: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
 	21, // 25: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	27, // 26: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.agent.v1.Failure
-	27, // 27: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.agent.v1.Failure
-	27, // 28: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.agent.v1.Failure
-	27, // 29: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.agent.v1.Failure
+	28, // 26: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	28, // 27: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	28, // 28: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	28, // 29: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
 	29, // 30: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
 	22, // 31: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	27, // 32: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.agent.v1.Failure
+	28, // 32: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
 	0,  // 33: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
 	4,  // 34: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
 	1,  // 35: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
@@ -2295,7 +2222,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_agent_v1_agent_proto_rawDesc), len(file_hanok_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
