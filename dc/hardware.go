@@ -1,0 +1,180 @@
+package dc
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The largest machine, by the configuration maximums of vSphere 6.5 (virtual hardware version 13): what every ESXi host
+// in use accepts, so that a machine of ours may move there.
+const (
+	MaxCPUs      = 128
+	MaxMemoryMB  = 6128 << 10
+	MaxDisks     = 60
+	MaxNICs      = 10
+	MaxDiskBytes = 62 << 40
+	// MinMemoryMB is less than any guest of today needs. Memory is a multiple of MemoryStepMB.
+	MinMemoryMB  = 32
+	MemoryStepMB = 4
+)
+
+// Each sort of device has a range of 1000 keys, as in vSphere: 3000 is the first IDE device.
+const keyRange = 1000
+
+// CheckHardware returns nil where a machine may have the hardware, else an error of kind Invalid that names the field by
+// its JSON name, the bad value, and what to give instead. It names no object: the caller knows the machine's name.
+func CheckHardware(h Hardware) error {
+	switch {
+	case !validUUID(h.UUID):
+		return badField("uuid", fmt.Sprintf("%q is no UUID", h.UUID), "give 32 lower-case hexadecimal digits as 8-4-4-4-12")
+	case !validGuestID(h.GuestID):
+		return badField("guestId", fmt.Sprintf("%q is no guest identifier", h.GuestID), `give one of vSphere's, such as "otherLinux64Guest"`)
+	case h.Firmware != BIOS && h.Firmware != EFI:
+		return badField("firmware", fmt.Sprintf("%q is no firmware", h.Firmware), `give "bios" or "efi"`)
+	case h.CPUs < 1 || h.CPUs > MaxCPUs:
+		return badField("cpus", fmt.Sprintf("%d is out of range", h.CPUs), fmt.Sprintf("give 1 to %d CPUs", MaxCPUs))
+	case h.MemoryMB < MinMemoryMB || h.MemoryMB > MaxMemoryMB:
+		return badField("memoryMB", fmt.Sprintf("%d is out of range", h.MemoryMB),
+			fmt.Sprintf("give %d to %d MB", MinMemoryMB, MaxMemoryMB))
+	case h.MemoryMB%MemoryStepMB != 0:
+		return badField("memoryMB", fmt.Sprintf("%d is no multiple of %d", h.MemoryMB, MemoryStepMB),
+			fmt.Sprintf("give %d MB", h.MemoryMB+MemoryStepMB-h.MemoryMB%MemoryStepMB))
+	case len(h.Disks) > MaxDisks:
+		return badField("disks", fmt.Sprintf("%d are too many", len(h.Disks)), fmt.Sprintf("give %d at most", MaxDisks))
+	case len(h.NICs) > MaxNICs:
+		return badField("nics", fmt.Sprintf("%d are too many", len(h.NICs)), fmt.Sprintf("give %d at most", MaxNICs))
+	}
+	if err := checkDisks(h.Disks); err != nil {
+		return err
+	}
+	return checkNICs(h.NICs)
+}
+
+func checkDisks(disks []Disk) error {
+	last := int32(FirstDiskKey - 1)
+	for i, d := range disks {
+		field := func(name string) string { return fmt.Sprintf("disks[%d].%s", i, name) }
+		switch {
+		case d.CapacityBytes <= 0 || d.CapacityBytes > MaxDiskBytes:
+			return badField(field("capacityBytes"), fmt.Sprintf("%d is out of range", d.CapacityBytes), "give 1 MB to 62 TB")
+		case d.CapacityBytes%(1<<20) != 0:
+			return badField(field("capacityBytes"), fmt.Sprintf("%d is no multiple of 1 MB", d.CapacityBytes),
+				fmt.Sprintf("give %d", RoundUpMB(d.CapacityBytes)))
+		case d.Image != "" && !ValidDigest(d.Image):
+			return badField(field("image"), fmt.Sprintf("%q is no digest", d.Image), `give "sha256:" and 64 lower-case hexadecimal digits`)
+		}
+		if err := checkKey(field("key"), d.Key, last, FirstDiskKey); err != nil {
+			return err
+		}
+		last = d.Key
+	}
+	return nil
+}
+
+func checkNICs(nics []NIC) error {
+	last := int32(FirstNICKey - 1)
+	seen := make(map[string]bool, len(nics))
+	for i, n := range nics {
+		field := func(name string) string { return fmt.Sprintf("nics[%d].%s", i, name) }
+		switch {
+		case !validMAC(n.MAC):
+			return badField(field("mac"), fmt.Sprintf("%q is no address of one adapter", n.MAC),
+				"give six pairs of lower-case hexadecimal digits with colons, the first pair even, not all zero")
+		case seen[n.MAC]:
+			return badField(field("mac"), fmt.Sprintf("%q is there twice", n.MAC), "give each adapter its own address")
+		case ID(n.PortGroup).Kind() != KindPortGroup:
+			return badField(field("portGroup"), fmt.Sprintf("%q is no port group's ID", n.PortGroup), "give the ID of a port group")
+		}
+		if err := checkKey(field("key"), n.Key, last, FirstNICKey); err != nil {
+			return err
+		}
+		last, seen[n.MAC] = n.Key, true
+	}
+	return nil
+}
+
+// checkKey checks one device's key: in its range, and above the key before it.
+func checkKey(field string, key, last, first int32) error {
+	if key < first || key >= first+keyRange {
+		return badField(field, fmt.Sprintf("%d is out of range", key), fmt.Sprintf("give %d to %d", first, first+keyRange-1))
+	}
+	if key <= last {
+		return badField(field, fmt.Sprintf("%d does not follow %d", key, last), "give every device its own key, in rising order")
+	}
+	return nil
+}
+
+func badField(field, problem, remedy string) error {
+	return &Error{Kind: Invalid, Message: field + ": " + problem, Remedy: remedy}
+}
+
+// Fits returns nil where a host with this status could run the machine if it ran nothing else, else an error of kind
+// Exhausted that says what is needed and what the host has. It names no object.
+func Fits(vm Hardware, host HostStatus) error {
+	switch {
+	case vm.CPUs > host.CPUs:
+		return &Error{Kind: Exhausted, Message: fmt.Sprintf("needs %d CPUs, has %d", vm.CPUs, host.CPUs),
+			Remedy: fmt.Sprintf("give the machine %d CPUs at most, or use a larger host", host.CPUs)}
+	case vm.MemoryMB > host.MemoryMB:
+		return &Error{Kind: Exhausted, Message: fmt.Sprintf("needs %d MB of memory, has %d MB", vm.MemoryMB, host.MemoryMB),
+			Remedy: fmt.Sprintf("give the machine %d MB at most, or use a larger host", host.MemoryMB-host.MemoryMB%MemoryStepMB)}
+	}
+	return nil
+}
+
+// RoundUpMB returns the smallest multiple of 1 MB that is not below bytes.
+func RoundUpMB(bytes int64) int64 { return (bytes + 1<<20 - 1) &^ (1<<20 - 1) }
+
+// ValidDigest reports whether s has the form of an image's digest: "sha256:" and 64 lower-case hexadecimal digits.
+func ValidDigest(s string) bool {
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	return ok && len(digits) == 64 && hexadecimal(digits)
+}
+
+func validUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, c := range s {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if !hexadecimal(string(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// validMAC reports whether s is a unicast address: IEEE 802 sets the first byte's lowest bit for groups.
+func validMAC(s string) bool {
+	if len(s) != 17 || s == "00:00:00:00:00:00" || !strings.ContainsRune("02468ace", rune(s[1])) {
+		return false
+	}
+	for i := range 17 {
+		if i%3 == 2 {
+			if s[i] != ':' {
+				return false
+			}
+		} else if !hexadecimal(s[i : i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// validGuestID accepts what may stand in a .vmx file without quoting.
+func validGuestID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func hexadecimal(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
