@@ -64,13 +64,15 @@ func TestStarterBoots(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("virtio-blk", func(t *testing.T) { wholeStory(t, image) })
-	for name, device := range map[string]string{
-		"virtio-scsi": "-device virtio-scsi-pci -device scsi-hd,drive=disk",
-		"pvscsi":      "-device pvscsi -device scsi-hd,drive=disk",
+	for _, c := range []struct{ name, args, host string }{
+		{"virtio-scsi", "-device virtio-scsi-pci -device scsi-hd,drive=disk", "hello"},
+		{"pvscsi", "-device pvscsi -device scsi-hd,drive=disk -fw_cfg name=opt/hanok/hostname,string=given", "given"},
+		{"ide", "-machine pc -device ide-hd,drive=disk", "hello"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			g := start(t, image, strings.Fields(device)...)
+		t.Run(c.name, func(t *testing.T) {
+			g := start(t, image, strings.Fields(c.args)...)
 			g.serial.await(ReadyLine)
+			g.serial.await(c.host) // before the prompt
 			g.login()
 			g.serial.enter("grep /data /proc/mounts")
 			g.serial.await(`/dev/sda2 /data ext4 rw`)

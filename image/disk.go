@@ -33,7 +33,8 @@ const (
 	buildTime     = "1735689600" // 2025-01-01T00:00:00Z: what file systems record as now
 )
 
-// bootConfig is the loader's configuration. Messages go to the first serial port too, from the loader on.
+// bootConfig is the loader's configuration. Messages go to the first serial port too, from the loader on. In 128 MB of
+// memory the kernel finds no other place for itself, and would say so loudly: hence nokaslr.
 const bootConfig = `SERIAL 0 115200
 DEFAULT starter
 PROMPT 0
@@ -42,7 +43,7 @@ SAY Hanok starter image
 LABEL starter
   LINUX /vmlinuz
   INITRD /initrd
-  APPEND console=tty0 console=ttyS0,115200 quiet panic=5
+  APPEND console=tty0 console=ttyS0,115200 quiet nokaslr panic=5
 `
 
 // bootCodeSize is the room for code in the first sector, before the disk's signature and the partition table.

@@ -53,7 +53,7 @@ func TestBootConfig(t *testing.T) {
 		"TIMEOUT 0",
 		"  LINUX /vmlinuz",
 		"  INITRD /initrd",
-		"  APPEND console=tty0 console=ttyS0,115200 quiet panic=5", // the last console is /dev/console
+		"  APPEND console=tty0 console=ttyS0,115200 quiet nokaslr panic=5", // the last console is /dev/console
 	} {
 		if !strings.Contains(bootConfig, line+"\n") {
 			t.Errorf("syslinux.cfg lacks %q:\n%s", line, bootConfig)

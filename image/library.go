@@ -5,7 +5,9 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -86,19 +88,18 @@ func readProgram(packages files, name string) (program, error) {
 // libraryPlaces finds shared libraries by base name. Of two places the first in order wins, for one result always.
 func libraryPlaces(packages files) map[string]string {
 	places := map[string]string{}
-	for name, entry := range packages {
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
 		base := path.Base(name)
 		if !strings.Contains(base, ".so") {
 			continue
 		}
-		if entry.link != "" {
-			if _, err := packages.open(name); err != nil {
-				continue // a link to what another package would hold
-			}
+		if _, taken := places[base]; taken {
+			continue
 		}
-		if earlier, ok := places[base]; !ok || name < earlier {
-			places[base] = name
+		if _, err := packages.open(name); err != nil {
+			continue // a link to what another package would hold
 		}
+		places[base] = name
 	}
 	return places
 }

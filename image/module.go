@@ -5,8 +5,10 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -39,7 +41,7 @@ type modules struct {
 func newModules(packages files, release string) (*modules, error) {
 	m := &modules{files: packages, paths: map[string]string{}, builtin: map[string]bool{}}
 	root := ""
-	for name := range packages {
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
 		if !strings.Contains(name, "lib/modules/"+release+"/") {
 			continue
 		}
