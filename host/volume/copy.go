@@ -1,0 +1,68 @@
+package volume
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+const (
+	copyBuffer = 1 << 20
+	// copyBlock is the smallest run of zeros that is left out: a file system's block.
+	copyBlock = 4 << 10
+)
+
+var zeros [copyBlock]byte
+
+// errTooLong is the error of copySparse for content beyond the limit.
+var errTooLong = errors.New("the content is longer than the disk")
+
+// copySparse copies all of src to dst, which is empty, and leaves holes where src has blocks of zeros. It reads src to
+// its end, so that src can say there that its content is wrong. progress gets the bytes read so far. The result is the
+// bytes read. More than limit bytes are errTooLong.
+func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, progress func(done int64)) (int64, error) {
+	buf := make([]byte, copyBuffer)
+	var done int64
+	for {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		n, err := io.ReadFull(src, buf)
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !end {
+			return done, err
+		}
+		if done+int64(n) > limit {
+			return done, errTooLong
+		}
+		if err := writeSparse(dst, buf[:n], done); err != nil {
+			return done, err
+		}
+		done += int64(n)
+		progress(done)
+		if end {
+			return done, nil
+		}
+	}
+}
+
+// writeSparse writes the runs of blocks in data that are not zero.
+func writeSparse(dst *os.File, data []byte, offset int64) error {
+	for start := 0; start < len(data); {
+		end := start
+		for end < len(data) && !isZero(data[end:min(end+copyBlock, len(data))]) {
+			end = min(end+copyBlock, len(data))
+		}
+		if end > start {
+			if _, err := dst.WriteAt(data[start:end], offset+int64(start)); err != nil {
+				return err
+			}
+		}
+		start = end + copyBlock // the block at end is zero, or there is none
+	}
+	return nil
+}
+
+func isZero(block []byte) bool { return bytes.Equal(block, zeros[:len(block)]) }

@@ -1,0 +1,129 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+
+	"hanok/dc"
+)
+
+// DeleteMachine removes the machine's files and then its folder if nothing else is in it; what else is in it stays. Absent
+// files are a success, and so is a folder that belongs to another machine: nothing in it is touched. A deletion that was
+// cut short goes on: the .vmx, which says whose the files are, goes last. Kinds: Unavailable when the machine runs,
+// WrongState when the .vmx can't be read.
+func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
+	n, err := namesOf(m)
+	if err != nil {
+		return nil // a folder that can't be holds no files, and a machine that could not be made must go
+	}
+	store, err := l.open(m.Datastore)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	dir, err := openFolder(store, m.Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return l.failure(m, "opening the folder", err)
+	}
+	defer dir.Close()
+	owner, err := ownerOf(dir, n)
+	if err != nil {
+		return l.failure(m, "opening the folder", err)
+	}
+	if owner != "" && owner != m.ID {
+		l.log.Warn("machine deleted without its folder, which is another's", "machine", m.ID, "folder", m.Folder,
+			"datastore", m.Datastore, "owner", owner)
+		return nil
+	}
+	if owner == m.ID {
+		f := &Files{l: l, m: m, dir: dir, names: n}
+		if err := f.delete(); err != nil {
+			return l.failure(m, "deleting the files", err)
+		}
+	}
+	left, err := dir.names()
+	if err != nil {
+		return l.failure(m, "deleting the folder", err)
+	}
+	if len(left) > 0 {
+		slices.Sort(left)
+		l.log.Warn("folder of a deleted machine stays: it holds other files", "machine", m.ID, "folder", m.Folder,
+			"datastore", m.Datastore, "files", left)
+		return nil
+	}
+	if err := store.Remove(m.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return l.failure(m, "deleting the folder", err)
+	}
+	return l.failure(m, "deleting the folder", store.sync())
+}
+
+// delete removes the files by the names that the machine has given them.
+func (f *Files) delete() error {
+	lock, err := f.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	for _, d := range f.m.Disks {
+		if err := f.checkUnused(f.names.flat(d)); err != nil {
+			return err
+		}
+	}
+	doomed := []string{f.names.suspend(f.m.ID), f.names.nvram(), logName}
+	for _, d := range f.m.Disks {
+		doomed = append(doomed, f.names.descriptor(d), f.names.flat(d))
+	}
+	all, err := f.dir.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range all {
+		if _, ok := oldLogNumber(name); ok {
+			doomed = append(doomed, name)
+		}
+	}
+	doomed = append(doomed, f.names.backup(), f.names.lock())
+	for _, name := range doomed {
+		if err := f.discard(name); err != nil {
+			return err
+		}
+	}
+	if err := f.dir.sync(); err != nil {
+		return err
+	}
+	if err := f.discard(f.names.config()); err != nil {
+		return err
+	}
+	return f.dir.sync()
+}
+
+// checkUnused refuses the deletion of a disk that is locked by itself, not through its machine.
+func (f *Files) checkUnused(name string) error {
+	file, err := f.dir.open(name, os.O_RDONLY)
+	var odd *errIrregular
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &odd) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return lock(f.m, name, file)
+}
+
+// discard removes a file and what a crash may have left of its making. A folder by that name is not the machine's.
+func (f *Files) discard(name string) error {
+	for _, name := range []string{name + temporary, name} {
+		var odd *errIrregular
+		if err := f.dir.remove(name); err != nil && !errors.As(err, &odd) {
+			return err
+		}
+	}
+	return nil
+}

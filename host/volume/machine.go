@@ -1,0 +1,191 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+
+	"hanok/dc"
+)
+
+// CreateMachine makes the machine's folder and what is missing in it. Disks that are there stay as they are. fetch opens
+// the content of an image by its digest; a reader that fails at its end, because the content is not the digest's, leaves
+// no disk behind. progress gets the bytes copied so far and in all: a disk counts with its capacity if it starts as an
+// image, and not at all if it starts empty. After a crash or failure it goes on with the disks that are not there.
+//
+// Kinds: Invalid for a folder or disk that cannot be, NotFound when the datastore isn't mounted, Exists when the folder is
+// another machine's, Exhausted when the datastore is full, WrongState when something else stands where a file should.
+func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
+	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(done, total int64)) error {
+	n, err := namesOf(m)
+	if err != nil {
+		return err
+	}
+	if err := checkKeys(m); err != nil {
+		return err
+	}
+	store, err := l.open(m.Datastore)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	dir, err := l.claimFolder(store, m, n)
+	if err != nil {
+		return l.failure(m, "making the folder", err)
+	}
+	defer dir.Close()
+
+	// From here on the folder is the machine's own, and DeleteMachine finds it.
+	missing, err := missingDisks(dir, n, m)
+	if err != nil {
+		return l.failure(m, "looking for the disks", err)
+	}
+	var done, total int64
+	for _, d := range missing {
+		if d.Image != "" {
+			total += d.CapacityBytes
+		}
+	}
+	for _, d := range missing {
+		report := func(copied int64) { progress(done+copied, total) }
+		if err := l.makeDisk(ctx, dir, n, m, d, fetch, report); err != nil {
+			return l.failure(m, "making the disk "+n.descriptor(d), err)
+		}
+		if d.Image != "" {
+			done += d.CapacityBytes
+			progress(done, total)
+		}
+	}
+	for _, d := range m.Disks {
+		if err := saveDescriptor(dir, n, m, d); err != nil {
+			return l.failure(m, "making the disk "+n.descriptor(d), err)
+		}
+	}
+	return nil
+}
+
+// claimFolder makes the machine's folder with the .vmx in it, which comes before all other files: it says whose they are.
+func (l *Local) claimFolder(store folder, m dc.Machine, n names) (folder, error) {
+	if err := store.Mkdir(m.Folder, 0o700); err == nil {
+		if err := store.sync(); err != nil {
+			return folder{}, err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return folder{}, err
+	}
+	dir, err := openFolder(store, m.Folder)
+	if err != nil {
+		return folder{}, err
+	}
+	owner, err := ownerOf(dir, n)
+	if err == nil && owner == "" {
+		err = checkEmpty(dir, n, m)
+	}
+	if err == nil && owner != "" && owner != m.ID {
+		err = foreign(m, owner)
+	}
+	if err == nil {
+		err = saveConfig(dir, n, m)
+	}
+	if err != nil {
+		dir.Close()
+		return folder{}, err
+	}
+	return dir, nil
+}
+
+// checkEmpty refuses a folder in which somebody else may have files. What a crash left of the very first file is nobody's.
+func checkEmpty(dir folder, n names, m dc.Machine) error {
+	all, err := dir.names()
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(name string) bool { return name == n.config()+temporary })
+	if len(all) > 0 {
+		slices.Sort(all)
+		return dc.Errorf(dc.Exists, "the folder %s of %s is not empty and no machine's of this data center: it holds %s", m.Folder,
+			describeStore(m.Datastore), all[0]).On(describe(m)).
+			Fix("move what is in the folder elsewhere, or choose another name for the machine")
+	}
+	return nil
+}
+
+func foreign(m dc.Machine, owner dc.VirtualMachineID) error {
+	return dc.Errorf(dc.Exists, "the folder %s of %s belongs to the virtual machine %s", m.Folder,
+		describeStore(m.Datastore), owner).On(describe(m)).Fix("choose another name for the machine")
+}
+
+// missingDisks returns the disks whose bytes are not there, by their keys, and removes what a crash left of them.
+func missingDisks(dir folder, n names, m dc.Machine) ([]dc.Disk, error) {
+	var missing []dc.Disk
+	for _, d := range m.Disks {
+		name := n.flat(d)
+		if err := dir.remove(name + temporary); err != nil {
+			return nil, err
+		}
+		found, err := dir.exists(name)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			missing = append(missing, d)
+		}
+	}
+	slices.SortFunc(missing, func(a, b dc.Disk) int { return int(a.Key - b.Key) })
+	return missing, nil
+}
+
+// makeDisk makes the bytes of one disk: all of them, or nothing.
+func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine, d dc.Disk,
+	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(copied int64)) (err error) {
+	name := n.flat(d)
+	file, err := dir.create(name + temporary)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		file.Close()
+		if err != nil {
+			err = errors.Join(err, dir.remove(name+temporary))
+		}
+	}()
+	if d.Image != "" {
+		content, err := fetch(ctx, d.Image)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		copied, err := copySparse(ctx, file, content, d.CapacityBytes, progress)
+		switch {
+		case errors.Is(err, errTooLong):
+			return dc.Errorf(dc.Invalid, "the image %s is longer than the disk %s of %d bytes", d.Image, n.descriptor(d),
+				d.CapacityBytes).On(describe(m)).Fix("make the disk at least as large as the image")
+		case isFull(err):
+			return l.full(m, "making the disk "+n.descriptor(d), d.CapacityBytes-copied, err)
+		case err != nil:
+			return err
+		}
+	}
+	if err := file.Truncate(d.CapacityBytes); err != nil {
+		return err
+	}
+	return dir.publish(file, name)
+}
+
+// saveDescriptor writes the descriptor of a disk whose bytes are there, unless it exists.
+func saveDescriptor(dir folder, n names, m dc.Machine, d dc.Disk) error {
+	info, err := dir.Lstat(n.flat(d))
+	if err != nil {
+		return err
+	}
+	if err := checkLength(m, n.flat(d), info, d.CapacityBytes); err != nil {
+		return err
+	}
+	found, err := dir.exists(n.descriptor(d))
+	if err != nil || found {
+		return err
+	}
+	return dir.write(n.descriptor(d), describeDisk(n, m, d).Bytes())
+}
