@@ -77,17 +77,17 @@ func (s *Store) Changes(since int64) (changes []Change, upto int64, ok bool) {
 func (s *Store) Wait(ctx context.Context, since int64) error {
 	for {
 		s.mu.Lock()
-		changed, revision, err := s.changed, s.View().revision, s.err
+		changed, revision := s.changed, s.View().revision
 		s.mu.Unlock()
 		if revision > since {
 			return nil
 		}
-		if err != nil {
+		if err := s.Err(); err != nil {
 			return err
 		}
 		select {
 		case <-changed:
-		case <-s.done:
+		case <-s.Done():
 		case <-ctx.Done():
 			return ctx.Err()
 		}

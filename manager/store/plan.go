@@ -41,10 +41,17 @@ func (w *write) vanished() bool   { return w.object == nil && w.revision == 0 } 
 
 func (p *plan) planFences() error {
 	for _, f := range p.fences {
-		if f.name == "" || p.view.fence(f.name) != f.revision {
+		p.require(unchanged(fenceKeys+f.name, f.revision))
+	}
+	return p.keepsFences(p.view)
+}
+
+// keepsFences returns an error when somebody else has a fence that the transaction requires.
+func (tx *Tx) keepsFences(v *View) error {
+	for _, f := range tx.fences {
+		if f.name == "" || v.fence(f.name) != f.revision {
 			return f.lost()
 		}
-		p.require(unchanged(fenceKeys+f.name, f.revision))
 	}
 	return nil
 }

@@ -17,11 +17,13 @@ type Store struct {
 	// time get through one after the other.
 	turn chan struct{}
 
+	// life ends with the store; its cause says why.
+	life context.Context
+	end  context.CancelCauseFunc
+
 	mu      sync.Mutex
 	ring    ring
 	changed chan struct{} // closed and replaced with every new view
-	done    chan struct{} // closed when the store ends
-	err     error         // why it ended
 }
 
 // Usage is how full a store is.
@@ -38,7 +40,8 @@ type Usage struct {
 const attempts = 100
 
 func newStore() *Store {
-	s := &Store{turn: make(chan struct{}, 1), changed: make(chan struct{}), done: make(chan struct{})}
+	s := &Store{turn: make(chan struct{}, 1), changed: make(chan struct{})}
+	s.life, s.end = context.WithCancelCause(context.Background())
 	s.view.Store(emptyView())
 	return s
 }
@@ -77,6 +80,9 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Tx) error) error {
 		}
 		revision, err := s.commit(ctx, t)
 		if errors.Is(err, errConditions) {
+			if err := tx.keepsFences(s.View()); err != nil {
+				return err
+			}
 			continue
 		}
 		if err != nil {
@@ -103,6 +109,9 @@ func (s *Store) commit(ctx context.Context, t transaction) (int64, error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.life, func() { cancel(s.Err()) })()
 	revision, ok, err := s.backend.commit(ctx, t)
 	if err != nil {
 		return 0, err
@@ -141,28 +150,14 @@ func (s *Store) Usage(ctx context.Context) (Usage, error) {
 
 // Done is closed when the store has ended: by Close, or because its backend failed for good, such as an embedded etcd
 // whose disk is full. Err says why. The process should then end; a store does not come back.
-func (s *Store) Done() <-chan struct{} { return s.done }
+func (s *Store) Done() <-chan struct{} { return s.life.Done() }
 
 // Err returns why the store has ended, or nil while it lives.
-func (s *Store) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
+func (s *Store) Err() error { return context.Cause(s.life) }
 
 // Close ends the store: calls in progress and later ones fail with Unavailable, views stay readable. Closing twice does
 // nothing.
 func (s *Store) Close() error {
 	s.end(&dc.Error{Kind: dc.Unavailable, Message: "the store is closed"})
 	return s.backend.close()
-}
-
-// end ends the store for the first reason given.
-func (s *Store) end(reason error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		s.err = reason
-		close(s.done)
-	}
 }

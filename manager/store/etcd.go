@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"hanok/dc"
+)
+
+// defaultPrefix is where the keys of a data center are in etcd.
+const defaultPrefix = "/hanok/v1/"
+
+// etcd is the part that the embedded and the external backend share: a backend over any client.
+type etcd struct {
+	client *clientv3.Client
+	prefix string
+	sink   sink
+	// failed is called once when the stream cannot go on.
+	failed func(error)
+	// stream is the context of the watch; progress requests must carry the same one.
+	stream context.Context
+	stop   context.CancelFunc
+	ended  chan struct{}
+}
+
+// start loads everything and follows it from there, until close.
+func (e *etcd) start(ctx context.Context) error {
+	e.stream, e.stop = context.WithCancel(clientv3.WithRequireLeader(context.Background()))
+	e.ended = make(chan struct{})
+	if err := e.prepare(ctx); err != nil {
+		close(e.ended)
+		return err
+	}
+	revision, err := e.load(ctx, 0)
+	if err != nil {
+		close(e.ended)
+		return err
+	}
+	go e.follow(revision)
+	return nil
+}
+
+// prepare marks an empty store with the format.
+func (e *etcd) prepare(ctx context.Context) error {
+	_, _, err := e.commit(ctx, transaction{
+		conditions: []condition{unwritten(formatKey)},
+		operations: []keyValue{{key: formatKey, value: []byte(strconv.Itoa(format))}},
+	})
+	if dc.KindOf(err) == dc.Exhausted {
+		return nil // it would be the first key: a store that is full has it
+	}
+	return err
+}
+
+// load hands everything to the sink and returns the revision at which it was read, which must not be below after.
+func (e *etcd) load(ctx context.Context, after int64) (int64, error) {
+	resp, err := e.client.Get(ctx, e.prefix, clientv3.WithPrefix())
+	if err != nil {
+		return 0, &dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err}
+	}
+	if resp.Header.Revision < after {
+		return 0, &dc.Error{Kind: dc.WrongState, Object: "the store",
+			Message: "etcd has gone back to an older state while the manager was running", Remedy: "restart the manager"}
+	}
+	all := make([]keyValue, len(resp.Kvs))
+	for i, kv := range resp.Kvs {
+		all[i] = e.keyValue(kv)
+	}
+	return resp.Header.Revision, e.sink.reset(resp.Header.Revision, all)
+}
+
+func (e *etcd) keyValue(kv *mvccpb.KeyValue) keyValue {
+	return keyValue{key: strings.TrimPrefix(string(kv.Key), e.prefix), value: kv.Value, revision: kv.ModRevision}
+}
+
+// follow delivers the changes after revision until the stream's context ends. When etcd ends the watch, because it has
+// compacted what comes next or has lost its leader, everything is loaded anew.
+func (e *etcd) follow(revision int64) {
+	defer close(e.ended)
+	for {
+		var err error
+		if revision, err = e.watch(revision); err == nil {
+			revision, err = e.reload(revision)
+		}
+		if e.stream.Err() != nil {
+			return
+		}
+		if err != nil {
+			e.failed(err)
+			return
+		}
+	}
+}
+
+// watch delivers until the watch ends and returns the last revision. An error is the sink's.
+func (e *etcd) watch(revision int64) (int64, error) {
+	ctx, cancel := context.WithCancel(e.stream)
+	defer cancel()
+	for resp := range e.client.Watch(ctx, e.prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1)) {
+		if resp.Err() != nil {
+			return revision, nil
+		}
+		for events := resp.Events; len(events) > 0; {
+			n, at := 0, events[0].Kv.ModRevision
+			for n < len(events) && events[n].Kv.ModRevision == at {
+				n++
+			}
+			if err := e.deliver(at, events[:n]); err != nil {
+				return revision, err
+			}
+			events, revision = events[n:], at
+		}
+		if resp.IsProgressNotify() && resp.Header.Revision > revision {
+			revision = resp.Header.Revision
+			if err := e.sink.apply(revision, nil); err != nil {
+				return revision, err
+			}
+		}
+	}
+	return revision, nil
+}
+
+// deliver hands the events of one transaction to the sink.
+func (e *etcd) deliver(revision int64, events []*clientv3.Event) error {
+	changes := make([]keyValue, len(events))
+	for i, ev := range events {
+		changes[i] = e.keyValue(ev.Kv)
+		if ev.Type == clientv3.EventTypeDelete {
+			changes[i].value = nil
+		}
+	}
+	return e.sink.apply(revision, changes)
+}
+
+// pause is between two attempts to reach an etcd that is away.
+const pause = 500 * time.Millisecond
+
+// reload loads until it works. An error is final.
+func (e *etcd) reload(revision int64) (int64, error) {
+	for {
+		next, err := e.load(e.stream, revision)
+		if dc.KindOf(err) != dc.Unavailable {
+			return next, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-e.stream.Done():
+			return revision, nil
+		}
+	}
+}
+
+// commit implements backend.
+func (e *etcd) commit(ctx context.Context, t transaction) (int64, bool, error) {
+	resp, err := e.client.Txn(ctx).If(e.compares(t.conditions)...).Then(e.ops(t.operations)...).Commit()
+	if err != nil {
+		return 0, false, commitError(ctx, err, len(t.operations))
+	}
+	return resp.Header.Revision, resp.Succeeded, nil
+}
+
+func (e *etcd) compares(conditions []condition) []clientv3.Cmp {
+	cmps := make([]clientv3.Cmp, len(conditions))
+	for i, c := range conditions {
+		cmps[i] = clientv3.Compare(clientv3.ModRevision(e.prefix+c.key), string(c.compare), c.revision)
+		if c.prefix {
+			cmps[i] = cmps[i].WithPrefix()
+		}
+	}
+	return cmps
+}
+
+func (e *etcd) ops(operations []keyValue) []clientv3.Op {
+	ops := make([]clientv3.Op, len(operations))
+	for i, o := range operations {
+		if o.value == nil {
+			ops[i] = clientv3.OpDelete(e.prefix + o.key)
+		} else {
+			ops[i] = clientv3.OpPut(e.prefix+o.key, string(o.value))
+		}
+	}
+	return ops
+}
+
+// commitError says what became of a transaction. Only what etcd refuses before it does anything has a known outcome.
+func commitError(ctx context.Context, err error, operations int) error {
+	switch {
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return &dc.Error{Kind: dc.Exhausted, Object: "the store", Message: "etcd has no space left", Err: err,
+			Remedy: "compact and defragment etcd, or raise its quota, and disarm its alarm NOSPACE"}
+	case errors.Is(err, rpctypes.ErrTooManyOps):
+		return dc.Errorf(dc.Exhausted, "the change has %d writes, more than etcd takes at once: %w", operations, err).
+			Fix("change fewer objects at once, or raise etcd's --max-txn-ops")
+	case errors.Is(err, rpctypes.ErrRequestTooLarge):
+		return dc.Errorf(dc.Exhausted, "the change is larger than etcd takes at once: %w", err).
+			Fix("change fewer objects at once, or raise etcd's --max-request-bytes")
+	case errors.Is(err, rpctypes.ErrTooManyRequests):
+		return dc.Errorf(dc.Unavailable, "etcd is too busy: %w", err).Fix("try again")
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		return dc.Errorf(dc.Unavailable, "etcd does not let this manager write: %w", err)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return &dc.Error{Kind: dc.Unavailable, Err: err,
+		Message: "the store did not answer, outcome unknown: the change may have been made or not: " + err.Error(),
+		Remedy:  "look whether it was made before you repeat it"}
+}
+
+// advance implements backend.
+func (e *etcd) advance(context.Context) {
+	// A failed request is repeated by whoever still waits.
+	_ = e.client.RequestProgress(e.stream)
+}
+
+// close ends the stream and the client.
+func (e *etcd) close() error {
+	e.stop()
+	<-e.ended
+	return e.client.Close()
+}
+
+// noSpace reports whether etcd's own quota refused a transaction; compacted whether there was nothing to compact.
+func noSpace(err error) bool   { return errors.Is(err, rpctypes.ErrNoSpace) }
+func compacted(err error) bool { return errors.Is(err, rpctypes.ErrCompacted) }

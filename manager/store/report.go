@@ -1,0 +1,110 @@
+package store
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// reporter stands between etcd and its log. Warnings and errors go to a slog.Logger. Where etcd would end the process
+// without a word to the user (it logs with the level fatal or panic), the reporter keeps the reason, tells its owner, and
+// ends only the goroutine.
+type reporter struct {
+	log    *slog.Logger
+	failed func(error)
+
+	once     sync.Once
+	reported chan struct{} // closed with the first failure
+	reason   error
+}
+
+func newReporter(log *slog.Logger, failed func(error)) *reporter {
+	return &reporter{log: log, failed: failed, reported: make(chan struct{})}
+}
+
+// logger returns etcd's logger.
+func (r *reporter) logger() *zap.Logger {
+	return zap.New(slogCore{r.log}, zap.WithFatalHook(r), zap.WithPanicHook(r))
+}
+
+// err returns the first failure, or nil.
+func (r *reporter) err() error {
+	select {
+	case <-r.reported:
+		return r.reason
+	default:
+		return nil
+	}
+}
+
+// OnWrite implements zapcore.CheckWriteHook: it is called instead of the end of the process.
+func (r *reporter) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	r.once.Do(func() {
+		r.reason = errors.New(entry.Message)
+		for _, f := range fields {
+			if err, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType {
+				r.reason = &failure{entry.Message, err}
+			}
+		}
+		close(r.reported)
+		r.failed(r.reason)
+	})
+	runtime.Goexit()
+}
+
+// failure is a message of etcd with its cause.
+type failure struct {
+	message string
+	cause   error
+}
+
+func (f *failure) Error() string { return f.message + ": " + f.cause.Error() }
+func (f *failure) Unwrap() error { return f.cause }
+
+// slogCore writes zap entries to a slog.Logger, from warnings on.
+type slogCore struct{ log *slog.Logger }
+
+func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.WarnLevel }
+func (c slogCore) Sync() error                  { return nil }
+
+func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
+	return slogCore{c.log.With(attributes(fields)...)}
+}
+
+// irrelevant are warnings about what an embedded etcd does not have: sockets and users.
+var irrelevant = map[string]bool{
+	"Running http and grpc server on single port. This is not recommended for production.": true,
+	"simple token is not cryptographically signed":                                         true,
+}
+
+func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) && !irrelevant[e.Message] {
+		return ce.AddCore(e, c)
+	}
+	return ce
+}
+
+func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	write := c.log.Warn
+	if e.Level >= zapcore.ErrorLevel {
+		write = c.log.Error
+	}
+	write("etcd: "+e.Message, attributes(fields)...)
+	return nil
+}
+
+func attributes(fields []zapcore.Field) []any {
+	enc := zapcore.NewMapObjectEncoder()
+	for _, f := range fields {
+		f.AddTo(enc)
+	}
+	args := make([]any, 0, 2*len(enc.Fields))
+	for k, v := range enc.Fields {
+		args = append(args, k, v)
+	}
+	return args
+}
