@@ -1,0 +1,177 @@
+package native
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"hanok/dc"
+)
+
+// Backend is all that this facade needs of the data center. Every method that takes a caller checks that caller's
+// privilege before anything else. Objects that it returns are shared and not changed here. All methods are safe for
+// concurrent use.
+type Backend struct {
+	Access    Access
+	Inventory Inventory
+	Machines  Machines
+	Tasks     Tasks
+	State     State
+	System    System
+}
+
+// Access knows the users and their logins.
+type Access interface {
+	// Authorize returns an error of kind Unauthenticated or Denied where by lacks the privilege on object, which is
+	// described as a user knows it.
+	Authorize(by dc.Caller, p dc.Privilege, object string) error
+	// Login opens a session and returns its token.
+	Login(ctx context.Context, username, password string) (token string, c dc.Caller, err error)
+	// Logout ends by's session.
+	Logout(ctx context.Context, by dc.Caller) error
+	// Authenticate returns who has the token. It is cheap: every call makes it.
+	Authenticate(token string) (dc.Caller, error)
+
+	Users(by dc.Caller) ([]*dc.User, error)
+	CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.Role) (*dc.User, error)
+	DeleteUser(ctx context.Context, by dc.Caller, name string) error
+	SetPassword(ctx context.Context, by dc.Caller, name, password string) error
+}
+
+// Inventory keeps the inventory objects that are not virtual machines.
+type Inventory interface {
+	// Resolve returns the ID of the object of the kind that a user's reference (ID, unique name or inventory path) names.
+	Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
+	Rename(ctx context.Context, by dc.Caller, id dc.ID, name string) error
+
+	Datacenters(by dc.Caller) ([]*dc.Datacenter, error)
+	CreateDatacenter(ctx context.Context, by dc.Caller, name string) (*dc.Datacenter, error)
+	DeleteDatacenter(ctx context.Context, by dc.Caller, id dc.DatacenterID) error
+
+	Folders(by dc.Caller) ([]*dc.Folder, error)
+	CreateFolder(ctx context.Context, by dc.Caller, parent dc.FolderID, name string) (*dc.Folder, error)
+	DeleteFolder(ctx context.Context, by dc.Caller, id dc.FolderID) error
+
+	Clusters(by dc.Caller) ([]*dc.Cluster, error)
+	CreateCluster(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.Cluster, error)
+	DeleteCluster(ctx context.Context, by dc.Caller, id dc.ClusterID) error
+
+	Hosts(by dc.Caller) ([]*dc.Host, error)
+	Pools(by dc.Caller) ([]*dc.ResourcePool, error)
+	Images(by dc.Caller) ([]*dc.Image, error)
+
+	Datastores(by dc.Caller) ([]*dc.Datastore, error)
+	CreateDatastore(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string, spec dc.DatastoreSpec) (*dc.Datastore, error)
+	DeleteDatastore(ctx context.Context, by dc.Caller, id dc.DatastoreID) error
+
+	PortGroups(by dc.Caller) ([]*dc.PortGroup, error)
+	CreatePortGroup(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.PortGroup, error)
+	DeletePortGroup(ctx context.Context, by dc.Caller, id dc.PortGroupID) error
+}
+
+// Machines keeps the virtual machines.
+type Machines interface {
+	List(by dc.Caller) ([]*dc.VirtualMachine, error)
+	Get(by dc.Caller, id dc.VirtualMachineID) (*dc.VirtualMachine, error)
+	Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error)
+	// Power starts a power operation; timeout bounds the guest's part, and zero is the usual time.
+	Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error)
+	Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, name string) error
+	Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error)
+	// Screenshot returns a PNG file.
+	Screenshot(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) ([]byte, error)
+	// OpenConsole connects to a console; ctx is for the opening only. Closing the connection unblocks its reader.
+	OpenConsole(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, kind dc.ConsoleKind) (io.ReadWriteCloser, error)
+}
+
+// CreateRequest asks for a virtual machine. What is zero or empty is for the backend to choose.
+type CreateRequest struct {
+	Name       string
+	Folder     dc.FolderID
+	Pool       dc.ResourcePoolID
+	Host       dc.HostID
+	Datastore  dc.DatastoreID
+	CPUs       int
+	MemoryMB   int64
+	Firmware   dc.Firmware
+	GuestID    string
+	Annotation string
+	Disks      []NewDisk
+	NICs       []dc.PortGroupID
+	PowerOn    bool
+}
+
+// NewDisk asks for a disk that starts as the image, or empty for no image.
+type NewDisk struct {
+	CapacityBytes int64
+	Image         dc.ImageID
+}
+
+// Tasks keeps the long operations.
+type Tasks interface {
+	List(by dc.Caller) ([]*dc.Task, error)
+	Get(by dc.Caller, id dc.TaskID) (*dc.Task, error)
+	Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error
+	// Progress says how far a task is, where its step says so. It is cheap and asks for no privilege: Get does.
+	Progress(id dc.TaskID) (percent int, message string, ok bool)
+}
+
+// State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the
+// caller before it shows anything of it.
+type State interface {
+	// View returns the newest state.
+	View() View
+	// Changes returns what changed after the revision since, in order, and the revision up to which that goes. ok is false
+	// where that is not remembered: start again from View.
+	Changes(since int64) (changes []Change, upto int64, ok bool)
+	// Wait returns when the state's revision is above since.
+	Wait(ctx context.Context, since int64) error
+	// Usage says how full a datastore is, where that is known now.
+	Usage(id dc.DatastoreID) (dc.DatastoreUsage, bool)
+}
+
+// View is the state at one revision. It is immutable.
+type View interface {
+	Revision() int64
+	// Object returns the object with the ID, or nil.
+	Object(id dc.ID) dc.Object
+	// Objects yields every object of a kind, in the order of IDs.
+	Objects(kind dc.Kind) iter.Seq[dc.Object]
+}
+
+// Change is one object that was made, changed or deleted.
+type Change struct {
+	Kind     dc.Kind
+	ID       dc.ID
+	Revision int64
+	// Object is nil when it was deleted.
+	Object dc.Object
+}
+
+// System is the installation itself.
+type System interface {
+	// Version is that of the program.
+	Version() string
+	// Doctor examines the installation.
+	Doctor(ctx context.Context, by dc.Caller) ([]Check, error)
+}
+
+// Check is one thing that was examined.
+type Check struct {
+	// Name says what: "store".
+	Name   string
+	Status CheckStatus
+	// Message says what was found, and Remedy what to do about it.
+	Message, Remedy string
+}
+
+// CheckStatus is how one check ended.
+type CheckStatus string
+
+// The outcomes of a check.
+const (
+	CheckOK      CheckStatus = "ok"
+	CheckWarning CheckStatus = "warning"
+	CheckProblem CheckStatus = "problem"
+)

@@ -1,0 +1,30 @@
+package native
+
+import (
+	"context"
+
+	"hanok/api/convert"
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+func (s *service) ListUsers(ctx context.Context, _ *hanokv1.ListUsersRequest) (*hanokv1.ListUsersResponse, error) {
+	users, err := each(convert.User)(s.Access.Users(caller(ctx)))
+	return &hanokv1.ListUsersResponse{Users: users}, err
+}
+
+func (s *service) CreateUser(ctx context.Context, req *hanokv1.CreateUserRequest) (*hanokv1.CreateUserResponse, error) {
+	u, err := s.Access.CreateUser(ctx, caller(ctx), req.Name, req.Password, dc.Role(req.Role))
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.CreateUserResponse{User: convert.User(u)}, nil
+}
+
+func (s *service) DeleteUser(ctx context.Context, req *hanokv1.DeleteUserRequest) (*hanokv1.DeleteUserResponse, error) {
+	return &hanokv1.DeleteUserResponse{}, s.Access.DeleteUser(ctx, caller(ctx), req.User)
+}
+
+func (s *service) SetPassword(ctx context.Context, req *hanokv1.SetPasswordRequest) (*hanokv1.SetPasswordResponse, error) {
+	return &hanokv1.SetPasswordResponse{}, s.Access.SetPassword(ctx, caller(ctx), req.User, req.Password)
+}

@@ -1,0 +1,132 @@
+package native
+
+import (
+	"context"
+
+	"hanok/api/convert"
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+func (s *service) ListVirtualMachines(ctx context.Context, _ *hanokv1.ListVirtualMachinesRequest) (*hanokv1.ListVirtualMachinesResponse, error) {
+	names := s.names()
+	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine {
+		return convert.VirtualMachine(o, names)
+	})(s.Machines.List(caller(ctx)))
+	return &hanokv1.ListVirtualMachinesResponse{VirtualMachines: all}, err
+}
+
+func (s *service) GetVirtualMachine(ctx context.Context, req *hanokv1.GetVirtualMachineRequest) (*hanokv1.GetVirtualMachineResponse, error) {
+	vm, err := s.machine(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.GetVirtualMachineResponse{VirtualMachine: convert.VirtualMachine(vm, s.names())}, nil
+}
+
+// machine returns the virtual machine that a reference names.
+func (s *service) machine(ctx context.Context, ref string) (*dc.VirtualMachine, error) {
+	id, err := s.machineID(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.Machines.Get(caller(ctx), id)
+}
+
+func (s *service) machineID(ctx context.Context, ref string) (dc.VirtualMachineID, error) {
+	return resolve[dc.VirtualMachineID](s, caller(ctx), dc.KindVirtualMachine, ref)
+}
+
+func (s *service) CreateVirtualMachine(ctx context.Context, req *hanokv1.CreateVirtualMachineRequest) (*hanokv1.CreateVirtualMachineResponse, error) {
+	by := caller(ctx)
+	create, err := s.createRequest(by, req)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Machines.Create(ctx, by, create)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.CreateVirtualMachineResponse{Task: s.task(t)}, nil
+}
+
+// createRequest resolves what a request refers to.
+func (s *service) createRequest(by dc.Caller, req *hanokv1.CreateVirtualMachineRequest) (CreateRequest, error) {
+	out := CreateRequest{
+		Name: req.Name, CPUs: int(req.Cpus), MemoryMB: req.MemoryMb, Firmware: dc.Firmware(req.Firmware),
+		GuestID: req.GuestId, Annotation: req.Annotation, PowerOn: req.PowerOn,
+	}
+	var err error
+	if out.Folder, err = resolveAny[dc.FolderID](s, by, dc.KindFolder, req.Folder); err != nil {
+		return out, err
+	}
+	if out.Pool, err = resolveAny[dc.ResourcePoolID](s, by, dc.KindResourcePool, req.ResourcePool); err != nil {
+		return out, err
+	}
+	if out.Host, err = resolveAny[dc.HostID](s, by, dc.KindHost, req.Host); err != nil {
+		return out, err
+	}
+	if out.Datastore, err = resolveAny[dc.DatastoreID](s, by, dc.KindDatastore, req.Datastore); err != nil {
+		return out, err
+	}
+	for _, d := range req.Disks {
+		image, err := resolveAny[dc.ImageID](s, by, dc.KindImage, d.Image)
+		if err != nil {
+			return out, err
+		}
+		out.Disks = append(out.Disks, NewDisk{CapacityBytes: d.CapacityBytes, Image: image})
+	}
+	for _, n := range req.Nics {
+		portGroup, err := resolve[dc.PortGroupID](s, by, dc.KindPortGroup, n.PortGroup)
+		if err != nil {
+			return out, err
+		}
+		out.NICs = append(out.NICs, portGroup)
+	}
+	return out, nil
+}
+
+func (s *service) PowerVirtualMachine(ctx context.Context, req *hanokv1.PowerVirtualMachineRequest) (*hanokv1.PowerVirtualMachineResponse, error) {
+	id, err := s.machineID(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	timeout := req.Timeout.AsDuration()
+	if req.Timeout != nil && (req.Timeout.CheckValid() != nil || timeout < 0) {
+		return nil, dc.Errorf(dc.Invalid, "the time-out is no span of time from zero up")
+	}
+	t, err := s.Machines.Power(ctx, caller(ctx), id, dc.PowerOp(req.Op), timeout)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.PowerVirtualMachineResponse{Task: s.task(t)}, nil
+}
+
+func (s *service) RenameVirtualMachine(ctx context.Context, req *hanokv1.RenameVirtualMachineRequest) (*hanokv1.RenameVirtualMachineResponse, error) {
+	id, err := s.machineID(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.RenameVirtualMachineResponse{}, s.Machines.Rename(ctx, caller(ctx), id, req.Name)
+}
+
+func (s *service) DeleteVirtualMachine(ctx context.Context, req *hanokv1.DeleteVirtualMachineRequest) (*hanokv1.DeleteVirtualMachineResponse, error) {
+	id, err := s.machineID(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Machines.Delete(ctx, caller(ctx), id)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.DeleteVirtualMachineResponse{Task: s.task(t)}, nil
+}
+
+func (s *service) ScreenshotVirtualMachine(ctx context.Context, req *hanokv1.ScreenshotVirtualMachineRequest) (*hanokv1.ScreenshotVirtualMachineResponse, error) {
+	id, err := s.machineID(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	png, err := s.Machines.Screenshot(ctx, caller(ctx), id)
+	return &hanokv1.ScreenshotVirtualMachineResponse{Png: png}, err
+}

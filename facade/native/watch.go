@@ -1,0 +1,126 @@
+package native
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"hanok/api/convert"
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+const (
+	// heartbeatTime is how long a watch is silent at most, as the contract says.
+	heartbeatTime = 15 * time.Second
+	// pageSize is how many changes one response holds at most.
+	pageSize = 200
+)
+
+func (s *service) Watch(ctx context.Context, req *hanokv1.WatchRequest, stream *connect.ServerStream[hanokv1.WatchResponse]) error {
+	w := &watch{service: s, stream: stream}
+	if err := w.choose(req.Kinds); err != nil {
+		return err
+	}
+	since := req.SinceRevision
+	for fresh := since == 0; ; {
+		by, err := s.stillAllowed(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.Access.Authorize(by, dc.PrivView, "the inventory"); err != nil {
+			return err
+		}
+		changes, upto, ok := s.State.Changes(since)
+		if fresh || !ok {
+			fresh = false
+			since, err = w.snapshot()
+		} else {
+			since, err = upto, w.send(changes, upto)
+		}
+		if err != nil {
+			return err
+		}
+		changed, err := s.wait(ctx, since, heartbeatTime)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			if err := stream.Send(&hanokv1.WatchResponse{Revision: since}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// watch is one stream of changes. It holds no queue: a client that reads slowly gets a new snapshot when the changes that
+// it missed are no longer remembered.
+type watch struct {
+	*service
+	stream *connect.ServerStream[hanokv1.WatchResponse]
+	kinds  []dc.Kind
+}
+
+// choose sets the kinds, in the order of snapshots.
+func (w *watch) choose(names []string) error {
+	all := convert.WatchKinds()
+	for _, name := range names {
+		if !slices.Contains(all, dc.Kind(name)) {
+			return dc.Errorf(dc.Invalid, "objects of the kind %q can't be watched", name).Fix("name some of the kinds %v", all)
+		}
+	}
+	for _, kind := range all {
+		if len(names) == 0 || slices.Contains(names, string(kind)) {
+			w.kinds = append(w.kinds, kind)
+		}
+	}
+	return nil
+}
+
+// snapshot sends all objects and returns their revision.
+func (w *watch) snapshot() (int64, error) {
+	view, names := w.State.View(), w.names()
+	page := &hanokv1.WatchResponse{Reset_: true}
+	for _, kind := range w.kinds {
+		for o := range view.Objects(kind) {
+			if len(page.Changes) == pageSize {
+				if err := w.stream.Send(page); err != nil {
+					return 0, err
+				}
+				page = &hanokv1.WatchResponse{}
+			}
+			page.Changes = append(page.Changes, convert.Changed(o, names))
+		}
+	}
+	page.Revision = view.Revision()
+	return page.Revision, w.stream.Send(page)
+}
+
+// send sends what the watch asks for of the changes up to a revision, and nothing if that is nothing.
+func (w *watch) send(changes []Change, upto int64) error {
+	names := w.names()
+	page := &hanokv1.WatchResponse{}
+	for _, c := range changes {
+		if !slices.Contains(w.kinds, c.Kind) {
+			continue
+		}
+		if len(page.Changes) == pageSize {
+			if err := w.stream.Send(page); err != nil {
+				return err
+			}
+			page = &hanokv1.WatchResponse{}
+		}
+		if c.Object == nil {
+			page.Changes = append(page.Changes, convert.Deleted(c.Kind, c.ID, c.Revision))
+		} else {
+			page.Changes = append(page.Changes, convert.Changed(c.Object, names))
+		}
+	}
+	if len(page.Changes) == 0 {
+		return nil
+	}
+	page.Revision = upto
+	return w.stream.Send(page)
+}
