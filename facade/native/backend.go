@@ -113,8 +113,8 @@ type Tasks interface {
 	List(by dc.Caller) ([]*dc.Task, error)
 	Get(by dc.Caller, id dc.TaskID) (*dc.Task, error)
 	Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error
-	// Progress says how far a task is, where its step says so. It is cheap and asks for no privilege: Get does.
-	Progress(id dc.TaskID) (percent int, message string, ok bool)
+	// Progress says how far an open task is, where its step says so; ok is false otherwise. It is cheap.
+	Progress(by dc.Caller, id dc.TaskID) (percent int, message string, ok bool)
 }
 
 // State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the

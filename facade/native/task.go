@@ -19,15 +19,16 @@ import (
 const progressTime = 250 * time.Millisecond
 
 // task returns a task with its progress.
-func (s *service) task(o *dc.Task) *hanokv1.Task {
-	if percent, message, ok := s.Tasks.Progress(o.ID); ok {
+func (s *service) task(by dc.Caller, o *dc.Task) *hanokv1.Task {
+	if percent, message, ok := s.Tasks.Progress(by, o.ID); ok {
 		return convert.Task(o, &convert.Progress{Percent: percent, Message: message})
 	}
 	return convert.Task(o, nil)
 }
 
 func (s *service) ListTasks(ctx context.Context, _ *hanokv1.ListTasksRequest) (*hanokv1.ListTasksResponse, error) {
-	tasks, err := s.Tasks.List(caller(ctx))
+	by := caller(ctx)
+	tasks, err := s.Tasks.List(by)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func (s *service) ListTasks(ctx context.Context, _ *hanokv1.ListTasksRequest) (*
 	})
 	out := &hanokv1.ListTasksResponse{}
 	for _, t := range newest {
-		out.Tasks = append(out.Tasks, s.task(t))
+		out.Tasks = append(out.Tasks, s.task(by, t))
 	}
 	return out, nil
 }
@@ -46,7 +47,7 @@ func (s *service) GetTask(ctx context.Context, req *hanokv1.GetTaskRequest) (*ha
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.GetTaskResponse{Task: s.task(t)}, nil
+	return &hanokv1.GetTaskResponse{Task: s.task(caller(ctx), t)}, nil
 }
 
 func (s *service) CancelTask(ctx context.Context, req *hanokv1.CancelTaskRequest) (*hanokv1.CancelTaskResponse, error) {
@@ -65,7 +66,7 @@ func (s *service) WatchTask(ctx context.Context, req *hanokv1.WatchTaskRequest, 
 		if err != nil {
 			return err
 		}
-		if now := s.task(t); !proto.Equal(now, sent) {
+		if now := s.task(by, t); !proto.Equal(now, sent) {
 			if err := stream.Send(&hanokv1.WatchTaskResponse{Task: now}); err != nil {
 				return err
 			}

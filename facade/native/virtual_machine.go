@@ -47,7 +47,7 @@ func (s *service) CreateVirtualMachine(ctx context.Context, req *hanokv1.CreateV
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.CreateVirtualMachineResponse{Task: s.task(t)}, nil
+	return &hanokv1.CreateVirtualMachineResponse{Task: s.task(caller(ctx), t)}, nil
 }
 
 // createRequest resolves what a request refers to.
@@ -99,7 +99,7 @@ func (s *service) PowerVirtualMachine(ctx context.Context, req *hanokv1.PowerVir
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.PowerVirtualMachineResponse{Task: s.task(t)}, nil
+	return &hanokv1.PowerVirtualMachineResponse{Task: s.task(caller(ctx), t)}, nil
 }
 
 func (s *service) RenameVirtualMachine(ctx context.Context, req *hanokv1.RenameVirtualMachineRequest) (*hanokv1.RenameVirtualMachineResponse, error) {
@@ -119,7 +119,7 @@ func (s *service) DeleteVirtualMachine(ctx context.Context, req *hanokv1.DeleteV
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.DeleteVirtualMachineResponse{Task: s.task(t)}, nil
+	return &hanokv1.DeleteVirtualMachineResponse{Task: s.task(caller(ctx), t)}, nil
 }
 
 func (s *service) ScreenshotVirtualMachine(ctx context.Context, req *hanokv1.ScreenshotVirtualMachineRequest) (*hanokv1.ScreenshotVirtualMachineResponse, error) {
