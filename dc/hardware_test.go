@@ -1,0 +1,119 @@
+package dc
+
+import (
+	"strings"
+	"testing"
+)
+
+func goodHardware() Hardware {
+	return Hardware{
+		UUID: "420f3a1e-3c1d-4f4e-9a57-0123456789ab", GuestID: "otherLinux64Guest", Firmware: BIOS, CPUs: 2, MemoryMB: 512,
+		Disks: []Disk{
+			{Key: 2000, CapacityBytes: 1 << 30, Image: "sha256:" + strings.Repeat("0f", 32)},
+			{Key: 2002, CapacityBytes: 1 << 20},
+		},
+		NICs: []NIC{
+			{Key: 4000, MAC: "52:54:00:00:00:01", PortGroup: "network-1"},
+			{Key: 4001, MAC: "52:54:00:00:00:02", PortGroup: "network-1"},
+		},
+	}
+}
+
+func TestCheckHardware(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(h *Hardware)
+		// want is a part of the message, and remedy of the remedy; "" for good hardware.
+		want, remedy string
+	}{
+		{"good", func(h *Hardware) {}, "", ""},
+		{"no devices", func(h *Hardware) { h.Disks, h.NICs = nil, nil }, "", ""},
+		{"smallest", func(h *Hardware) { h.CPUs, h.MemoryMB = 1, 32 }, "", ""},
+		{"largest", func(h *Hardware) { h.CPUs, h.MemoryMB, h.Disks[0].CapacityBytes = 128, 6128 << 10, 62 << 40 }, "", ""},
+		{"EFI", func(h *Hardware) { h.Firmware = EFI }, "", ""},
+		{"no UUID", func(h *Hardware) { h.UUID = "" }, `uuid: "" is no UUID`, "8-4-4-4-12"},
+		{"upper-case UUID", func(h *Hardware) { h.UUID = strings.ToUpper(h.UUID) }, "uuid: ", "lower-case"},
+		{"UUID without hyphens", func(h *Hardware) { h.UUID = strings.Repeat("0", 36) }, "uuid: ", "8-4-4-4-12"},
+		{"no guest", func(h *Hardware) { h.GuestID = "" }, `guestId: ""`, "otherLinux64Guest"},
+		{"guest with a line break", func(h *Hardware) { h.GuestID = "a\nb" }, `guestId: "a\nb"`, "otherLinux64Guest"},
+		{"no firmware", func(h *Hardware) { h.Firmware = "" }, `firmware: ""`, `"bios" or "efi"`},
+		{"no CPU", func(h *Hardware) { h.CPUs = 0 }, "cpus: 0 is", "1 to 128"},
+		{"too many CPUs", func(h *Hardware) { h.CPUs = 129 }, "cpus: 129 is", "1 to 128"},
+		{"little memory", func(h *Hardware) { h.MemoryMB = 28 }, "memoryMB: 28 is", "32 to"},
+		{"much memory", func(h *Hardware) { h.MemoryMB = 6128<<10 + 4 }, "memoryMB: ", "6275072 MB"},
+		{"odd memory", func(h *Hardware) { h.MemoryMB = 33 }, "memoryMB: 33 is no multiple of 4", "give 36 MB"},
+		{"too many disks", func(h *Hardware) { h.Disks = make([]Disk, 61) }, "disks: 61", "60"},
+		{"too many NICs", func(h *Hardware) { h.NICs = make([]NIC, 11) }, "nics: 11", "10"},
+		{"empty disk", func(h *Hardware) { h.Disks[1].CapacityBytes = 0 }, "disks[1].capacityBytes: 0 is", "62 TB"},
+		{"negative disk", func(h *Hardware) { h.Disks[1].CapacityBytes = -1 << 20 }, "disks[1].capacityBytes: -1048576", "62 TB"},
+		{"huge disk", func(h *Hardware) { h.Disks[0].CapacityBytes = 62<<40 + 1<<20 }, "disks[0].capacityBytes: ", "62 TB"},
+		{"odd disk", func(h *Hardware) { h.Disks[0].CapacityBytes = 1<<20 + 1 }, "no multiple of 1 MB", "give 2097152"},
+		{"short digest", func(h *Hardware) { h.Disks[0].Image = "sha256:00" }, "disks[0].image: ", "64"},
+		{"digest of another sort", func(h *Hardware) { h.Disks[0].Image = "md5:" + strings.Repeat("0", 64) }, "disks[0].image: ", "sha256"},
+		{"disk key too low", func(h *Hardware) { h.Disks[0].Key = 1999 }, "disks[0].key: 1999 is out", "2000 to 2999"},
+		{"disk key too high", func(h *Hardware) { h.Disks[1].Key = 3000 }, "disks[1].key: 3000 is out", "2000 to 2999"},
+		{"disk key twice", func(h *Hardware) { h.Disks[1].Key = 2000 }, "disks[1].key: 2000 does not follow 2000", "rising"},
+		{"disk keys out of order", func(h *Hardware) { h.Disks[0].Key = 2003 }, "disks[1].key: 2002 does not follow 2003", "rising"},
+		{"NIC with a disk's key", func(h *Hardware) { h.NICs[0].Key = 2001 }, "nics[0].key: 2001 is out", "4000 to 4999"},
+		{"MAC twice", func(h *Hardware) { h.NICs[1].MAC = h.NICs[0].MAC }, "nics[1].mac: ", "its own address"},
+		{"upper-case MAC", func(h *Hardware) { h.NICs[0].MAC = "52:54:00:00:00:0A" }, "nics[0].mac: ", "lower-case"},
+		{"group MAC", func(h *Hardware) { h.NICs[0].MAC = "53:54:00:00:00:01" }, "nics[0].mac: ", "even"},
+		{"zero MAC", func(h *Hardware) { h.NICs[0].MAC = "00:00:00:00:00:00" }, "nics[0].mac: ", "not all zero"},
+		{"MAC with hyphens", func(h *Hardware) { h.NICs[0].MAC = "52-54-00-00-00-01" }, "nics[0].mac: ", "colons"},
+		{"no MAC", func(h *Hardware) { h.NICs[0].MAC = "" }, `nics[0].mac: ""`, "six pairs"},
+		{"no port group", func(h *Hardware) { h.NICs[0].PortGroup = "" }, `nics[0].portGroup: ""`, "port group"},
+		{"another kind of ID", func(h *Hardware) { h.NICs[0].PortGroup = "vm-1" }, "nics[0].portGroup: ", "port group"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := goodHardware()
+			tt.change(&h)
+			checkRefusal(t, CheckHardware(h), Invalid, tt.want, tt.remedy)
+		})
+	}
+}
+
+func TestFits(t *testing.T) {
+	host := HostStatus{CPUs: 2, MemoryMB: 1023}
+	tests := []struct {
+		name         string
+		cpus         int
+		memoryMB     int64
+		want, remedy string
+	}{
+		{"exactly", 2, 1023, "", ""},
+		{"too many CPUs", 4, 512, "needs 4 CPUs, has 2", "2 CPUs at most"},
+		{"too much memory", 1, 2048, "needs 2048 MB of memory, has 1023 MB", "1020 MB at most"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			checkRefusal(t, Fits(Hardware{CPUs: tt.cpus, MemoryMB: tt.memoryMB}, host), Exhausted, tt.want, tt.remedy)
+		})
+	}
+}
+
+func TestRoundUpMB(t *testing.T) {
+	for bytes, want := range map[int64]int64{0: 0, 1: 1 << 20, 1 << 20: 1 << 20, 1<<20 + 1: 2 << 20} {
+		if got := RoundUpMB(bytes); got != want {
+			t.Errorf("RoundUpMB(%d) = %d, want %d", bytes, got, want)
+		}
+	}
+}
+
+// checkRefusal checks an error's kind, and parts of its message and remedy; want "" stands for no error.
+func checkRefusal(t *testing.T, err error, kind ErrorKind, want, remedy string) {
+	t.Helper()
+	if want == "" {
+		if err != nil {
+			t.Errorf("got error %v, want none", err)
+		}
+		return
+	}
+	e, ok := err.(*Error)
+	if !ok {
+		t.Fatalf("got %v, want a *Error", err)
+	}
+	if e.Kind != kind || !strings.Contains(e.Message, want) || !strings.Contains(e.Remedy, remedy) {
+		t.Errorf("got %s %q (%q), want %s %q (%q)", e.Kind, e.Message, e.Remedy, kind, want, remedy)
+	}
+}
