@@ -19,9 +19,14 @@ var zeros [copyBlock]byte
 // errTooLong is the error of copySparse for content beyond the limit.
 var errTooLong = errors.New("the content is longer than the disk")
 
+// sourceError is an error of the reader that is copied, not of the disk that is written.
+type sourceError struct{ error }
+
+func (e sourceError) Unwrap() error { return e.error }
+
 // copySparse copies all of src to dst, which is empty, and leaves holes where src has blocks of zeros. It reads src to
-// its end, so that src can say there that its content is wrong. progress gets the bytes read so far. The result is the
-// bytes read. More than limit bytes are errTooLong.
+// its end, so that src can say there that its content is wrong; what src says is a sourceError. progress gets the bytes
+// copied so far, which are also the result. More than limit bytes are errTooLong.
 func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, progress func(done int64)) (int64, error) {
 	buf := make([]byte, copyBuffer)
 	var done int64
@@ -32,7 +37,7 @@ func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, p
 		n, err := io.ReadFull(src, buf)
 		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !end {
-			return done, err
+			return done, sourceError{err}
 		}
 		if done+int64(n) > limit {
 			return done, errTooLong

@@ -140,6 +140,9 @@ func missingDisks(dir folder, n names, m dc.Machine) ([]dc.Disk, error) {
 // makeDisk makes the bytes of one disk: all of them, or nothing.
 func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine, d dc.Disk,
 	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(copied int64)) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	name := n.flat(d)
 	file, err := dir.create(name + temporary)
 	if err != nil {
@@ -154,11 +157,14 @@ func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine,
 	if d.Image != "" {
 		content, err := fetch(ctx, d.Image)
 		if err != nil {
-			return err
+			return unreadable(m, d, err)
 		}
 		defer content.Close()
 		copied, err := copySparse(ctx, file, content, d.CapacityBytes, progress)
+		var source sourceError
 		switch {
+		case errors.As(err, &source):
+			return unreadable(m, d, source.error)
 		case errors.Is(err, errTooLong):
 			return dc.Errorf(dc.Invalid, "the image %s is longer than the disk %s of %d bytes", d.Image, n.descriptor(d),
 				d.CapacityBytes).On(describe(m)).Fix("make the disk at least as large as the image")
@@ -172,6 +178,15 @@ func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine,
 		return err
 	}
 	return dir.publish(file, name)
+}
+
+// unreadable says that an image could not be read. Where the reader gave no kind, reading it again may help.
+func unreadable(m dc.Machine, d dc.Disk, err error) error {
+	if dc.KindOf(err) != dc.Internal {
+		return err
+	}
+	return dc.Errorf(dc.Unavailable, "the image %s could not be read: %w", d.Image, err).On(describe(m)).
+		Fix("try again; if it fails again, make the image anew")
 }
 
 // saveDescriptor writes the descriptor of a disk whose bytes are there, unless it exists.
