@@ -1,0 +1,60 @@
+package event
+
+import (
+	"slices"
+
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+// Authorizer is the one authorization check, access.Service. It is an interface because access records events itself.
+type Authorizer interface {
+	Authorize(by dc.Caller, p dc.Privilege, object string) error
+}
+
+// Service is what users may ask about events. It is safe for concurrent use.
+type Service struct {
+	store  *store.Store
+	access Authorizer
+}
+
+// NewService returns the service over the store's events.
+func NewService(st *store.Store, acc Authorizer) *Service { return &Service{store: st, access: acc} }
+
+// Query says which events to list. The zero Query asks for all of them, newest first.
+type Query struct {
+	// Target, if not empty, leaves out the events of everything else. The target need not exist any more.
+	Target dc.ID
+	// OldestFirst turns the order round.
+	OldestFirst bool
+	// Limit is how many events are listed at most, from the beginning of the order; 0 means no limit.
+	Limit int
+}
+
+// List returns the events that q asks for. They are shared and must not be changed. Errors: Unauthenticated, Denied,
+// and Invalid for a negative limit.
+func (s *Service) List(by dc.Caller, q Query) ([]*dc.Event, error) {
+	if err := s.access.Authorize(by, dc.PrivView, "the events"); err != nil {
+		return nil, err
+	}
+	if q.Limit < 0 {
+		return nil, dc.Errorf(dc.Invalid, "the limit %d is negative", q.Limit).Fix("give a limit of 1 or more, or 0 for none")
+	}
+	var out []*dc.Event
+	for e := range store.List[*dc.Event](s.store.View()) {
+		if q.Target != "" && e.Target != q.Target {
+			continue
+		}
+		out = append(out, e)
+		if q.OldestFirst && q.Limit > 0 && len(out) == q.Limit {
+			break
+		}
+	}
+	if !q.OldestFirst {
+		slices.Reverse(out)
+		if q.Limit > 0 {
+			out = out[:min(q.Limit, len(out))]
+		}
+	}
+	return out, nil
+}
