@@ -26,29 +26,29 @@ func (e sourceError) Unwrap() error { return e.error }
 
 // copySparse copies all of src to dst, which is empty, and leaves holes where src has blocks of zeros. It reads src to
 // its end, so that src can say there that its content is wrong; what src says is a sourceError. progress gets the bytes
-// copied so far, which are also the result. More than limit bytes are errTooLong.
-func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, progress func(done int64)) (int64, error) {
+// copied so far. More than limit bytes are errTooLong.
+func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, progress func(done int64)) error {
 	buf := make([]byte, copyBuffer)
 	var done int64
 	for {
 		if err := ctx.Err(); err != nil {
-			return done, err
+			return err
 		}
 		n, err := io.ReadFull(src, buf)
 		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !end {
-			return done, sourceError{err}
+			return sourceError{err}
 		}
 		if done+int64(n) > limit {
-			return done, errTooLong
+			return errTooLong
 		}
 		if err := writeSparse(dst, buf[:n], done); err != nil {
-			return done, err
+			return err
 		}
 		done += int64(n)
 		progress(done)
 		if end {
-			return done, nil
+			return nil
 		}
 	}
 }

@@ -20,8 +20,8 @@ func (l *Local) failure(m dc.Machine, doing string, err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.As(err, &odd):
-		return dc.Errorf(dc.WrongState, "%s: in its folder %w", doing, odd).On(describe(m)).
-			Fix("remove it from the folder %s of %s, after finding out who put it there", m.Folder, describeStore(m.Datastore))
+		return dc.Errorf(dc.WrongState, "%s: %w", doing, odd).On(describe(m)).
+			Fix("look for it in %s, folder %s, find out who put it there, and remove it", describeStore(m.Datastore), m.Folder)
 	case isFull(err):
 		return l.full(m, doing, 0, err)
 	case errors.Is(err, unix.EFBIG):
@@ -36,13 +36,13 @@ func (l *Local) failure(m dc.Machine, doing string, err error) error {
 
 func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-// full says that the datastore is. needed is how many bytes more are known to be wanted, 0 for a few.
+// full says that the datastore is. needed is how many bytes that may take, 0 for a few.
 func (l *Local) full(m dc.Machine, doing string, needed int64, cause error) error {
 	e := &dc.Error{Kind: dc.Exhausted, Object: describeStore(m.Datastore), Err: cause,
 		Remedy: "free space on the datastore or choose another one, then try again"}
 	e.Message = "it was full while " + doing + " of " + describe(m)
 	if needed > 0 {
-		e.Message += ", which may need " + megabytes(needed) + " more"
+		e.Message += ", which may take up to " + megabytes(needed)
 	}
 	if path, err := l.path(m.Datastore); err == nil {
 		if usage, err := usageOf(path); err == nil {

@@ -2,6 +2,7 @@ package volume
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func (f *Files) SaveConfig() error {
 // WrongState for one whose file has another length than its capacity, Unavailable for one that is in use.
 func (f *Files) Disks() ([]Disk, error) {
 	var disks []Disk
-	for _, d := range f.m.Disks {
+	for _, d := range slices.SortedFunc(slices.Values(f.m.Disks), byKey) {
 		disk, err := f.disk(d)
 		if err != nil {
 			for _, open := range disks {
@@ -106,9 +107,10 @@ func (f *Files) Disks() ([]Disk, error) {
 		}
 		disks = append(disks, disk)
 	}
-	slices.SortFunc(disks, func(a, b Disk) int { return int(a.Key - b.Key) })
 	return disks, nil
 }
+
+func byKey(a, b dc.Disk) int { return cmp.Compare(a.Key, b.Key) }
 
 func (f *Files) disk(d dc.Disk) (Disk, error) {
 	name := f.names.flat(d)

@@ -12,17 +12,19 @@ import (
 // temporary ends the name of a file that is being made. Such a file becomes valid by losing this ending.
 const temporary = ".tmp"
 
-// errIrregular is what stands where a regular file was expected.
+// errIrregular is what stands where a regular file was expected, or a folder.
 type errIrregular struct {
 	name string
 	mode fs.FileMode
 }
 
 func (e *errIrregular) Error() string {
-	what := "not a regular file"
+	what := "neither a file nor a folder"
 	switch {
 	case e.mode&fs.ModeSymlink != 0:
 		what = "a symbolic link"
+	case e.mode.IsRegular():
+		what = "a file"
 	case e.mode.IsDir():
 		what = "a folder"
 	case e.mode&fs.ModeNamedPipe != 0:
@@ -45,9 +47,6 @@ func openFolder(parent folder, name string) (folder, error) {
 		return folder{}, err
 	}
 	if !before.IsDir() {
-		if before.Mode().IsRegular() {
-			return folder{}, fmt.Errorf("%s is a file: %w", name, unix.ENOTDIR)
-		}
 		return folder{}, &errIrregular{name, before.Mode()}
 	}
 	root, err := parent.OpenRoot(name)

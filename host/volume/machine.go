@@ -133,7 +133,7 @@ func missingDisks(dir folder, n names, m dc.Machine) ([]dc.Disk, error) {
 			missing = append(missing, d)
 		}
 	}
-	slices.SortFunc(missing, func(a, b dc.Disk) int { return int(a.Key - b.Key) })
+	slices.SortFunc(missing, byKey)
 	return missing, nil
 }
 
@@ -153,6 +153,9 @@ func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine,
 		if err != nil {
 			err = errors.Join(err, dir.remove(name+temporary))
 		}
+		if isFull(err) { // said after the removal, so that the free space is what the next attempt finds
+			err = l.full(m, "making the disk "+n.descriptor(d), d.CapacityBytes, err)
+		}
 	}()
 	if d.Image != "" {
 		content, err := fetch(ctx, d.Image)
@@ -160,7 +163,7 @@ func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine,
 			return unreadable(m, d, err)
 		}
 		defer content.Close()
-		copied, err := copySparse(ctx, file, content, d.CapacityBytes, progress)
+		err = copySparse(ctx, file, content, d.CapacityBytes, progress)
 		var source sourceError
 		switch {
 		case errors.As(err, &source):
@@ -168,8 +171,6 @@ func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine,
 		case errors.Is(err, errTooLong):
 			return dc.Errorf(dc.Invalid, "the image %s is longer than the disk %s of %d bytes", d.Image, n.descriptor(d),
 				d.CapacityBytes).On(describe(m)).Fix("make the disk at least as large as the image")
-		case isFull(err):
-			return l.full(m, "making the disk "+n.descriptor(d), d.CapacityBytes-copied, err)
 		case err != nil:
 			return err
 		}
