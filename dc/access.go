@@ -89,6 +89,9 @@ type Session struct {
 	User UserID `json:"user"`
 	// TokenHash is the SHA-256 of the bearer token, in hexadecimal.
 	TokenHash string `json:"tokenHash"`
+	// Password tells the user's password at the login from all others: the SHA-256 of its hash, in hexadecimal. The
+	// session ends when the user has another password.
+	Password string `json:"password"`
 	// Expires is when the session ends at the latest.
 	Expires time.Time `json:"expires"`
 }

@@ -74,6 +74,7 @@ const (
 	EventUserCreated       EventType = "AccountCreatedEvent"
 	EventUserRemoved       EventType = "AccountRemovedEvent"
 	EventPasswordChanged   EventType = "UserPasswordChanged"
+	EventRoleChanged       EventType = "PermissionUpdatedEvent"
 	EventDatacenterCreated EventType = "DatacenterCreatedEvent"
 	EventDatacenterRemoved EventType = "DatacenterDestroyedEvent"
 	EventClusterCreated    EventType = "ClusterCreatedEvent"

@@ -20,9 +20,13 @@ const Keep = 10_000
 // trimBatch is how many events go in one transaction: etcd allows 128 conditions in one, and each deletion has two.
 const trimBatch = 50
 
-// Add records e as part of the transaction, as of now. It sets e's ID and Created; all else is the caller's.
+// Add records e as part of the transaction, as of now. It sets e's ID and Created, and leaves out the system's name; all
+// else is the caller's.
 func Add(tx *store.Tx, now time.Time, e dc.Event) {
 	now = now.UTC()
+	if e.User == dc.System.Name {
+		e.User = ""
+	}
 	e.ID = dc.EventID(dc.NewID(dc.KindEvent, random.Ordered(now)))
 	e.Created = now
 	tx.Put(&e)

@@ -77,13 +77,27 @@ func TestList(t *testing.T) {
 func TestAdd(t *testing.T) {
 	st := store.OpenMemory()
 	defer st.Close()
-	record(t, st, 1)
-	for e := range store.List[*dc.Event](st.View()) {
-		if e.ID == "" || dc.ID(e.ID).Kind() != dc.KindEvent {
-			t.Errorf("ID %q", e.ID)
+	for caller, want := range map[string]string{"alice": "alice", dc.System.Name: ""} {
+		err := st.Change(t.Context(), func(tx *store.Tx) error {
+			event.Add(tx, start, dc.Event{Type: dc.EventUserLogin, User: caller, Message: caller})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if e.Created != start.UTC() {
-			t.Errorf("created %v, want %v", e.Created, start.UTC())
+		for e := range store.List[*dc.Event](st.View()) {
+			if e.Message != caller {
+				continue
+			}
+			if dc.ID(e.ID).Kind() != dc.KindEvent {
+				t.Errorf("%s: ID %q", caller, e.ID)
+			}
+			if e.Created != start.UTC() {
+				t.Errorf("%s: created %v, want %v", caller, e.Created, start.UTC())
+			}
+			if e.User != want {
+				t.Errorf("%s: user %q, want %q", caller, e.User, want)
+			}
 		}
 	}
 }

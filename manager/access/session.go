@@ -1,0 +1,210 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hanok/dc"
+	"hanok/internal/random"
+	"hanok/manager/event"
+	"hanok/manager/store"
+)
+
+const (
+	// sessionLife is how long a session lasts, used or not.
+	sessionLife = 12 * time.Hour
+	// maxSessions is how many sessions a user has at once; one more ends his oldest. It bounds what programs that never
+	// log out leave in the store.
+	maxSessions = 1000
+	// sweepBatch is how many sessions go in one transaction: etcd allows 128 conditions in one, and each deletion has two.
+	sweepBatch = 50
+	// badLoginPatience is how long a failed login waits for its event to be stored.
+	badLoginPatience = 5 * time.Second
+)
+
+var (
+	errWrong = &dc.Error{Kind: dc.Unauthenticated, Message: "wrong user name or password"}
+	errEnded = &dc.Error{Kind: dc.Unauthenticated, Message: "the session has ended, or there never was one", Remedy: "log in again"}
+)
+
+// Login starts a session and returns its bearer token, which nobody can find out later, and the caller that Authenticate
+// will return for it. A wrong name and a wrong password give the same error, of kind Unauthenticated, after the same
+// time. A login that fails and one that succeeds is recorded as an event.
+func (s *Service) Login(ctx context.Context, username, password string) (token string, c dc.Caller, err error) {
+	u, err := findUser(s.store.View(), username)
+	if err != nil {
+		u = &dc.User{} // with no hash, which costs the same
+	}
+	ok, err := s.hasher.matches(ctx, u.PasswordHash, password)
+	if err != nil {
+		return "", dc.Caller{}, err
+	}
+	if !ok {
+		s.recordBadLogin(ctx, username)
+		return "", dc.Caller{}, errWrong
+	}
+	token = random.Token()
+	session, err := s.startSession(ctx, u, token)
+	if err != nil {
+		return "", dc.Caller{}, err
+	}
+	return token, callerOf(u, session), nil
+}
+
+// startSession stores a session of u, whose password was checked. If u has got another password since, or is gone, the
+// session is none from the beginning: see live.
+func (s *Service) startSession(ctx context.Context, u *dc.User, token string) (*dc.Session, error) {
+	now := time.Now().UTC()
+	session := &dc.Session{
+		ID:        dc.SessionID(dc.NewID(dc.KindSession, random.Ordered(now))),
+		Meta:      dc.Meta{Created: now},
+		User:      u.ID,
+		TokenHash: fingerprint(token),
+		Password:  fingerprint(u.PasswordHash),
+		Expires:   now.Add(sessionLife),
+	}
+	err := s.store.Change(ctx, func(tx *store.Tx) error {
+		if err := makeRoom(tx, u.ID); err != nil {
+			return err
+		}
+		tx.Put(session)
+		record(tx, callerOf(u, session), dc.EventUserLogin, u, fmt.Sprintf("User %q logged in.", u.Name))
+		return nil
+	})
+	return session, err
+}
+
+// makeRoom ends the oldest session of a user who has as many as he may.
+func makeRoom(tx *store.Tx, user dc.UserID) error {
+	var oldest *dc.Session // the first one: sessions' IDs are in the order of their making
+	count := 0
+	for session := range store.List[*dc.Session](tx.View()) {
+		if session.User != user {
+			continue
+		}
+		if count++; oldest == nil {
+			oldest = session
+		}
+	}
+	if count < maxSessions {
+		return nil
+	}
+	session, err := store.Load[*dc.Session](tx, dc.ID(oldest.ID))
+	if err != nil {
+		return err
+	}
+	tx.Delete(session)
+	return nil
+}
+
+// recordBadLogin records that somebody failed to log in, even if he has gone away. Anybody can cause these events, so a
+// flood of them is thinned out: it would wash away all others.
+func (s *Service) recordBadLogin(ctx context.Context, username string) {
+	now := time.Now()
+	more, ok := s.failed.admit(now)
+	if !ok {
+		return
+	}
+	e := dc.Event{Type: dc.EventBadLogin, Message: "A login with an impossible user name failed."}
+	if name, err := CleanName(username); err == nil {
+		e.User, e.Message = name, fmt.Sprintf("A login as %q failed: wrong user name or password.", name)
+	}
+	if more > 0 {
+		e.Message += fmt.Sprintf(" %d more failed logins before it are not listed.", more)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), badLoginPatience)
+	defer cancel()
+	err := s.store.Change(ctx, func(tx *store.Tx) error {
+		event.Add(tx, now, e)
+		return nil
+	})
+	if err != nil {
+		s.log.Warn("cannot record a failed login", "err", err)
+	}
+}
+
+// Logout ends the caller's session. Ending one that has ended already does nothing. Errors: Unauthenticated, and
+// WrongState for a caller who has no session.
+func (s *Service) Logout(ctx context.Context, by dc.Caller) error {
+	if err := s.Authorize(by, dc.PrivView, "the session"); err != nil { // every role may see, and log out
+		return err
+	}
+	if by.Session == "" {
+		return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindUser, by.Name), Message: "there is no session to end"}
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		session, err := store.Load[*dc.Session](tx, dc.ID(by.Session))
+		if dc.KindOf(err) == dc.NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		tx.Delete(session)
+		event.Add(tx, time.Now(), dc.Event{Type: dc.EventUserLogout, Target: dc.ID(by.User), TargetName: by.Name, User: by.Name,
+			Message: fmt.Sprintf("User %q logged out.", by.Name)})
+		return nil
+	})
+}
+
+// Authenticate returns the caller whose session the token is of, with the role that he has now, or an error of kind
+// Unauthenticated. It reads the view only: cheap enough for every request.
+func (s *Service) Authenticate(token string) (dc.Caller, error) {
+	v := s.store.View()
+	id, ok := store.Claimed(v, (&dc.Session{TokenHash: fingerprint(token)}).Claims()[0])
+	if !ok {
+		return dc.Caller{}, errEnded
+	}
+	session, err := store.Get[*dc.Session](v, id)
+	if err != nil {
+		return dc.Caller{}, errEnded
+	}
+	u, err := store.Get[*dc.User](v, dc.ID(session.User))
+	if err != nil || !live(session, u, time.Now()) {
+		return dc.Caller{}, errEnded
+	}
+	return callerOf(u, session), nil
+}
+
+// live reports whether the session is one of the user as he is now.
+func live(session *dc.Session, u *dc.User, now time.Time) bool {
+	return session.User == u.ID && session.Password == fingerprint(u.PasswordHash) && now.Before(session.Expires)
+}
+
+func callerOf(u *dc.User, session *dc.Session) dc.Caller {
+	return dc.Caller{User: u.ID, Name: u.Name, Role: u.Role, Session: session.ID}
+}
+
+// SweepSessions removes the sessions that have ended. The manager calls it from time to time; it may run in several
+// managers at once. Errors are those of store.Change; what was removed before stays so.
+func (s *Service) SweepSessions(ctx context.Context) error {
+	v, now := s.store.View(), time.Now()
+	var ended []dc.ID
+	for session := range store.List[*dc.Session](v) {
+		if u, err := store.Get[*dc.User](v, dc.ID(session.User)); err != nil || !live(session, u, now) {
+			ended = append(ended, dc.ID(session.ID))
+		}
+	}
+	for len(ended) > 0 {
+		batch := ended[:min(sweepBatch, len(ended))]
+		ended = ended[len(batch):]
+		err := s.store.Change(ctx, func(tx *store.Tx) error {
+			for _, id := range batch {
+				session, err := store.Load[*dc.Session](tx, id)
+				if dc.KindOf(err) == dc.NotFound {
+					continue // another manager was quicker
+				}
+				if err != nil {
+					return err
+				}
+				tx.Delete(session)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

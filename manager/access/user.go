@@ -1,0 +1,292 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hanok/dc"
+	"hanok/internal/random"
+	"hanok/manager/event"
+	"hanok/manager/store"
+)
+
+// maxUserName is the longest user name, in characters.
+const maxUserName = 64
+
+// CleanName returns the form in which a user name is kept and compared, lower case, or an error of kind Invalid that
+// says what a user name may be.
+func CleanName(name string) (string, error) {
+	fail := func(msg string) (string, error) {
+		return "", &dc.Error{Kind: dc.Invalid, Object: dc.Describe(dc.KindUser, name), Message: msg,
+			Remedy: "choose 1 to 64 letters and digits of ASCII and . _ - @, with a letter or digit first"}
+	}
+	switch {
+	case name == "":
+		return fail("the user name is empty")
+	case len(name) > maxUserName:
+		return fail("the user name is longer than 64 characters")
+	}
+	clean := strings.ToLower(name)
+	for i, c := range clean {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (i == 0 || !strings.ContainsRune("._-@", c)) {
+			return fail(fmt.Sprintf("the user name has %q at the wrong place", c))
+		}
+	}
+	if clean == dc.System.Name {
+		return fail("the user name is the manager's own")
+	}
+	return clean, nil
+}
+
+// Users returns all users in the order of names, as copies without their password hashes. The errors are those of
+// Authorize.
+func (s *Service) Users(by dc.Caller) ([]*dc.User, error) {
+	if err := s.Authorize(by, dc.PrivView, "the users"); err != nil {
+		return nil, err
+	}
+	var users []*dc.User
+	for u := range store.List[*dc.User](s.store.View()) {
+		users = append(users, public(u))
+	}
+	slices.SortFunc(users, func(a, b *dc.User) int { return strings.Compare(a.Name, b.Name) })
+	return users, nil
+}
+
+// public returns a copy of u without its password hash.
+func public(u *dc.User) *dc.User {
+	c := *u
+	c.PasswordHash = ""
+	return &c
+}
+
+// CreateUser makes a user who may log in, and returns a copy without the password hash. Errors: Unauthenticated,
+// Denied, Invalid for a name, password or role that cannot be, Exists.
+func (s *Service) CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.Role) (*dc.User, error) {
+	if err := s.Authorize(by, dc.PrivUsers, dc.Describe(dc.KindUser, name)); err != nil {
+		return nil, err
+	}
+	if err := checkRole(name, role); err != nil {
+		return nil, err
+	}
+	u, err := s.newUser(ctx, random.Suffix(), name, password, role)
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.Change(ctx, func(tx *store.Tx) error {
+		tx.Put(u)
+		record(tx, by, dc.EventUserCreated, u, fmt.Sprintf("User %q was created with the role %s.", u.Name, u.Role))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return public(u), nil
+}
+
+func checkRole(name string, role dc.Role) error {
+	if !dc.ValidRole(role) {
+		return dc.Errorf(dc.Invalid, "there is no role %q", role).On(dc.Describe(dc.KindUser, name)).
+			Fix("choose one of the roles %v", dc.Roles())
+	}
+	return nil
+}
+
+// newUser makes a user that is not stored yet.
+func (s *Service) newUser(ctx context.Context, suffix, name, password string, role dc.Role) (*dc.User, error) {
+	name, err := CleanName(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPassword(name, password); err != nil {
+		return nil, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	return &dc.User{
+		ID:           dc.UserID(dc.NewID(dc.KindUser, suffix)),
+		Meta:         dc.Meta{Name: name, Created: time.Now().UTC()},
+		Role:         role,
+		PasswordHash: hash,
+	}, nil
+}
+
+// Bootstrap makes the first user, an Admin whose password is marked as Initial, and reports whether it did: where there
+// is any user already, it does nothing. It may be called at every start, by several managers at once.
+func (s *Service) Bootstrap(ctx context.Context, username, password string) (created bool, err error) {
+	if anyUser(s.store.View()) {
+		return false, nil
+	}
+	// One fixed ID: of two managers that start at the same time, one makes the user.
+	u, err := s.newUser(ctx, "initial", username, password, dc.RoleAdmin)
+	if err != nil {
+		return false, err
+	}
+	u.Initial = true
+	err = s.store.Change(ctx, func(tx *store.Tx) error {
+		if created = !anyUser(tx.View()); !created {
+			return nil
+		}
+		tx.Put(u)
+		record(tx, dc.System, dc.EventUserCreated, u, fmt.Sprintf("The first user %q was created.", u.Name))
+		return nil
+	})
+	return created && err == nil, err
+}
+
+func anyUser(v *store.View) bool {
+	for range store.List[*dc.User](v) {
+		return true
+	}
+	return false
+}
+
+// DeleteUser removes a user and ends all his sessions. The last Admin stays (WrongState). Errors besides: Unauthenticated,
+// Denied, NotFound.
+func (s *Service) DeleteUser(ctx context.Context, by dc.Caller, name string) error {
+	return s.changeUser(ctx, by, name, func(tx *store.Tx, u *dc.User) error {
+		if err := leaveAdmin(tx, u); err != nil {
+			return err
+		}
+		tx.Delete(u)
+		record(tx, by, dc.EventUserRemoved, u, fmt.Sprintf("User %q was removed.", u.Name))
+		return nil
+	})
+}
+
+// SetRole gives a user another role, which counts at once for the sessions that he has. The last Admin stays one
+// (WrongState). Errors besides: Unauthenticated, Denied, Invalid for an unknown role, NotFound.
+func (s *Service) SetRole(ctx context.Context, by dc.Caller, name string, role dc.Role) error {
+	return s.changeUser(ctx, by, name, func(tx *store.Tx, u *dc.User) error {
+		if err := checkRole(u.Name, role); err != nil || u.Role == role {
+			return err
+		}
+		if role != dc.RoleAdmin {
+			if err := leaveAdmin(tx, u); err != nil {
+				return err
+			}
+		}
+		u.Role = role
+		tx.Put(u)
+		record(tx, by, dc.EventRoleChanged, u, fmt.Sprintf("User %q has the role %s now.", u.Name, role))
+		return nil
+	})
+}
+
+// leaveAdmin makes sure that the transaction, which takes the role of Admin from u, leaves another user with it. It
+// writes that user anew, unchanged: should another transaction take the role from him at the same time, one of the two
+// finds the other's revision and is run again. That he only exists would not do, since he might be demoted.
+func leaveAdmin(tx *store.Tx, u *dc.User) error {
+	if u.Role != dc.RoleAdmin {
+		return nil
+	}
+	for other := range store.List[*dc.User](tx.View()) {
+		if other.Role != dc.RoleAdmin || other.ID == u.ID {
+			continue
+		}
+		keep, err := store.Load[*dc.User](tx, dc.ID(other.ID))
+		if err != nil {
+			return err
+		}
+		tx.Put(keep)
+		return nil
+	}
+	return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindUser, u.Name), Message: "it is the last user with the role Admin",
+		Remedy: "create another user with the role Admin first"}
+}
+
+// SetPassword gives a user another password. His sessions end, except the caller's own; the password is no longer the
+// Initial one. Users may set their own password, other ones need PrivUsers. Errors besides: Unauthenticated, Denied,
+// Invalid for a password that cannot be, NotFound.
+func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password string) error {
+	clean, err := CleanName(name)
+	own, need := err == nil && by.User != "" && clean == by.Name, dc.PrivUsers
+	if own {
+		need = dc.PrivView // which every role has
+	}
+	if err := s.Authorize(by, need, dc.Describe(dc.KindUser, name)); err != nil {
+		return err
+	}
+	found, err := findUser(s.store.View(), name)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword(found.Name, password); err != nil {
+		return err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		u, err := store.Load[*dc.User](tx, dc.ID(found.ID))
+		if err != nil {
+			return err
+		}
+		if own {
+			if err := carryOver(tx, by, u, hash); err != nil {
+				return err
+			}
+		}
+		u.PasswordHash, u.Initial = hash, false
+		tx.Put(u)
+		record(tx, by, dc.EventPasswordChanged, u, fmt.Sprintf("The password of user %q was changed.", u.Name))
+		return nil
+	})
+}
+
+// carryOver keeps the session in which u, as he is before the change, gives himself the password of the hash. A caller
+// whose session has ended in the meantime, perhaps because an administrator locked him out, is refused.
+func carryOver(tx *store.Tx, by dc.Caller, u *dc.User, hash string) error {
+	if by.User != u.ID {
+		return errEnded
+	}
+	if by.Session == "" {
+		return nil
+	}
+	session, err := store.Load[*dc.Session](tx, dc.ID(by.Session))
+	if err != nil || !live(session, u, time.Now()) {
+		return errEnded
+	}
+	session.Password = fingerprint(hash)
+	tx.Put(session)
+	return nil
+}
+
+// changeUser checks PrivUsers and runs change on a private copy of the named user, in a transaction.
+func (s *Service) changeUser(ctx context.Context, by dc.Caller, name string, change func(*store.Tx, *dc.User) error) error {
+	if err := s.Authorize(by, dc.PrivUsers, dc.Describe(dc.KindUser, name)); err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		found, err := findUser(tx.View(), name)
+		if err != nil {
+			return err
+		}
+		u, err := store.Load[*dc.User](tx, dc.ID(found.ID))
+		if err != nil {
+			return err
+		}
+		return change(tx, u)
+	})
+}
+
+// findUser returns the shared object of the user of that name, in any case of letters.
+func findUser(v *store.View, name string) (*dc.User, error) {
+	if clean, err := CleanName(name); err == nil {
+		if u, ok := store.Named[*dc.User](v, "", clean); ok {
+			return u, nil
+		}
+	}
+	return nil, &dc.Error{Kind: dc.NotFound, Object: dc.Describe(dc.KindUser, name), Message: "there is no user of this name",
+		Remedy: "list the users to see their names"}
+}
+
+// record adds an event about a user.
+func record(tx *store.Tx, by dc.Caller, typ dc.EventType, u *dc.User, message string) {
+	event.Add(tx, time.Now(), dc.Event{Type: typ, Target: dc.ID(u.ID), TargetName: u.Name, User: by.Name, Message: message})
+}
