@@ -59,7 +59,6 @@ type embedded struct {
 	// launching is the start that OpenEmbedded did not wait for.
 	launching *launching
 
-	closing sync.Once
 	// reclaiming is held by the one who makes room.
 	reclaiming sync.Mutex
 }
@@ -163,19 +162,15 @@ func (e *embedded) config() *embed.Config {
 
 // close implements backend. An etcd that has failed is left as it is: it may hold its locks for ever.
 func (e *embedded) close() error {
-	var err error
-	e.closing.Do(func() {
-		if l := e.launching; l != nil {
-			go func() { // whenever it comes to an end: the caller does not wait for it
-				<-l.done
-				e.server = l.server
-				e.shut()
-			}()
-			return
-		}
-		err = e.shut()
-	})
-	return err
+	if l := e.launching; l != nil {
+		go func() { // whenever it comes to an end: the caller does not wait for it
+			<-l.done
+			e.server = l.server
+			e.shut()
+		}()
+		return nil
+	}
+	return e.shut()
 }
 
 func (e *embedded) shut() error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"hanok/dc"
 )
@@ -52,7 +53,7 @@ func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
 	defer cancel()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: cfg.Endpoints, TLS: cfg.TLS, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		Logger: newReporter(cfg.Log, func(error) {}).logger(),
+		Logger: zap.New(slogCore{cfg.Log}),
 	})
 	if err != nil {
 		return nil, dc.Errorf(dc.Invalid, "the endpoints of etcd: %w", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (s *Store) apply(revision int64, changes []keyValue) error {
 	d := s.draft()
 	for _, kv := range changes {
 		if err := d.set(kv); err != nil {
-			return err
+			return unreadable(err)
 		}
 	}
 	s.publish(revision, d)
@@ -46,19 +47,30 @@ func (s *Store) reset(revision int64, all []keyValue) error {
 	for _, kv := range all {
 		present[kv.key] = true
 		if err := d.set(kv); err != nil {
-			return err
+			return unreadable(err)
 		}
 	}
 	for _, key := range s.View().keys() {
 		if !present[key] {
 			if err := d.set(keyValue{key: key, revision: revision}); err != nil {
-				return err
+				return unreadable(err)
 			}
 		}
 	}
 	slices.SortStableFunc(d.changes, func(a, b Change) int { return int(a.Revision - b.Revision) })
 	s.publish(revision, d)
 	return nil
+}
+
+// unreadable makes the public error of a key or value that this program does not understand.
+func unreadable(err error) error {
+	var known *dc.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &dc.Error{Kind: dc.WrongState, Object: "the store", Err: err,
+		Message: "it has something in it that this program cannot read: " + err.Error(),
+		Remedy:  "restore the store from a backup"}
 }
 
 func (s *Store) draft() *draft {

@@ -75,10 +75,13 @@ func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
 	return slogCore{c.log.With(attributes(fields)...)}
 }
 
-// irrelevant are warnings about what an embedded etcd does not have: sockets and users.
+// irrelevant are messages about what an embedded etcd does not have (sockets, users), and about a file that it looks at
+// before it has written it for the first time.
 var irrelevant = map[string]bool{
 	"Running http and grpc server on single port. This is not recommended for production.": true,
 	"simple token is not cryptographically signed":                                         true,
+	"Failed to detect schema version":                                                      true,
+	"failed to update storage version":                                                     true,
 }
 
 func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {

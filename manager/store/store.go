@@ -17,6 +17,7 @@ type Store struct {
 	// time get through one after the other.
 	turn chan struct{}
 
+	closed func() error
 	// life ends with the store; its cause says why.
 	life context.Context
 	end  context.CancelCauseFunc
@@ -42,6 +43,7 @@ const attempts = 100
 func newStore() *Store {
 	s := &Store{turn: make(chan struct{}, 1), changed: make(chan struct{})}
 	s.life, s.end = context.WithCancelCause(context.Background())
+	s.closed = sync.OnceValue(func() error { return s.backend.close() })
 	s.view.Store(emptyView())
 	return s
 }
@@ -159,5 +161,5 @@ func (s *Store) Err() error { return context.Cause(s.life) }
 // nothing.
 func (s *Store) Close() error {
 	s.end(&dc.Error{Kind: dc.Unavailable, Message: "the store is closed"})
-	return s.backend.close()
+	return s.closed()
 }

@@ -1,0 +1,277 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+
+	"hanok/dc"
+	"hanok/manager/store"
+	"hanok/manager/store/storetest"
+)
+
+// server is an etcd that the store does not run itself, with etcd's own limits, on a unix socket.
+type server struct {
+	dir, endpoint string
+	etcd          *embed.Etcd
+}
+
+func startServer(t testing.TB) *server {
+	dir := t.TempDir()
+	s := &server{dir: dir, endpoint: "unix://" + filepath.Join(dir, "client.sock")}
+	s.start(t)
+	t.Cleanup(func() { s.etcd.Close() })
+	return s
+}
+
+func (s *server) start(t testing.TB) {
+	t.Helper()
+	client, err := url.Parse(s.endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := embed.NewConfig()
+	c.Dir = filepath.Join(s.dir, "data")
+	c.ListenClientUrls, c.AdvertiseClientUrls, c.ListenPeerUrls = []url.URL{*client}, []url.URL{*client}, nil
+	c.TickMs, c.ElectionMs = 10, 100
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	if s.etcd, err = embed.StartEtcd(c); err != nil {
+		t.Fatal(err)
+	}
+	<-s.etcd.Server.ReadyNotify()
+}
+
+// client is somebody else who uses the same etcd.
+func (s *server) client(t *testing.T) *clientv3.Client {
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{s.endpoint}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func (s *server) open(t *testing.T, prefix string) *store.Store {
+	t.Helper()
+	st, err := store.OpenExternal(t.Context(), store.ExternalConfig{Endpoints: []string{s.endpoint}, Prefix: prefix,
+		Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatalf("OpenExternal: %v", err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+func TestExternal(t *testing.T) {
+	s := startServer(t)
+	n := 0
+	storetest.Run(t, func(t *testing.T) *store.Store {
+		n++
+		return s.open(t, fmt.Sprintf("/test/%d/", n))
+	})
+}
+
+func putFolder(ctx context.Context, s *store.Store, id dc.FolderID) error {
+	return s.Change(ctx, func(tx *store.Tx) error {
+		tx.Put(&dc.Folder{ID: id, Meta: dc.Meta{Name: string(id)}})
+		return nil
+	})
+}
+
+// Two managers on one etcd see each other's changes, and a claim of one binds the other.
+func TestExternalIsShared(t *testing.T) {
+	s := startServer(t)
+	a, b := s.open(t, ""), s.open(t, "")
+	if err := putFolder(t.Context(), a, "group-a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Wait(t.Context(), a.View().Revision()-1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Get[*dc.Folder](b.View(), "group-a"); err != nil {
+		t.Error(err)
+	}
+	err := b.Change(t.Context(), func(tx *store.Tx) error {
+		tx.Put(&dc.Folder{ID: "group-b", Meta: dc.Meta{Name: "group-a"}})
+		return nil
+	})
+	if dc.KindOf(err) != dc.Exists {
+		t.Errorf("error %v, want kind Exists", err)
+	}
+}
+
+// A condition that fails at a revision which somebody else's key has does not wait for that revision for ever.
+func TestExternalConflictAmongOthersKeys(t *testing.T) {
+	s := startServer(t)
+	a, other := s.open(t, ""), s.client(t)
+	if err := putFolder(t.Context(), a, "group-a"); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	err := a.Change(t.Context(), func(tx *store.Tx) error {
+		f, err := store.Load[*dc.Folder](tx, "group-a")
+		if err != nil {
+			return err
+		}
+		if runs++; runs == 1 {
+			stolen := *f
+			if err := a.Change(t.Context(), func(tx *store.Tx) error { tx.Put(&stolen); return nil }); err != nil {
+				return err
+			}
+			if _, err := other.Put(t.Context(), "/elsewhere", "x"); err != nil {
+				return err
+			}
+		}
+		tx.Put(f)
+		return nil
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("error %v after %d runs, want none after 2", err, runs)
+	}
+}
+
+// While etcd is away views stay and changes fail; what happened in etcd meanwhile, history compacted, is in the view and
+// in the changes when it is back.
+func TestExternalBridgesAGap(t *testing.T) {
+	s := startServer(t)
+	a := s.open(t, "")
+	for _, id := range []dc.FolderID{"group-a", "group-b"} {
+		if err := putFolder(t.Context(), a, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	since := a.View().Revision()
+	s.etcd.Close()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() { failed <- putFolder(ctx, a, "group-x") }()
+	cancel()
+	if err := <-failed; err == nil {
+		t.Error("a change succeeded without etcd")
+	}
+	if _, err := store.Get[*dc.Folder](a.View(), "group-a"); err != nil {
+		t.Errorf("without etcd: %v", err)
+	}
+
+	// The socket is elsewhere while others work, so that the store cannot follow.
+	home := s.endpoint
+	s.endpoint = "unix://" + filepath.Join(s.dir, "other.sock")
+	s.start(t)
+	b := s.open(t, "")
+	if err := b.Change(t.Context(), func(tx *store.Tx) error {
+		f, err := store.Load[*dc.Folder](tx, "group-a")
+		if err != nil {
+			return err
+		}
+		tx.Delete(f)
+		g, err := store.Load[*dc.Folder](tx, "group-b")
+		if err != nil {
+			return err
+		}
+		g.Type = dc.FolderHost
+		tx.Put(g)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := putFolder(t.Context(), b, "group-c"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.client(t).Compact(t.Context(), b.View().Revision(), clientv3.WithCompactPhysical()); err != nil {
+		t.Fatal(err)
+	}
+	last := b.View().Revision()
+	b.Close()
+	s.etcd.Close()
+	s.endpoint = home
+	s.start(t)
+
+	if err := a.Wait(t.Context(), last-1); err != nil {
+		t.Fatal(err)
+	}
+	changes, upto, ok := a.Changes(since)
+	var got []string
+	for _, c := range changes {
+		got = append(got, fmt.Sprintf("%s %t %t", c.ID, c.Old != nil, c.Object != nil))
+	}
+	want := "group-b true true, group-c false true, group-a true false"
+	if !ok || upto < last || strings.Join(got, ", ") != want {
+		t.Errorf("changes %v up to %d, %v; want %s", got, upto, ok, want)
+	}
+	if _, found := store.Claimed(a.View(), dc.NameClaim("", "group-a")); found {
+		t.Error("the claim of the deleted folder is still held")
+	}
+	if err := putFolder(t.Context(), a, "group-d"); err != nil {
+		t.Errorf("after the gap: %v", err)
+	}
+}
+
+func TestExternalErrors(t *testing.T) {
+	s := startServer(t)
+	t.Run("nobody there", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := store.OpenExternal(ctx, store.ExternalConfig{Endpoints: []string{"unix:///nowhere/etcd.sock"},
+			Log: slog.New(slog.DiscardHandler)})
+		want := "etcd at unix:///nowhere/etcd.sock: it does not answer; check that it runs, and its address and certificates"
+		if dc.KindOf(err) != dc.Unavailable || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	})
+	t.Run("prefix", func(t *testing.T) {
+		_, err := store.OpenExternal(t.Context(), store.ExternalConfig{Endpoints: []string{s.endpoint}, Prefix: "/a"})
+		if dc.KindOf(err) != dc.Invalid {
+			t.Errorf("error %v, want kind Invalid", err)
+		}
+	})
+	t.Run("too many writes", func(t *testing.T) {
+		st := s.open(t, "")
+		err := st.Change(t.Context(), func(tx *store.Tx) error {
+			for n := range 200 {
+				tx.Put(&dc.Secret{ID: dc.SecretID(fmt.Sprint("secret-n", n))})
+			}
+			return nil
+		})
+		if dc.KindOf(err) != dc.Exhausted || !strings.Contains(err.Error(), "200 writes") || !strings.Contains(err.Error(), "--max-txn-ops") {
+			t.Errorf("error %v, want one of kind Exhausted that names the writes and the option", err)
+		}
+	})
+	t.Run("newer format", func(t *testing.T) {
+		if _, err := s.client(t).Put(t.Context(), "/new/format", "2"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.OpenExternal(t.Context(), store.ExternalConfig{Endpoints: []string{s.endpoint}, Prefix: "/new/"})
+		want := `the store: its format is "2" and this program knows 1; start the version of hanok that wrote it, or a newer one`
+		if err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	})
+	t.Run("format raised while running", func(t *testing.T) {
+		st := s.open(t, "/raised/")
+		if _, err := s.client(t).Put(t.Context(), "/raised/format", "2"); err != nil {
+			t.Fatal(err)
+		}
+		<-st.Done()
+		if dc.KindOf(st.Err()) != dc.Unsupported {
+			t.Errorf("error %v, want kind Unsupported", st.Err())
+		}
+	})
+	t.Run("damaged value", func(t *testing.T) {
+		if _, err := s.client(t).Put(t.Context(), "/bad/object/Folder/group-a", "{"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.OpenExternal(t.Context(), store.ExternalConfig{Endpoints: []string{s.endpoint}, Prefix: "/bad/"})
+		if err == nil || !strings.Contains(err.Error(), `key "object/Folder/group-a"`) {
+			t.Errorf("error %v, want one that names the key", err)
+		}
+	})
+}
