@@ -156,9 +156,13 @@ func sectors(bytes int64) string { return strconv.FormatInt(bytes/sectorSize, 10
 // run executes a program that makes part of the image, with its clock, its time zone and its configuration fixed.
 // scratch holds what it writes temporarily.
 func run(ctx context.Context, scratch string, args ...string) error {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	program, err := exec.LookPath(args[0])
+	if err != nil {
+		program = filepath.Join("/usr/sbin", args[0]) // mke2fs's place, which a plain user's PATH leaves out
+	}
+	cmd := exec.CommandContext(ctx, program, args[1:]...)
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", // mke2fs, which a plain user's PATH leaves out
+		"PATH=" + os.Getenv("PATH"), // syslinux runs mtools in its turn
 		"HOME=" + scratch, "TMPDIR=" + scratch, "LC_ALL=C", "TZ=UTC",
 		"SOURCE_DATE_EPOCH=" + buildTime, "E2FSPROGS_FAKE_TIME=" + buildTime,
 		"MKE2FS_CONFIG=/dev/null", "MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1",
