@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+var clusterColumns = []column[*hanokv1.Cluster]{
+	{"Name", (*hanokv1.Cluster).GetName},
+	{"ID", (*hanokv1.Cluster).GetId},
+	{"Created", func(o *hanokv1.Cluster) string { return ago(o.Created) }},
+}
+
+var poolColumns = []column[*hanokv1.ResourcePool]{
+	{"Name", (*hanokv1.ResourcePool).GetName},
+	{"ID", (*hanokv1.ResourcePool).GetId},
+	{"Parent", (*hanokv1.ResourcePool).GetParentId},
+}
+
+func (a *app) clusterCommands() *cobra.Command {
+	var datacenter string
+	create := a.client(command{use: "create NAME", short: "Create a cluster", args: cobra.ExactArgs(1), object: true,
+		do: func(ctx context.Context, c *client, args []string) error {
+			res, err := c.clusters.CreateCluster(ctx, &hanokv1.CreateClusterRequest{Name: args[0], Datacenter: datacenter})
+			if err != nil {
+				return err
+			}
+			return done(a, res.Cluster)
+		}})
+	a.datacenterFlag(create, &datacenter)
+	return group("cluster", "Clusters: hosts whose CPU and memory are given out together",
+		a.client(command{use: "list", short: "List clusters", args: cobra.NoArgs,
+			do: func(ctx context.Context, c *client, _ []string) error {
+				res, err := c.clusters.ListClusters(ctx, &hanokv1.ListClustersRequest{})
+				if err != nil {
+					return err
+				}
+				return list(a, res.Clusters, clusterColumns)
+			}}),
+		create,
+		a.renameCommand(dc.KindCluster, clusterNames),
+		a.client(command{use: "delete CLUSTER", short: "Delete an empty cluster", args: cobra.ExactArgs(1), object: true, complete: clusterNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.clusters.DeleteCluster(ctx, &hanokv1.DeleteClusterRequest{Cluster: args[0]})
+				return err
+			}}),
+	)
+}
+
+func (a *app) poolCommands() *cobra.Command {
+	return group("pool", "Resource pools: shares of the clusters' CPU and memory",
+		a.client(command{use: "list", short: "List resource pools", args: cobra.NoArgs,
+			do: func(ctx context.Context, c *client, _ []string) error {
+				res, err := c.pools.ListResourcePools(ctx, &hanokv1.ListResourcePoolsRequest{})
+				if err != nil {
+					return err
+				}
+				return list(a, res.ResourcePools, poolColumns)
+			}}),
+	)
+}
+
+// datacenterFlag adds the flag that names a data center, which is not needed where there is one.
+func (a *app) datacenterFlag(cmd *cobra.Command, datacenter *string) {
+	cmd.Flags().StringVar(datacenter, "datacenter", "", "the data center (default: the only one)")
+	a.completeFlag(cmd, "datacenter", datacenterNames)
+}
+
+func clusterNames(ctx context.Context, c *client) ([]string, error) {
+	res, err := c.clusters.ListClusters(ctx, &hanokv1.ListClustersRequest{})
+	return namesOf(res.GetClusters()), err
+}
+
+func poolNames(ctx context.Context, c *client) ([]string, error) {
+	res, err := c.pools.ListResourcePools(ctx, &hanokv1.ListResourcePoolsRequest{})
+	return namesOf(res.GetResourcePools()), err
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+var userColumns = []column[*hanokv1.User]{
+	{"Name", (*hanokv1.User).GetName},
+	{"ID", (*hanokv1.User).GetId},
+	{"Role", (*hanokv1.User).GetRole},
+	{"Created", func(o *hanokv1.User) string { return ago(o.Created) }},
+}
+
+func (a *app) userCommands() *cobra.Command {
+	role := roleFlag(dc.RoleReadOnly)
+	create := a.client(command{use: "create NAME --password-stdin", short: "Create a user", args: cobra.ExactArgs(1), object: true,
+		do: func(ctx context.Context, c *client, args []string) error {
+			password, err := a.readPassword()
+			if err != nil {
+				return err
+			}
+			res, err := c.users.CreateUser(ctx, &hanokv1.CreateUserRequest{Name: args[0], Password: password, Role: string(role)})
+			if err != nil {
+				return err
+			}
+			return done(a, res.User)
+		}})
+	create.Flags().Var(&role, "role", `"Admin" or "ReadOnly"`)
+	passwordFlag(create)
+	password := a.client(command{use: "password NAME --password-stdin", short: "Change a user's password", args: cobra.ExactArgs(1), object: true, complete: userNames,
+		do: func(ctx context.Context, c *client, args []string) error {
+			password, err := a.readPassword()
+			if err != nil {
+				return err
+			}
+			_, err = c.users.SetPassword(ctx, &hanokv1.SetPasswordRequest{User: args[0], Password: password})
+			return err
+		}})
+	passwordFlag(password)
+	return group("user", "Users: who may log in",
+		a.client(command{use: "list", short: "List users", args: cobra.NoArgs,
+			do: func(ctx context.Context, c *client, _ []string) error {
+				res, err := c.users.ListUsers(ctx, &hanokv1.ListUsersRequest{})
+				if err != nil {
+					return err
+				}
+				return list(a, res.Users, userColumns)
+			}}),
+		create, password,
+		a.client(command{use: "delete NAME", short: "Delete a user and end its sessions", args: cobra.ExactArgs(1), object: true, complete: userNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.users.DeleteUser(ctx, &hanokv1.DeleteUserRequest{User: args[0]})
+				return err
+			}}),
+	)
+}
+
+// roleFlag is one of dc.Roles.
+type roleFlag dc.Role
+
+func (f *roleFlag) Set(s string) error {
+	if !dc.ValidRole(dc.Role(s)) {
+		return fmt.Errorf("it is none of %v", dc.Roles())
+	}
+	*f = roleFlag(s)
+	return nil
+}
+
+func (f *roleFlag) String() string { return string(*f) }
+func (*roleFlag) Type() string     { return "ROLE" }
+
+// passwordFlag adds the flag that says where the password comes from. It is required, so that a command never waits for
+// input that its user did not expect to give.
+func passwordFlag(cmd *cobra.Command) {
+	cmd.Flags().Bool("password-stdin", false, "read the password from the first line of standard input")
+	required(cmd, "password-stdin")
+}
+
+// readPassword reads the first line of standard input.
+func (a *app) readPassword() (string, error) {
+	const longest = 4096
+	line, err := bufio.NewReader(io.LimitReader(a.stdin, longest)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	line = strings.TrimRight(line, "\r\n")
+	if line == "" {
+		return "", &dc.Error{Kind: dc.Invalid, Message: "there is no password on standard input", Remedy: "write it there, on one line"}
+	}
+	return line, nil
+}
+
+func userNames(ctx context.Context, c *client) ([]string, error) {
+	res, err := c.users.ListUsers(ctx, &hanokv1.ListUsersRequest{})
+	return namesOf(res.GetUsers()), err
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"hanok/api/hanok/v1"
+	"hanok/dc"
+)
+
+var vmColumns = []column[*hanokv1.VirtualMachine]{
+	{"Name", (*hanokv1.VirtualMachine).GetName},
+	{"ID", (*hanokv1.VirtualMachine).GetId},
+	{"State", func(o *hanokv1.VirtualMachine) string {
+		switch {
+		case o.Deleting:
+			return "deleting"
+		case o.FilesFailure != nil:
+			return "failed"
+		case o.Paused != nil:
+			return "paused"
+		}
+		return o.PowerState
+	}},
+	{"Host", (*hanokv1.VirtualMachine).GetHost},
+	{"CPUs", func(o *hanokv1.VirtualMachine) string { return strconv.Itoa(int(o.Cpus)) }},
+	{"Memory", func(o *hanokv1.VirtualMachine) string { return bytesText(o.MemoryMb << 20) }},
+	{"Addresses", func(o *hanokv1.VirtualMachine) string { return strings.Join(o.Addresses, ",") }},
+}
+
+// vmDetails are shown of a single virtual machine besides the columns.
+var vmDetails = []column[*hanokv1.VirtualMachine]{
+	{"Hostname", (*hanokv1.VirtualMachine).GetHostname},
+	{"Guest system", (*hanokv1.VirtualMachine).GetGuestOs},
+	{"Guest ID", (*hanokv1.VirtualMachine).GetGuestId},
+	{"Firmware", (*hanokv1.VirtualMachine).GetFirmware},
+	{"UUID", (*hanokv1.VirtualMachine).GetUuid},
+	{"Disks", func(o *hanokv1.VirtualMachine) string {
+		return joined(o.Disks, func(d *hanokv1.Disk) string { return bytesText(d.CapacityBytes) })
+	}},
+	{"NICs", func(o *hanokv1.VirtualMachine) string {
+		return joined(o.Nics, func(n *hanokv1.Nic) string { return n.Mac + " on " + n.PortGroupId })
+	}},
+	{"Datastore", (*hanokv1.VirtualMachine).GetDatastore},
+	{"Folder", (*hanokv1.VirtualMachine).GetDatastoreFolder},
+	{"Booted", func(o *hanokv1.VirtualMachine) string { return ago(o.Booted) }},
+	{"Created", func(o *hanokv1.VirtualMachine) string { return ago(o.Created) }},
+	{"Annotation", (*hanokv1.VirtualMachine).GetAnnotation},
+	{"Files failed", func(o *hanokv1.VirtualMachine) string { return failureText(o.FilesFailure) }},
+	{"Paused", func(o *hanokv1.VirtualMachine) string { return failureText(o.Paused) }},
+	{"Fault", func(o *hanokv1.VirtualMachine) string { return failureText(o.Fault) }},
+}
+
+func joined[T any](items []T, text func(T) string) string {
+	var out []string
+	for _, item := range items {
+		out = append(out, text(item))
+	}
+	return strings.Join(out, ", ")
+}
+
+func failureText(f *hanokv1.Failure) string {
+	if f.GetRemedy() != "" {
+		return f.Message + "; " + f.Remedy
+	}
+	return f.GetMessage()
+}
+
+func (a *app) vmCommands() *cobra.Command {
+	return group("vm", "Virtual machines",
+		a.client(command{use: "list", short: "List virtual machines", args: cobra.NoArgs,
+			do: func(ctx context.Context, c *client, _ []string) error {
+				res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{})
+				if err != nil {
+					return err
+				}
+				return list(a, res.VirtualMachines, vmColumns)
+			}}),
+		a.client(command{use: "get VM", short: "Show one virtual machine", args: cobra.ExactArgs(1), object: true, complete: vmNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				res, err := c.machines.GetVirtualMachine(ctx, &hanokv1.GetVirtualMachineRequest{VirtualMachine: args[0]})
+				if err != nil {
+					return err
+				}
+				return show(a, res.VirtualMachine, vmColumns, vmDetails)
+			}}),
+		a.vmCreateCommand(),
+		a.powerCommand("start", "Power a virtual machine on, wake a suspended one or let a paused one run on", dc.PowerOn, "power-on"),
+		a.powerCommand("stop", "Power a virtual machine off at once", dc.PowerOff, "power-off"),
+		a.powerCommand("reset", "Press a virtual machine's reset button", dc.Reset),
+		a.powerCommand("suspend", "Write a virtual machine's memory to its datastore and power it off", dc.Suspend),
+		a.powerCommand("shutdown", "Ask the guest to shut down, and wait for it", dc.ShutdownGuest),
+		a.powerCommand("reboot", "Ask the guest to reboot, and wait for it", dc.RebootGuest),
+		a.client(command{use: "rename VM NEW-NAME", short: "Rename a virtual machine; its files keep their names", args: cobra.ExactArgs(2), object: true, complete: vmNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
+				return err
+			}}),
+		a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(),
+	)
+}
+
+func (a *app) vmCreateCommand() *cobra.Command {
+	var (
+		req      hanokv1.CreateVirtualMachineRequest
+		memory   = sizeFlag(512 << 20)
+		disks    sizesFlag
+		image    string
+		networks []string
+		async    bool
+	)
+	cmd := a.client(command{use: "create NAME", short: "Create a virtual machine", args: cobra.ExactArgs(1), object: true,
+		long: `Create a virtual machine, for example
+
+  hanok vm create web1 --image starter --disk 10G --memory 1G --network "VM Network" --power-on`,
+		do: func(ctx context.Context, c *client, args []string) error {
+			req.Name, req.MemoryMb = args[0], int64(memory)>>20
+			for _, size := range disks {
+				req.Disks = append(req.Disks, &hanokv1.NewDisk{CapacityBytes: size})
+			}
+			if image != "" {
+				if len(req.Disks) == 0 {
+					req.Disks = []*hanokv1.NewDisk{{}}
+				}
+				req.Disks[0].Image = image
+			}
+			for _, name := range networks {
+				req.Nics = append(req.Nics, &hanokv1.NewNic{PortGroup: name})
+			}
+			res, err := c.machines.CreateVirtualMachine(ctx, &req)
+			if err != nil {
+				return err
+			}
+			return a.await(ctx, c, res.Task, async)
+		}})
+	f := cmd.Flags()
+	f.Int32Var(&req.Cpus, "cpus", 1, "the number of virtual CPUs")
+	f.Var(&memory, "memory", "the memory")
+	f.Var(&disks, "disk", "the size of a disk; may be given several times")
+	f.StringVar(&image, "image", "", "the image that the first disk starts as; without --disk the disk is as large as the image")
+	f.StringArrayVar(&networks, "network", nil, "the port group of a NIC; may be given several times")
+	f.StringVar(&req.Folder, "folder", "", `the folder (default: the data center's "vm" folder)`)
+	f.StringVar(&req.ResourcePool, "pool", "", "the resource pool (default: the only cluster's)")
+	f.StringVar(&req.Host, "host", "", "the host (default: placement chooses)")
+	f.StringVar(&req.Datastore, "datastore", "", "the datastore (default: placement chooses)")
+	f.StringVar(&req.Firmware, "firmware", "", `"bios" or "efi" (default "bios")`)
+	f.StringVar(&req.GuestId, "guest", "", "the vSphere identifier of the guest operating system (default: the image's)")
+	f.StringVar(&req.Annotation, "annotation", "", "a note")
+	f.BoolVar(&req.PowerOn, "power-on", false, "power it on when it is there")
+	asyncFlag(cmd, &async)
+	for flag, names := range map[string]func(context.Context, *client) ([]string, error){
+		"image": imageNames, "network": networkNames, "folder": folderNames, "pool": poolNames, "host": hostNames, "datastore": datastoreNames,
+	} {
+		a.completeFlag(cmd, flag, names)
+	}
+	return cmd
+}
+
+// powerCommand returns the command of a power operation.
+func (a *app) powerCommand(verb, short string, op dc.PowerOp, aliases ...string) *cobra.Command {
+	var (
+		async   bool
+		timeout time.Duration
+	)
+	cmd := a.client(command{use: verb + " VM", short: short, args: cobra.ExactArgs(1), object: true, complete: vmNames,
+		do: func(ctx context.Context, c *client, args []string) error {
+			req := &hanokv1.PowerVirtualMachineRequest{VirtualMachine: args[0], Op: string(op)}
+			if timeout != 0 {
+				req.Timeout = durationpb.New(timeout)
+			}
+			res, err := c.machines.PowerVirtualMachine(ctx, req)
+			if err != nil {
+				return err
+			}
+			return a.await(ctx, c, res.Task, async)
+		}})
+	cmd.Aliases = aliases
+	asyncFlag(cmd, &async)
+	if op == dc.ShutdownGuest || op == dc.RebootGuest {
+		cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long the guest has (default 2m)")
+	}
+	return cmd
+}
+
+func (a *app) vmDeleteCommand() *cobra.Command {
+	var async bool
+	cmd := a.client(command{use: "delete VM", short: "Delete a virtual machine without power, and its files", args: cobra.ExactArgs(1), object: true, complete: vmNames,
+		do: func(ctx context.Context, c *client, args []string) error {
+			res, err := c.machines.DeleteVirtualMachine(ctx, &hanokv1.DeleteVirtualMachineRequest{VirtualMachine: args[0]})
+			if err != nil {
+				return err
+			}
+			return a.await(ctx, c, res.Task, async)
+		}})
+	asyncFlag(cmd, &async)
+	return cmd
+}
+
+func (a *app) vmScreenshotCommand() *cobra.Command {
+	var file string
+	cmd := a.client(command{use: "screenshot VM -f FILE.png", short: "Write what the screen shows to a PNG file", args: cobra.ExactArgs(1), object: true, complete: vmNames,
+		do: func(ctx context.Context, c *client, args []string) error {
+			res, err := c.machines.ScreenshotVirtualMachine(ctx, &hanokv1.ScreenshotVirtualMachineRequest{VirtualMachine: args[0]})
+			if err != nil {
+				return err
+			}
+			if file == "-" {
+				_, err = a.stdout.Write(res.Png)
+				return err
+			}
+			if err := os.WriteFile(file, res.Png, 0o644); err != nil {
+				return fmt.Errorf("write the file: %w", err)
+			}
+			return nil
+		}})
+	cmd.Flags().StringVarP(&file, "file", "f", "", `the file, or "-" for standard output`)
+	required(cmd, "file")
+	return cmd
+}
+
+func vmNames(ctx context.Context, c *client) ([]string, error) {
+	res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{})
+	return namesOf(res.GetVirtualMachines()), err
+}
