@@ -29,12 +29,13 @@ func CleanName(name string) (string, error) {
 	case len(name) > maxUserName:
 		return fail("the user name is longer than 64 characters")
 	}
-	clean := strings.ToLower(name)
-	for i, c := range clean {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (i == 0 || !strings.ContainsRune("._-@", c)) {
+	for i, c := range name { // before ToLower, which makes ASCII of some other letters
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune("._-@", c)) {
 			return fail(fmt.Sprintf("the user name has %q at the wrong place", c))
 		}
 	}
+	clean := strings.ToLower(name)
 	if clean == dc.System.Name {
 		return fail("the user name is the manager's own")
 	}
