@@ -1,0 +1,260 @@
+package compute
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"hanok/dc"
+	"hanok/internal/random"
+	"hanok/manager/store"
+)
+
+// CreateRequest asks for a new virtual machine.
+type CreateRequest struct {
+	Name string
+	// Folder is where it stands in the inventory; "" is the VM folder of the data center.
+	Folder dc.FolderID
+	// Pool is what it draws from; "" is the root pool of Host's cluster, or of the only cluster.
+	Pool dc.ResourcePoolID
+	// Host and Datastore are where it is to be; "" leaves the choice to placement.
+	Host      dc.HostID
+	Datastore dc.DatastoreID
+	// CPUs is 1 if zero, and MemoryMB 512.
+	CPUs     int
+	MemoryMB int64
+	// Firmware is BIOS if empty.
+	Firmware dc.Firmware
+	// GuestID is that of the first image if empty, else "otherLinux64Guest".
+	GuestID    string
+	Annotation string
+	Disks      []DiskRequest
+	NICs       []NICRequest
+	// PowerOn also powers it on, in the same task: if that fails there is no machine.
+	PowerOn bool
+}
+
+// DiskRequest asks for a thin disk.
+type DiskRequest struct {
+	// CapacityBytes is the image's size if zero, rounded up to 1 MB.
+	CapacityBytes int64
+	// Image is what the disk starts as; "" is an empty disk.
+	Image dc.ImageID
+}
+
+// NICRequest asks for a network adapter. Its address is chosen here.
+type NICRequest struct {
+	PortGroup dc.PortGroupID
+}
+
+const (
+	defaultMemoryMB = 512
+	defaultGuestID  = "otherLinux64Guest"
+)
+
+// Create admits a new machine and starts the task that makes it, which the task's target names. Kinds: Invalid for what
+// CheckName and CheckHardware refuse, Exists for a name that is taken, NotFound for what the request refers to. That no
+// host can hold it is the task's failure. Privileges: PrivVMCreate, and PrivVMPowerOn with PowerOn.
+func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error) {
+	object := dc.Describe(dc.KindVirtualMachine, req.Name)
+	if err := s.access.Authorize(by, dc.PrivVMCreate, object); err != nil {
+		return nil, err
+	}
+	if req.PowerOn {
+		if err := s.access.Authorize(by, dc.PrivVMPowerOn, object); err != nil {
+			return nil, err
+		}
+	}
+	if err := dc.CheckName(dc.KindVirtualMachine, req.Name); err != nil {
+		return nil, err
+	}
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
+		pool, folder, err := s.admitPlace(tx, req)
+		if err != nil {
+			return nil, on(err, object)
+		}
+		hardware, imageBytes, err := s.admitHardware(tx, req)
+		if err != nil {
+			return nil, on(err, object)
+		}
+		vm := &dc.VirtualMachine{
+			ID:   dc.VirtualMachineID(dc.NewID(dc.KindVirtualMachine, random.Suffix())),
+			Meta: dc.Meta{Name: req.Name, Parent: dc.ID(folder), Created: time.Now().UTC()},
+			Spec: dc.VirtualMachineSpec{Hardware: hardware, Annotation: req.Annotation, Pool: pool},
+		}
+		tx.Put(vm)
+		args := taskArgs{Host: req.Host, Datastore: req.Datastore, ImageBytes: imageBytes}
+		if req.PowerOn {
+			args.Power = &powerArgs{Op: dc.PowerOn}
+		}
+		return s.tasks.Submit(tx, by, createType, vm, args)
+	})
+}
+
+// admitPlace returns the machine's resource pool and folder, and makes it a condition of tx that both stay.
+func (s *Service) admitPlace(tx *store.Tx, req CreateRequest) (dc.ResourcePoolID, dc.FolderID, error) {
+	v := tx.View()
+	for _, id := range []dc.ID{dc.ID(req.Host), dc.ID(req.Datastore)} {
+		if id != "" {
+			tx.Exists(id)
+		}
+	}
+	if req.Folder != "" {
+		f, err := store.Get[*dc.Folder](v, dc.ID(req.Folder))
+		if err != nil {
+			return "", "", err
+		}
+		if f.Type != dc.FolderVM {
+			return "", "", dc.Errorf(dc.Invalid, "%s does not hold virtual machines", dc.Describe(dc.KindFolder, f.Name)).
+				Fix("choose a folder for virtual machines")
+		}
+	}
+	pool := req.Pool
+	if pool == "" {
+		var err error
+		if pool, err = defaultPool(v, req); err != nil {
+			return "", "", err
+		}
+	} else if _, err := store.Get[*dc.ResourcePool](v, dc.ID(pool)); err != nil {
+		return "", "", err
+	}
+	home, err := store.Get[*dc.Datacenter](v, datacenterOf(v, dc.ID(pool)))
+	if err != nil {
+		return "", "", err
+	}
+	folder := cmp.Or(req.Folder, home.VMFolder)
+	if datacenterOf(v, dc.ID(folder)) != dc.ID(home.ID) {
+		return "", "", dc.Errorf(dc.Invalid, "its folder and its resource pool are in different data centers").
+			Fix("choose a folder of %s", dc.Describe(dc.KindDatacenter, home.Name))
+	}
+	for _, nic := range req.NICs {
+		if _, err := store.Get[*dc.PortGroup](v, dc.ID(nic.PortGroup)); err != nil {
+			return "", "", err
+		}
+		if datacenterOf(v, dc.ID(nic.PortGroup)) != dc.ID(home.ID) {
+			return "", "", dc.Errorf(dc.Invalid, "the port group %s is in another data center", nic.PortGroup).
+				Fix("choose a port group of %s", dc.Describe(dc.KindDatacenter, home.Name))
+		}
+		tx.Exists(dc.ID(nic.PortGroup))
+	}
+	tx.Exists(dc.ID(pool))
+	tx.Exists(dc.ID(folder))
+	return pool, folder, checkFree(v, dc.ID(folder), req.Name)
+}
+
+// defaultPool returns the root pool of the one cluster that the request can mean.
+func defaultPool(v *store.View, req CreateRequest) (dc.ResourcePoolID, error) {
+	if req.Host != "" {
+		host, err := store.Get[*dc.Host](v, dc.ID(req.Host))
+		if err != nil {
+			return "", err
+		}
+		cluster, err := store.Get[*dc.Cluster](v, host.Parent)
+		if err != nil {
+			return "", err
+		}
+		return cluster.RootPool, nil
+	}
+	var pools []dc.ResourcePoolID
+	for c := range store.List[*dc.Cluster](v) {
+		if req.Folder == "" || datacenterOf(v, dc.ID(c.ID)) == datacenterOf(v, dc.ID(req.Folder)) {
+			pools = append(pools, c.RootPool)
+		}
+	}
+	switch len(pools) {
+	case 0:
+		return "", dc.Errorf(dc.NotFound, "there is no cluster to run it").Fix("create a cluster and add a host to it")
+	case 1:
+		return pools[0], nil
+	}
+	return "", dc.Errorf(dc.Invalid, "there are %d clusters to run it", len(pools)).Fix("name the resource pool or the host")
+}
+
+// datacenterOf returns the data center that an inventory object is in, or "".
+func datacenterOf(v *store.View, id dc.ID) dc.ID {
+	for id != "" && id.Kind() != dc.KindDatacenter {
+		var obj dc.Object
+		var err error
+		switch id.Kind() {
+		case dc.KindFolder:
+			obj, err = store.Get[*dc.Folder](v, id)
+		case dc.KindCluster:
+			obj, err = store.Get[*dc.Cluster](v, id)
+		case dc.KindResourcePool:
+			obj, err = store.Get[*dc.ResourcePool](v, id)
+		case dc.KindPortGroup:
+			obj, err = store.Get[*dc.PortGroup](v, id)
+		default:
+			return ""
+		}
+		if err != nil {
+			return ""
+		}
+		id = obj.Metadata().Parent
+	}
+	return id
+}
+
+// admitHardware returns the machine's hardware and how many bytes its images have.
+func (s *Service) admitHardware(tx *store.Tx, req CreateRequest) (dc.Hardware, int64, error) {
+	v := tx.View()
+	h := dc.Hardware{
+		UUID: random.UUID(), GuestID: req.GuestID, Firmware: cmp.Or(req.Firmware, dc.BIOS),
+		CPUs: cmp.Or(req.CPUs, 1), MemoryMB: cmp.Or(req.MemoryMB, defaultMemoryMB),
+	}
+	var imageBytes int64
+	for i, d := range req.Disks {
+		disk := dc.Disk{Key: dc.FirstDiskKey + int32(i), CapacityBytes: d.CapacityBytes}
+		if d.Image != "" {
+			image, err := store.Get[*dc.Image](v, dc.ID(d.Image))
+			if err != nil {
+				return h, 0, err
+			}
+			tx.Exists(dc.ID(d.Image))
+			disk.Image = image.Digest
+			disk.CapacityBytes = cmp.Or(disk.CapacityBytes, dc.RoundUpMB(image.SizeBytes))
+			if disk.CapacityBytes < image.SizeBytes {
+				return h, 0, dc.Errorf(dc.Invalid, "disks[%d].capacityBytes: %d is less than the %d of %s", i, disk.CapacityBytes,
+					image.SizeBytes, dc.Describe(dc.KindImage, image.Name)).Fix("give %d or more, or none", dc.RoundUpMB(image.SizeBytes))
+			}
+			imageBytes += image.SizeBytes
+			h.GuestID = cmp.Or(h.GuestID, image.GuestID)
+		}
+		h.Disks = append(h.Disks, disk)
+	}
+	h.GuestID = cmp.Or(h.GuestID, defaultGuestID)
+	used := map[string]bool{}
+	for i, n := range req.NICs {
+		mac := freeMAC(v, used)
+		used[mac] = true
+		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), MAC: mac, PortGroup: n.PortGroup})
+	}
+	return h, imageBytes, dc.CheckHardware(h)
+}
+
+// freeMAC returns an address that no machine has. One that is taken until the commit fails the transaction's condition,
+// and the store asks again.
+func freeMAC(v *store.View, used map[string]bool) string {
+	for {
+		mac := random.MAC()
+		if _, taken := store.Claimed(v, "mac/"+mac); !taken && !used[mac] {
+			return mac
+		}
+	}
+}
+
+// folderName returns the name of the machine's folder on a datastore: its own name without what a path or a shell could
+// stumble over, and with a number behind it where the name is taken, as vSphere does.
+func folderName(v *store.View, ds dc.DatastoreID, name string) string {
+	base := sanitize(name)
+	for n := 0; ; n++ {
+		folder := base
+		if n > 0 {
+			folder = fmt.Sprintf("%s_%d", base, n)
+		}
+		if _, taken := store.Claimed(v, "datastore/"+string(ds)+"/"+folder); !taken {
+			return folder
+		}
+	}
+}

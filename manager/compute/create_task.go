@@ -1,0 +1,159 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+
+	"hanok/dc"
+	"hanok/manager/store"
+	"hanok/manager/task"
+)
+
+const createType = "VirtualMachine.create"
+
+// taskArgs are the arguments of all tasks of this package, as they are kept in the store.
+type taskArgs struct {
+	// Host and Datastore are those that the creator asked for, or "".
+	Host       dc.HostID      `json:"host,omitempty"`
+	Datastore  dc.DatastoreID `json:"datastore,omitempty"`
+	ImageBytes int64          `json:"imageBytes,omitempty"`
+	// Created is set when the machine's creation was recorded as an event.
+	Created bool `json:"created,omitempty"`
+	// Power is the power operation, or nil for none.
+	Power *powerArgs `json:"power,omitempty"`
+}
+
+// createDefinition makes a machine whose object the service has stored already. Its first undo takes everything back: the
+// tombstone makes the host power off and delete whatever it has.
+func (s *Service) createDefinition() task.Definition {
+	return task.Definition{Type: createType, Steps: append([]task.Step{
+		{Name: "choose a place", Do: s.placeVM, Undo: s.removeVM},
+		{Name: "make the files", Do: s.awaitFiles},
+	}, s.powerSteps()...)}
+}
+
+// placeVM chooses host, datastore and folder in the transaction that ends the step.
+func (s *Service) placeVM(_ context.Context, r *task.Run) error {
+	var args taskArgs
+	if err := r.Args(&args); err != nil {
+		return err
+	}
+	r.Finish(func(tx *store.Tx, t *dc.Task) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
+		if err != nil {
+			return err
+		}
+		v := tx.View()
+		cluster, candidates, err := s.candidates(v, vm.Spec.Pool)
+		if err != nil {
+			return err
+		}
+		host, ds, err := place(demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host,
+			datastore: args.Datastore, cluster: cluster}, candidates)
+		if err != nil {
+			return on(err, describe(vm))
+		}
+		tx.Exists(dc.ID(host))
+		tx.Exists(dc.ID(ds))
+		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, folderName(v, ds, vm.Name)
+		tx.Put(vm)
+		return nil
+	})
+	return nil
+}
+
+// candidates returns the hosts of the pool's cluster with what they reach, and the cluster's name.
+func (s *Service) candidates(v *store.View, pool dc.ResourcePoolID) (string, []candidate, error) {
+	p, err := store.Get[*dc.ResourcePool](v, dc.ID(pool))
+	if err != nil {
+		return "", nil, err
+	}
+	cluster, err := store.Get[*dc.Cluster](v, p.Parent)
+	if err != nil {
+		return "", nil, err
+	}
+	reach := map[dc.HostID][]target{}
+	for ds := range store.List[*dc.Datastore](v) {
+		t := target{datastore: ds}
+		if usage, ok := s.hosts.Usage(ds.ID); ok {
+			t.usage = &usage
+		}
+		reach[ds.Spec.Host] = append(reach[ds.Spec.Host], t)
+	}
+	var candidates []candidate
+	for host := range store.Children[*dc.Host](v, dc.ID(cluster.ID)) {
+		c := candidate{host: host, datastores: reach[host.ID]}
+		for vm := range store.OnHost(v, host.ID) {
+			c.givenMB += vm.Spec.Hardware.MemoryMB
+		}
+		candidates = append(candidates, c)
+	}
+	return cluster.Name, candidates, nil
+}
+
+// awaitFiles waits until the host has made the machine's files.
+func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
+	vm, err := store.Get[*dc.VirtualMachine](r.View(), r.Task().Target)
+	if err != nil {
+		return err
+	}
+	r.ProgressFrom(func() (int, string) {
+		done, total, ok := s.hosts.Progress(vm.ID)
+		switch {
+		case !s.hosts.Connected(vm.Spec.Host):
+			return 0, s.waitingFor(vm)
+		case !ok || total <= 0:
+			return 0, "making the files"
+		}
+		return int(100 * done / total), fmt.Sprintf("making the files: %d of %d MB", done>>20, total>>20)
+	})
+	err = r.Wait(ctx, func(v *store.View) (bool, error) {
+		vm, err := store.Get[*dc.VirtualMachine](v, r.Task().Target)
+		if err != nil {
+			return false, err
+		}
+		if vm.Status.Files == dc.FilesFailed && vm.Status.FilesFailure != nil {
+			return false, on(vm.Status.FilesFailure.Err(), describe(vm))
+		}
+		return vm.Status.Files == dc.FilesReady, nil
+	})
+	if err != nil {
+		return err
+	}
+	r.Finish(func(tx *store.Tx, t *dc.Task) error {
+		var args taskArgs
+		if err := r.Args(&args); err != nil {
+			return err
+		}
+		record(tx, t, vm, dc.EventVMCreated, fmt.Sprintf("created on %s", hostName(tx.View(), vm.Spec.Host)))
+		args.Created = true
+		return task.SetArgs(t, args)
+	})
+	return nil
+}
+
+// removeVM takes a new machine back, whatever there is of it by now.
+func (s *Service) removeVM(ctx context.Context, r *task.Run) error {
+	err := r.Change(ctx, func(tx *store.Tx) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, r.Task().Target)
+		if err != nil || vm.Spec.Host == "" || vm.Spec.Deleted {
+			return err
+		}
+		vm.Spec.Deleted = true
+		tx.Put(vm)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var args taskArgs
+	if err := r.Args(&args); err != nil {
+		return err
+	}
+	return s.forgetVM(ctx, r, args.Created)
+}
+
+// waitingFor says that a task stands still because a machine's host is away.
+func (s *Service) waitingFor(vm *dc.VirtualMachine) string {
+	return hostName(s.store.View(), vm.Spec.Host) + " is not connected; waiting for it to come back"
+}

@@ -1,0 +1,102 @@
+package compute
+
+import (
+	"context"
+
+	"hanok/dc"
+	"hanok/manager/store"
+	"hanok/manager/task"
+)
+
+const destroyType = "VirtualMachine.destroy"
+
+// Delete starts the task that deletes a machine and its files. Kinds: NotFound, WrongState for a machine that has power,
+// Conflict while another task works on it, Unavailable while its host is away. Privilege: PrivVMDelete.
+func (s *Service) Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error) {
+	if _, err := s.authorized(by, dc.PrivVMDelete, id); err != nil {
+		return nil, err
+	}
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
+		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
+		if err != nil {
+			return nil, err
+		}
+		submitted, err := s.tasks.Submit(tx, by, destroyType, vm, taskArgs{})
+		if err != nil {
+			return nil, err
+		}
+		return submitted, s.admitDelete(tx.View(), vm)
+	})
+}
+
+func (s *Service) admitDelete(v *store.View, vm *dc.VirtualMachine) error {
+	if vm.Status.Power == dc.PoweredOn {
+		return &dc.Error{Kind: dc.WrongState, Object: describe(vm), Message: "it is powered on", Remedy: "power it off first"}
+	}
+	return s.checkConnected(v, vm.Spec.Host)
+}
+
+// destroyDefinition deletes a machine. The tombstone is the point of no return: it is never taken back, since the host
+// may have begun.
+func (s *Service) destroyDefinition() task.Definition {
+	return task.Definition{Type: destroyType, Steps: []task.Step{
+		{Name: "mark it deleted", Do: s.buryVM},
+		{Name: "remove the files", Final: true, Do: func(ctx context.Context, r *task.Run) error { return s.forgetVM(ctx, r, true) }},
+	}}
+}
+
+func (s *Service) buryVM(_ context.Context, r *task.Run) error {
+	r.Finish(func(tx *store.Tx, t *dc.Task) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
+		if err != nil {
+			return err
+		}
+		if err := s.admitDelete(tx.View(), vm); err != nil {
+			return err
+		}
+		vm.Spec.Deleted = true
+		tx.Put(vm)
+		return nil
+	})
+	return nil
+}
+
+// forgetVM waits until the host has removed the files of a machine with a tombstone, if it has a host at all, and then
+// deletes the object. Nothing is left to do where the object is gone.
+func (s *Service) forgetVM(ctx context.Context, r *task.Run, announce bool) error {
+	vm, err := store.Get[*dc.VirtualMachine](r.View(), r.Task().Target)
+	if err != nil {
+		return err
+	}
+	r.ProgressFrom(func() (int, string) {
+		if vm.Spec.Host != "" && !s.hosts.Connected(vm.Spec.Host) {
+			return 50, s.waitingFor(vm)
+		}
+		if vm, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(vm.ID)); err == nil && vm.Status.FilesFailure != nil {
+			return 50, "removing the files: " + vm.Status.FilesFailure.Err().Error()
+		}
+		return 50, "removing the files"
+	})
+	err = r.Wait(ctx, func(v *store.View) (bool, error) {
+		vm, err := store.Get[*dc.VirtualMachine](v, r.Task().Target)
+		if err != nil {
+			return false, err
+		}
+		return vm.Spec.Host == "" || vm.Status.Files == dc.FilesRemoved, nil
+	})
+	if err != nil {
+		return err
+	}
+	r.Finish(func(tx *store.Tx, t *dc.Task) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
+		if err != nil {
+			return err
+		}
+		tx.Delete(vm)
+		if announce {
+			record(tx, t, vm, dc.EventVMRemoved, "deleted with its files")
+		}
+		return nil
+	})
+	return nil
+}

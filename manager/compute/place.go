@@ -1,0 +1,132 @@
+package compute
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hanok/dc"
+)
+
+// demand is what a new machine needs of its place.
+type demand struct {
+	hardware dc.Hardware
+	// imageBytes is what its disks take from their first moment on; they are thin.
+	imageBytes int64
+	// host and datastore are those that were asked for, or "".
+	host      dc.HostID
+	datastore dc.DatastoreID
+	// cluster is the name of the cluster to look in.
+	cluster string
+}
+
+// candidate is a host of the cluster.
+type candidate struct {
+	host *dc.Host
+	// givenMB is the memory of the machines that are placed on it, with power or without.
+	givenMB    int64
+	datastores []target
+}
+
+// target is a datastore that a candidate reaches.
+type target struct {
+	datastore *dc.Datastore
+	// usage is nil while the host has not said how full it is.
+	usage *dc.DatastoreUsage
+}
+
+// place chooses the host with the most memory that is not given to machines yet, and on it the datastore with the most
+// free space; among equals the first by name. A datastore must have room for the images now: what thin disks grow to may be
+// more than there is. The error says of every host why it can't be; its kind is Unavailable where all of them are away,
+// else Exhausted.
+func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) {
+	slices.SortFunc(candidates, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.freeMB(), a.freeMB()), cmp.Compare(a.host.Name, b.host.Name))
+	})
+	kind, reasons := dc.Unavailable, []string(nil)
+	for _, c := range candidates {
+		if d.host != "" && d.host != c.host.ID {
+			continue
+		}
+		ds, err := c.fit(d)
+		if err == nil {
+			return c.host.ID, ds, nil
+		}
+		if dc.KindOf(err) != dc.Unavailable {
+			kind = dc.Exhausted
+		}
+		reasons = append(reasons, dc.Describe(dc.KindHost, c.host.Name)+": "+publicMessage(err))
+	}
+	if reasons == nil {
+		return "", "", noHost(d)
+	}
+	slices.Sort(reasons)
+	return "", "", &dc.Error{Kind: kind, Message: "no host can hold it: " + strings.Join(reasons, "; "),
+		Remedy: "make it smaller, free resources, or add a host"}
+}
+
+func noHost(d demand) error {
+	cluster := dc.Describe(dc.KindCluster, d.cluster)
+	if d.host != "" {
+		return &dc.Error{Kind: dc.Invalid, Message: fmt.Sprintf("%s is not in %s", d.host, cluster),
+			Remedy: "name a host of the resource pool's cluster, or none"}
+	}
+	return &dc.Error{Kind: dc.Unavailable, Message: cluster + " has no hosts", Remedy: "add a host to it"}
+}
+
+func (c candidate) freeMB() int64 { return c.host.Status.MemoryMB - c.givenMB }
+
+// fit returns the best datastore for the machine on this host, or why there is none.
+func (c candidate) fit(d demand) (dc.DatastoreID, error) {
+	if c.host.Status.Connection != dc.Connected {
+		return "", dc.Errorf(dc.Unavailable, "it is not connected")
+	}
+	if err := dc.Fits(d.hardware, c.host.Status); err != nil {
+		return "", err
+	}
+	slices.SortFunc(c.datastores, func(a, b target) int {
+		return cmp.Or(cmp.Compare(b.freeBytes(), a.freeBytes()), cmp.Compare(a.datastore.Name, b.datastore.Name))
+	})
+	var reasons []string
+	for _, t := range c.datastores {
+		if d.datastore != "" && d.datastore != t.datastore.ID {
+			continue
+		}
+		reason := t.refusal(d)
+		if reason == "" {
+			return t.datastore.ID, nil
+		}
+		reasons = append(reasons, dc.Describe(dc.KindDatastore, t.datastore.Name)+": "+reason)
+	}
+	switch {
+	case reasons != nil:
+		slices.Sort(reasons)
+		return "", dc.Errorf(dc.Exhausted, "%s", strings.Join(reasons, ", "))
+	case d.datastore != "":
+		return "", dc.Errorf(dc.Exhausted, "does not reach the datastore %s", d.datastore)
+	}
+	return "", dc.Errorf(dc.Exhausted, "has no datastore")
+}
+
+func (t target) freeBytes() int64 {
+	if t.usage == nil {
+		return 0
+	}
+	return t.usage.FreeBytes
+}
+
+// refusal returns why the machine can't be on the datastore, or "".
+func (t target) refusal(d demand) string {
+	switch {
+	case !t.datastore.Status.Accessible && t.datastore.Status.Failure != nil:
+		return "not accessible (" + t.datastore.Status.Failure.Message + ")"
+	case !t.datastore.Status.Accessible:
+		return "not accessible"
+	case t.usage != nil && t.usage.FreeBytes < d.imageBytes:
+		return fmt.Sprintf("needs %d MB, has %d MB free", dc.RoundUpMB(d.imageBytes)>>20, t.usage.FreeBytes>>20)
+	}
+	return ""
+}
+
+func publicMessage(err error) string { return dc.FailureOf(err).Message }

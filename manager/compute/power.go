@@ -1,0 +1,97 @@
+package compute
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hanok/dc"
+	"hanok/manager/event"
+	"hanok/manager/store"
+)
+
+// powerType returns the type of an operation's task.
+func powerType(op dc.PowerOp) string { return "VirtualMachine." + string(op) }
+
+// Power starts a power operation. timeout bounds the guest's part of ShutdownGuest and RebootGuest, and 0 is
+// dc.GuestTimeout; the other operations take none. Kinds: NotFound, Invalid for an unknown operation or a bad timeout,
+// WrongState as dc.CheckPower says, Conflict while another task works on the machine, Unavailable while its host is away,
+// Exhausted where the host lacks the memory to power it on. Privilege: op.Privilege().
+func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error) {
+	if _, err := s.authorized(by, op.Privilege(), id); err != nil {
+		return nil, err
+	}
+	guest := op == dc.ShutdownGuest || op == dc.RebootGuest
+	switch {
+	case timeout < 0 || timeout > 0 && !guest:
+		return nil, dc.Errorf(dc.Invalid, "timeout: %s is no time for the guest to %s", timeout, op).
+			Fix("give a time above zero with shutdownGuest and rebootGuest only")
+	case guest && timeout == 0:
+		timeout = dc.GuestTimeout
+	}
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
+		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
+		if err != nil {
+			return nil, err
+		}
+		if err := dc.CheckPower(vm, op); dc.KindOf(err) == dc.Invalid {
+			return nil, err // it has no task definition
+		}
+		submitted, err := s.tasks.Submit(tx, by, powerType(op), vm, taskArgs{Power: &powerArgs{Op: op, Timeout: timeout}})
+		if err != nil {
+			return nil, err
+		}
+		return submitted, s.admitPower(tx.View(), vm, op)
+	})
+}
+
+// admitPower returns nil where the operation may be asked of the machine's host now.
+func (s *Service) admitPower(v *store.View, vm *dc.VirtualMachine, op dc.PowerOp) error {
+	if err := dc.CheckPower(vm, op); err != nil {
+		return err
+	}
+	if err := s.checkConnected(v, vm.Spec.Host); err != nil {
+		return err
+	}
+	if op != dc.PowerOn {
+		return nil
+	}
+	host, err := store.Get[*dc.Host](v, dc.ID(vm.Spec.Host))
+	if err != nil {
+		return err
+	}
+	if err := dc.Fits(vm.Spec.Hardware, host.Status); err != nil {
+		return on(err, dc.Describe(dc.KindHost, host.Name))
+	}
+	return checkMemory(v, host, vm)
+}
+
+// checkMemory returns an error of kind Exhausted where the memory of the machines with power on the host and that of vm
+// are more than the host has.
+func checkMemory(v *store.View, host *dc.Host, vm *dc.VirtualMachine) error {
+	free := host.Status.MemoryMB
+	for o := range store.OnHost(v, host.ID) {
+		if o.ID != vm.ID && takesMemory(o) {
+			free -= o.Spec.Hardware.MemoryMB
+		}
+	}
+	if needed := vm.Spec.Hardware.MemoryMB; needed > free {
+		return &dc.Error{Kind: dc.Exhausted, Object: dc.Describe(dc.KindHost, host.Name),
+			Message: fmt.Sprintf("%s needs %d MB of memory, and %d MB of %d MB are free", describe(vm), needed, max(free, 0), host.Status.MemoryMB),
+			Remedy:  "power off another virtual machine on this host, or use one with less memory"}
+	}
+	return nil
+}
+
+// takesMemory reports whether the machine has power or is about to have it.
+func takesMemory(vm *dc.VirtualMachine) bool {
+	pending := vm.Status.Outcome.Generation < vm.Spec.Power.Generation
+	return vm.Status.Power == dc.PoweredOn || pending && vm.Spec.Power.Op == dc.PowerOn
+}
+
+// record adds an event about the machine that the task t caused.
+func record(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine, typ dc.EventType, what string) {
+	now := time.Now().UTC()
+	event.Add(tx, now, dc.Event{Type: typ, Target: dc.ID(vm.ID), TargetName: vm.Name, User: t.User, Task: t.ID,
+		Message: describe(vm) + ": " + what})
+}

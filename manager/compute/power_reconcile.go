@@ -1,0 +1,90 @@
+package compute
+
+import (
+	"context"
+	"time"
+
+	"hanok/dc"
+	"hanok/manager/event"
+	"hanok/manager/store"
+	"hanok/manager/task"
+)
+
+// lookEvery is how often the reconcilers look without a reason.
+const lookEvery = time.Minute
+
+// powerReconciler follows machines that lost their power without being asked to: it makes a power-off the last request, so
+// that nobody starts them again, and records why. A machine that a task works on is left alone until the task has ended,
+// for the task waits for the outcome of its own request.
+func (s *Service) powerReconciler() task.Reconciler {
+	return task.Reconciler{
+		Name:  "power",
+		Every: lookEvery,
+		Concerns: func(c store.Change) bool {
+			switch o := c.Object.(type) {
+			case *dc.VirtualMachine:
+				return lostPower(o)
+			case *dc.Task:
+				return o.Done()
+			}
+			return false
+		},
+		Reconcile: s.followPower,
+	}
+}
+
+func (s *Service) followPower(ctx context.Context) error {
+	for vm := range store.List[*dc.VirtualMachine](s.store.View()) {
+		if !lostPower(vm) {
+			continue
+		}
+		err := s.store.Change(ctx, func(tx *store.Tx) error {
+			vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(vm.ID))
+			if dc.KindOf(err) == dc.NotFound {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if _, busy := store.Claimed(tx.View(), dc.TaskClaim(dc.ID(vm.ID))); busy || !lostPower(vm) {
+				return nil
+			}
+			if typ, what := lossEvent(vm); typ != "" {
+				event.Add(tx, time.Now().UTC(), dc.Event{Type: typ, Target: dc.ID(vm.ID), TargetName: vm.Name,
+					Message: describe(vm) + ": " + what})
+			}
+			vm.Spec.Power = vm.Spec.Power.Next(dc.PowerOff, 0)
+			tx.Put(vm)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lostPower reports whether the machine is off although the last request, which its host has carried out, left it on.
+func lostPower(vm *dc.VirtualMachine) bool {
+	request, status := vm.Spec.Power, vm.Status
+	if vm.Spec.Deleted || status.Power != dc.PoweredOff || request.Generation == 0 || status.Outcome.Generation != request.Generation {
+		return false
+	}
+	switch request.Op {
+	case dc.PowerOn, dc.Reset, dc.RebootGuest:
+		return true
+	}
+	return status.Outcome.Failure != nil // it was to lose its power, and kept it at that time
+}
+
+// lossEvent returns what to record about a machine that lost its power, or "" for a power-on that failed: the task has
+// recorded that.
+func lossEvent(vm *dc.VirtualMachine) (dc.EventType, string) {
+	switch {
+	case vm.Status.Fault != nil:
+		return dc.EventVMFault, "lost its power: " + vm.Status.Fault.Message
+	case vm.Spec.Power.Op == dc.PowerOn && vm.Status.Outcome.Failure != nil:
+		return "", ""
+	}
+	return dc.EventVMPoweredOff, "powered off by its guest"
+}
