@@ -57,6 +57,11 @@ func (a *app) userCommands() *cobra.Command {
 				return list(a, res.Users, userColumns)
 			}}),
 		create, password,
+		a.client(command{use: "role NAME ROLE", short: `Give a user another role: "Admin" or "ReadOnly"`, args: cobra.ExactArgs(2), object: true, complete: userNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.users.SetRole(ctx, &hanokv1.SetRoleRequest{User: args[0], Role: args[1]})
+				return err
+			}}),
 		a.client(command{use: "delete NAME", short: "Delete a user and end its sessions", args: cobra.ExactArgs(1), object: true, complete: userNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.users.DeleteUser(ctx, &hanokv1.DeleteUserRequest{User: args[0]})

@@ -17,6 +17,7 @@ type Backend struct {
 	Inventory Inventory
 	Machines  Machines
 	Tasks     Tasks
+	Events    Events
 	State     State
 	System    System
 }
@@ -35,6 +36,7 @@ type Access interface {
 
 	Users(by dc.Caller) ([]*dc.User, error)
 	CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.Role) (*dc.User, error)
+	SetRole(ctx context.Context, by dc.Caller, name string, role dc.Role) error
 	DeleteUser(ctx context.Context, by dc.Caller, name string) error
 	SetPassword(ctx context.Context, by dc.Caller, name, password string) error
 }
@@ -115,6 +117,12 @@ type Tasks interface {
 	Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error
 	// Progress says how far an open task is, where its step says so; ok is false otherwise. It is cheap.
 	Progress(by dc.Caller, id dc.TaskID) (percent int, message string, ok bool)
+}
+
+// Events is the memory of what happened.
+type Events interface {
+	// Newest returns the newest events of the target, or of everything if target is "", newest first, and at most limit.
+	Newest(by dc.Caller, target dc.ID, limit int) ([]*dc.Event, error)
 }
 
 // State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the

@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"slices"
 
 	"hanok/api/convert"
 	"hanok/api/hanok/v1"
@@ -12,23 +13,17 @@ import (
 const usualEvents = 100
 
 func (s *service) ListEvents(ctx context.Context, req *hanokv1.ListEventsRequest) (*hanokv1.ListEventsResponse, error) {
-	if err := s.Access.Authorize(caller(ctx), dc.PrivView, "the events"); err != nil {
-		return nil, err
-	}
 	limit := int(req.Limit)
-	switch {
-	case limit < 0:
-		return nil, dc.Errorf(dc.Invalid, "the limit %d is negative", limit)
-	case limit == 0:
+	if limit == 0 {
 		limit = usualEvents
 	}
-	out := &hanokv1.ListEventsResponse{}
-	for o := range s.State.View().Objects(dc.KindEvent) { // by ID, which is by time
-		e := o.(*dc.Event)
-		if req.TargetId == "" || req.TargetId == string(e.Target) {
-			out.Events = append(out.Events, convert.Event(e))
-		}
+	events, err := s.Events.Newest(caller(ctx), dc.ID(req.TargetId), limit)
+	if err != nil {
+		return nil, err
 	}
-	out.Events = out.Events[max(0, len(out.Events)-limit):]
+	out := &hanokv1.ListEventsResponse{}
+	for _, e := range slices.Backward(events) {
+		out.Events = append(out.Events, convert.Event(e))
+	}
 	return out, nil
 }

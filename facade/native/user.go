@@ -21,6 +21,10 @@ func (s *service) CreateUser(ctx context.Context, req *hanokv1.CreateUserRequest
 	return &hanokv1.CreateUserResponse{User: convert.User(u)}, nil
 }
 
+func (s *service) SetRole(ctx context.Context, req *hanokv1.SetRoleRequest) (*hanokv1.SetRoleResponse, error) {
+	return &hanokv1.SetRoleResponse{}, s.Access.SetRole(ctx, caller(ctx), req.User, dc.Role(req.Role))
+}
+
 func (s *service) DeleteUser(ctx context.Context, req *hanokv1.DeleteUserRequest) (*hanokv1.DeleteUserResponse, error) {
 	return &hanokv1.DeleteUserResponse{}, s.Access.DeleteUser(ctx, caller(ctx), req.User)
 }

@@ -293,6 +293,95 @@ func (x *CreateUserResponse) GetUser() *User {
 	return nil
 }
 
+type SetRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name.
+	User          string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Role          string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRoleRequest) Reset() {
+	*x = SetRoleRequest{}
+	mi := &file_hanok_v1_user_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRoleRequest) ProtoMessage() {}
+
+func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_user_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
+func (*SetRoleRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SetRoleRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SetRoleRequest) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+type SetRoleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRoleResponse) Reset() {
+	*x = SetRoleResponse{}
+	mi := &file_hanok_v1_user_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRoleResponse) ProtoMessage() {}
+
+func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_user_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
+func (*SetRoleResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{6}
+}
+
 type DeleteUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name.
@@ -303,7 +392,7 @@ type DeleteUserRequest struct {
 
 func (x *DeleteUserRequest) Reset() {
 	*x = DeleteUserRequest{}
-	mi := &file_hanok_v1_user_proto_msgTypes[5]
+	mi := &file_hanok_v1_user_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +404,7 @@ func (x *DeleteUserRequest) String() string {
 func (*DeleteUserRequest) ProtoMessage() {}
 
 func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[5]
+	mi := &file_hanok_v1_user_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +417,7 @@ func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
 func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{5}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteUserRequest) GetUser() string {
@@ -346,7 +435,7 @@ type DeleteUserResponse struct {
 
 func (x *DeleteUserResponse) Reset() {
 	*x = DeleteUserResponse{}
-	mi := &file_hanok_v1_user_proto_msgTypes[6]
+	mi := &file_hanok_v1_user_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +447,7 @@ func (x *DeleteUserResponse) String() string {
 func (*DeleteUserResponse) ProtoMessage() {}
 
 func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[6]
+	mi := &file_hanok_v1_user_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +460,7 @@ func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserResponse.ProtoReflect.Descriptor instead.
 func (*DeleteUserResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{6}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{8}
 }
 
 type SetPasswordRequest struct {
@@ -385,7 +474,7 @@ type SetPasswordRequest struct {
 
 func (x *SetPasswordRequest) Reset() {
 	*x = SetPasswordRequest{}
-	mi := &file_hanok_v1_user_proto_msgTypes[7]
+	mi := &file_hanok_v1_user_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +486,7 @@ func (x *SetPasswordRequest) String() string {
 func (*SetPasswordRequest) ProtoMessage() {}
 
 func (x *SetPasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[7]
+	mi := &file_hanok_v1_user_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +499,7 @@ func (x *SetPasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPasswordRequest.ProtoReflect.Descriptor instead.
 func (*SetPasswordRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{7}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SetPasswordRequest) GetUser() string {
@@ -435,7 +524,7 @@ type SetPasswordResponse struct {
 
 func (x *SetPasswordResponse) Reset() {
 	*x = SetPasswordResponse{}
-	mi := &file_hanok_v1_user_proto_msgTypes[8]
+	mi := &file_hanok_v1_user_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -447,7 +536,7 @@ func (x *SetPasswordResponse) String() string {
 func (*SetPasswordResponse) ProtoMessage() {}
 
 func (x *SetPasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[8]
+	mi := &file_hanok_v1_user_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -460,7 +549,7 @@ func (x *SetPasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPasswordResponse.ProtoReflect.Descriptor instead.
 func (*SetPasswordResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{8}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{10}
 }
 
 var File_hanok_v1_user_proto protoreflect.FileDescriptor
@@ -483,18 +572,23 @@ const file_hanok_v1_user_proto_rawDesc = "" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\"8\n" +
 	"\x12CreateUserResponse\x12\"\n" +
-	"\x04user\x18\x01 \x01(\v2\x0e.hanok.v1.UserR\x04user\"'\n" +
+	"\x04user\x18\x01 \x01(\v2\x0e.hanok.v1.UserR\x04user\"8\n" +
+	"\x0eSetRoleRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\"\x11\n" +
+	"\x0fSetRoleResponse\"'\n" +
 	"\x11DeleteUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\"\x14\n" +
 	"\x12DeleteUserResponse\"D\n" +
 	"\x12SetPasswordRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\"\x15\n" +
-	"\x13SetPasswordResponse2\xb1\x02\n" +
+	"\x13SetPasswordResponse2\xf1\x02\n" +
 	"\vUserService\x12D\n" +
 	"\tListUsers\x12\x1a.hanok.v1.ListUsersRequest\x1a\x1b.hanok.v1.ListUsersResponse\x12G\n" +
 	"\n" +
-	"CreateUser\x12\x1b.hanok.v1.CreateUserRequest\x1a\x1c.hanok.v1.CreateUserResponse\x12G\n" +
+	"CreateUser\x12\x1b.hanok.v1.CreateUserRequest\x1a\x1c.hanok.v1.CreateUserResponse\x12>\n" +
+	"\aSetRole\x12\x18.hanok.v1.SetRoleRequest\x1a\x19.hanok.v1.SetRoleResponse\x12G\n" +
 	"\n" +
 	"DeleteUser\x12\x1b.hanok.v1.DeleteUserRequest\x1a\x1c.hanok.v1.DeleteUserResponse\x12J\n" +
 	"\vSetPassword\x12\x1c.hanok.v1.SetPasswordRequest\x1a\x1d.hanok.v1.SetPasswordResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
@@ -511,36 +605,40 @@ func file_hanok_v1_user_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_user_proto_rawDescData
 }
 
-var file_hanok_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_hanok_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_hanok_v1_user_proto_goTypes = []any{
 	(*User)(nil),                  // 0: hanok.v1.User
 	(*ListUsersRequest)(nil),      // 1: hanok.v1.ListUsersRequest
 	(*ListUsersResponse)(nil),     // 2: hanok.v1.ListUsersResponse
 	(*CreateUserRequest)(nil),     // 3: hanok.v1.CreateUserRequest
 	(*CreateUserResponse)(nil),    // 4: hanok.v1.CreateUserResponse
-	(*DeleteUserRequest)(nil),     // 5: hanok.v1.DeleteUserRequest
-	(*DeleteUserResponse)(nil),    // 6: hanok.v1.DeleteUserResponse
-	(*SetPasswordRequest)(nil),    // 7: hanok.v1.SetPasswordRequest
-	(*SetPasswordResponse)(nil),   // 8: hanok.v1.SetPasswordResponse
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*SetRoleRequest)(nil),        // 5: hanok.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),       // 6: hanok.v1.SetRoleResponse
+	(*DeleteUserRequest)(nil),     // 7: hanok.v1.DeleteUserRequest
+	(*DeleteUserResponse)(nil),    // 8: hanok.v1.DeleteUserResponse
+	(*SetPasswordRequest)(nil),    // 9: hanok.v1.SetPasswordRequest
+	(*SetPasswordResponse)(nil),   // 10: hanok.v1.SetPasswordResponse
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_hanok_v1_user_proto_depIdxs = []int32{
-	9, // 0: hanok.v1.User.created:type_name -> google.protobuf.Timestamp
-	0, // 1: hanok.v1.ListUsersResponse.users:type_name -> hanok.v1.User
-	0, // 2: hanok.v1.CreateUserResponse.user:type_name -> hanok.v1.User
-	1, // 3: hanok.v1.UserService.ListUsers:input_type -> hanok.v1.ListUsersRequest
-	3, // 4: hanok.v1.UserService.CreateUser:input_type -> hanok.v1.CreateUserRequest
-	5, // 5: hanok.v1.UserService.DeleteUser:input_type -> hanok.v1.DeleteUserRequest
-	7, // 6: hanok.v1.UserService.SetPassword:input_type -> hanok.v1.SetPasswordRequest
-	2, // 7: hanok.v1.UserService.ListUsers:output_type -> hanok.v1.ListUsersResponse
-	4, // 8: hanok.v1.UserService.CreateUser:output_type -> hanok.v1.CreateUserResponse
-	6, // 9: hanok.v1.UserService.DeleteUser:output_type -> hanok.v1.DeleteUserResponse
-	8, // 10: hanok.v1.UserService.SetPassword:output_type -> hanok.v1.SetPasswordResponse
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	11, // 0: hanok.v1.User.created:type_name -> google.protobuf.Timestamp
+	0,  // 1: hanok.v1.ListUsersResponse.users:type_name -> hanok.v1.User
+	0,  // 2: hanok.v1.CreateUserResponse.user:type_name -> hanok.v1.User
+	1,  // 3: hanok.v1.UserService.ListUsers:input_type -> hanok.v1.ListUsersRequest
+	3,  // 4: hanok.v1.UserService.CreateUser:input_type -> hanok.v1.CreateUserRequest
+	5,  // 5: hanok.v1.UserService.SetRole:input_type -> hanok.v1.SetRoleRequest
+	7,  // 6: hanok.v1.UserService.DeleteUser:input_type -> hanok.v1.DeleteUserRequest
+	9,  // 7: hanok.v1.UserService.SetPassword:input_type -> hanok.v1.SetPasswordRequest
+	2,  // 8: hanok.v1.UserService.ListUsers:output_type -> hanok.v1.ListUsersResponse
+	4,  // 9: hanok.v1.UserService.CreateUser:output_type -> hanok.v1.CreateUserResponse
+	6,  // 10: hanok.v1.UserService.SetRole:output_type -> hanok.v1.SetRoleResponse
+	8,  // 11: hanok.v1.UserService.DeleteUser:output_type -> hanok.v1.DeleteUserResponse
+	10, // 12: hanok.v1.UserService.SetPassword:output_type -> hanok.v1.SetPasswordResponse
+	8,  // [8:13] is the sub-list for method output_type
+	3,  // [3:8] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_user_proto_init() }
@@ -554,7 +652,7 @@ func file_hanok_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_user_proto_rawDesc), len(file_hanok_v1_user_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,7 +39,8 @@ const (
 
 // EventServiceClient is a client for the hanok.v1.EventService service.
 type EventServiceClient interface {
-	// ListEvents returns the newest events, oldest first. Privilege: System.View. NotFound for an unknown target.
+	// ListEvents returns the newest events, oldest first. Privilege: System.View. Invalid for
+	// a negative limit.
 	ListEvents(context.Context, *v1.ListEventsRequest) (*v1.ListEventsResponse, error)
 }
 
@@ -79,7 +80,8 @@ func (c *eventServiceClient) ListEvents(ctx context.Context, req *v1.ListEventsR
 
 // EventServiceHandler is an implementation of the hanok.v1.EventService service.
 type EventServiceHandler interface {
-	// ListEvents returns the newest events, oldest first. Privilege: System.View. NotFound for an unknown target.
+	// ListEvents returns the newest events, oldest first. Privilege: System.View. Invalid for
+	// a negative limit.
 	ListEvents(context.Context, *v1.ListEventsRequest) (*v1.ListEventsResponse, error)
 }
 

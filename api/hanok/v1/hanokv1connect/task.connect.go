@@ -50,7 +50,8 @@ type TaskServiceClient interface {
 	// GetTask returns one task. Privilege: System.View. NotFound.
 	GetTask(context.Context, *v1.GetTaskRequest) (*v1.GetTaskResponse, error)
 	// CancelTask asks a task to stop and undo what it did; the task ends later, with a failure of the kind Canceled.
-	// Privilege: Global.CancelTask. NotFound; WrongState for one that has ended.
+	// Privilege: Global.CancelTask, or none for a task that the caller asked for. NotFound; WrongState for one that has
+	// ended.
 	CancelTask(context.Context, *v1.CancelTaskRequest) (*v1.CancelTaskResponse, error)
 	// WatchTask sends a task at once and again whenever it or its progress changes, and ends after it was sent as ended.
 	// Privilege: System.View. NotFound, also when it is removed meanwhile.
@@ -142,7 +143,8 @@ type TaskServiceHandler interface {
 	// GetTask returns one task. Privilege: System.View. NotFound.
 	GetTask(context.Context, *v1.GetTaskRequest) (*v1.GetTaskResponse, error)
 	// CancelTask asks a task to stop and undo what it did; the task ends later, with a failure of the kind Canceled.
-	// Privilege: Global.CancelTask. NotFound; WrongState for one that has ended.
+	// Privilege: Global.CancelTask, or none for a task that the caller asked for. NotFound; WrongState for one that has
+	// ended.
 	CancelTask(context.Context, *v1.CancelTaskRequest) (*v1.CancelTaskResponse, error)
 	// WatchTask sends a task at once and again whenever it or its progress changes, and ends after it was sent as ended.
 	// Privilege: System.View. NotFound, also when it is removed meanwhile.

@@ -37,6 +37,8 @@ const (
 	UserServiceListUsersProcedure = "/hanok.v1.UserService/ListUsers"
 	// UserServiceCreateUserProcedure is the fully-qualified name of the UserService's CreateUser RPC.
 	UserServiceCreateUserProcedure = "/hanok.v1.UserService/CreateUser"
+	// UserServiceSetRoleProcedure is the fully-qualified name of the UserService's SetRole RPC.
+	UserServiceSetRoleProcedure = "/hanok.v1.UserService/SetRole"
 	// UserServiceDeleteUserProcedure is the fully-qualified name of the UserService's DeleteUser RPC.
 	UserServiceDeleteUserProcedure = "/hanok.v1.UserService/DeleteUser"
 	// UserServiceSetPasswordProcedure is the fully-qualified name of the UserService's SetPassword RPC.
@@ -50,6 +52,9 @@ type UserServiceClient interface {
 	// CreateUser makes a user. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak password or an
 	// unknown role, Exists for a name that is taken.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
+	// SetRole gives a user another role, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
+	// Invalid for an unknown role; WrongState for the last administrator.
+	SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error)
 	// DeleteUser removes a user and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound; WrongState for
 	// the last administrator.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
@@ -81,6 +86,12 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(userServiceMethods.ByName("CreateUser")),
 			connect.WithClientOptions(opts...),
 		),
+		setRole: connect.NewClient[v1.SetRoleRequest, v1.SetRoleResponse](
+			httpClient,
+			baseURL+UserServiceSetRoleProcedure,
+			connect.WithSchema(userServiceMethods.ByName("SetRole")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteUser: connect.NewClient[v1.DeleteUserRequest, v1.DeleteUserResponse](
 			httpClient,
 			baseURL+UserServiceDeleteUserProcedure,
@@ -100,6 +111,7 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 type userServiceClient struct {
 	listUsers   *connect.Client[v1.ListUsersRequest, v1.ListUsersResponse]
 	createUser  *connect.Client[v1.CreateUserRequest, v1.CreateUserResponse]
+	setRole     *connect.Client[v1.SetRoleRequest, v1.SetRoleResponse]
 	deleteUser  *connect.Client[v1.DeleteUserRequest, v1.DeleteUserResponse]
 	setPassword *connect.Client[v1.SetPasswordRequest, v1.SetPasswordResponse]
 }
@@ -116,6 +128,15 @@ func (c *userServiceClient) ListUsers(ctx context.Context, req *v1.ListUsersRequ
 // CreateUser calls hanok.v1.UserService.CreateUser.
 func (c *userServiceClient) CreateUser(ctx context.Context, req *v1.CreateUserRequest) (*v1.CreateUserResponse, error) {
 	response, err := c.createUser.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetRole calls hanok.v1.UserService.SetRole.
+func (c *userServiceClient) SetRole(ctx context.Context, req *v1.SetRoleRequest) (*v1.SetRoleResponse, error) {
+	response, err := c.setRole.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -147,6 +168,9 @@ type UserServiceHandler interface {
 	// CreateUser makes a user. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak password or an
 	// unknown role, Exists for a name that is taken.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
+	// SetRole gives a user another role, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
+	// Invalid for an unknown role; WrongState for the last administrator.
+	SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error)
 	// DeleteUser removes a user and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound; WrongState for
 	// the last administrator.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
@@ -174,6 +198,12 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(userServiceMethods.ByName("CreateUser")),
 		connect.WithHandlerOptions(opts...),
 	)
+	userServiceSetRoleHandler := connect.NewUnaryHandlerSimple(
+		UserServiceSetRoleProcedure,
+		svc.SetRole,
+		connect.WithSchema(userServiceMethods.ByName("SetRole")),
+		connect.WithHandlerOptions(opts...),
+	)
 	userServiceDeleteUserHandler := connect.NewUnaryHandlerSimple(
 		UserServiceDeleteUserProcedure,
 		svc.DeleteUser,
@@ -192,6 +222,8 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 			userServiceListUsersHandler.ServeHTTP(w, r)
 		case UserServiceCreateUserProcedure:
 			userServiceCreateUserHandler.ServeHTTP(w, r)
+		case UserServiceSetRoleProcedure:
+			userServiceSetRoleHandler.ServeHTTP(w, r)
 		case UserServiceDeleteUserProcedure:
 			userServiceDeleteUserHandler.ServeHTTP(w, r)
 		case UserServiceSetPasswordProcedure:
@@ -211,6 +243,10 @@ func (UnimplementedUserServiceHandler) ListUsers(context.Context, *v1.ListUsersR
 
 func (UnimplementedUserServiceHandler) CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.UserService.CreateUser is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.UserService.SetRole is not implemented"))
 }
 
 func (UnimplementedUserServiceHandler) DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error) {

@@ -70,13 +70,14 @@ type VirtualMachineServiceClient interface {
 	// NotFound for what it refers to; the task fails with Exhausted where no host or datastore can hold it.
 	CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error)
 	// PowerVirtualMachine starts a power operation. Privilege: VirtualMachine.Interact.PowerOn, PowerOff, Suspend or Reset.
-	// WrongState where the machine's power state does not allow it; Conflict while another task works on it.
+	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
+	// its host is away; Exhausted where the host lacks the memory.
 	PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error)
 	// RenameVirtualMachine gives it another name in its folder; its files keep theirs. Privilege:
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken.
 	RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error)
 	// DeleteVirtualMachine starts the removal of a virtual machine and its files. Privilege: VirtualMachine.Inventory.Delete.
-	// WrongState while it has power; Conflict while another task works on it.
+	// WrongState while it has power; Conflict while another task works on it; Unavailable while its host is away.
 	DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error)
 	// ScreenshotVirtualMachine returns what its screen shows. Privilege: VirtualMachine.Interact.CreateScreenshot. WrongState
 	// without power, Unavailable while its host is away.
@@ -243,13 +244,14 @@ type VirtualMachineServiceHandler interface {
 	// NotFound for what it refers to; the task fails with Exhausted where no host or datastore can hold it.
 	CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error)
 	// PowerVirtualMachine starts a power operation. Privilege: VirtualMachine.Interact.PowerOn, PowerOff, Suspend or Reset.
-	// WrongState where the machine's power state does not allow it; Conflict while another task works on it.
+	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
+	// its host is away; Exhausted where the host lacks the memory.
 	PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error)
 	// RenameVirtualMachine gives it another name in its folder; its files keep theirs. Privilege:
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken.
 	RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error)
 	// DeleteVirtualMachine starts the removal of a virtual machine and its files. Privilege: VirtualMachine.Inventory.Delete.
-	// WrongState while it has power; Conflict while another task works on it.
+	// WrongState while it has power; Conflict while another task works on it; Unavailable while its host is away.
 	DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error)
 	// ScreenshotVirtualMachine returns what its screen shows. Privilege: VirtualMachine.Interact.CreateScreenshot. WrongState
 	// without power, Unavailable while its host is away.

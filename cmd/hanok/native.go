@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"iter"
+
+	"hanok/dc"
+	"hanok/facade/native"
+	"hanok/manager/access"
+	"hanok/manager/compute"
+	"hanok/manager/event"
+	"hanok/manager/store"
+	"hanok/manager/task"
+)
+
+// nativeParts are the manager's services that the native facade is joined to.
+type nativeParts struct {
+	store     *store.Store
+	access    *access.Service
+	inventory native.Inventory
+	machines  *compute.Service
+	tasks     *task.Service
+	events    *event.Service
+	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
+	system    native.System
+}
+
+// nativeBackend returns the manager as the native facade sees it.
+func nativeBackend(p nativeParts) native.Backend {
+	return native.Backend{
+		Access:    p.access,
+		Inventory: p.inventory,
+		Machines:  nativeMachines{p.machines},
+		Tasks:     p.tasks,
+		Events:    nativeEvents{p.events},
+		State:     nativeState{p.store, p.usage},
+		System:    p.system,
+	}
+}
+
+// nativeMachines is the compute service with the facade's own request type.
+type nativeMachines struct{ *compute.Service }
+
+func (m nativeMachines) Create(ctx context.Context, by dc.Caller, req native.CreateRequest) (*dc.Task, error) {
+	out := compute.CreateRequest{
+		Name: req.Name, Folder: req.Folder, Pool: req.Pool, Host: req.Host, Datastore: req.Datastore,
+		CPUs: req.CPUs, MemoryMB: req.MemoryMB, Firmware: req.Firmware, GuestID: req.GuestID, Annotation: req.Annotation,
+		PowerOn: req.PowerOn,
+	}
+	for _, d := range req.Disks {
+		out.Disks = append(out.Disks, compute.DiskRequest(d))
+	}
+	for _, n := range req.NICs {
+		out.NICs = append(out.NICs, compute.NICRequest{PortGroup: n})
+	}
+	return m.Service.Create(ctx, by, out)
+}
+
+// nativeEvents is the event service with the facade's own arguments.
+type nativeEvents struct{ *event.Service }
+
+func (e nativeEvents) Newest(by dc.Caller, target dc.ID, limit int) ([]*dc.Event, error) {
+	return e.List(by, event.Query{Target: target, Limit: limit})
+}
+
+// nativeState is the store as the facade reads it.
+type nativeState struct {
+	*store.Store
+	usage func(dc.DatastoreID) (dc.DatastoreUsage, bool)
+}
+
+func (s nativeState) View() native.View { return nativeView{s.Store.View()} }
+
+func (s nativeState) Usage(id dc.DatastoreID) (dc.DatastoreUsage, bool) { return s.usage(id) }
+
+func (s nativeState) Changes(since int64) ([]native.Change, int64, bool) {
+	changes, upto, ok := s.Store.Changes(since)
+	out := make([]native.Change, len(changes))
+	for i, c := range changes {
+		out[i] = native.Change{Kind: c.Kind, ID: c.ID, Revision: c.Revision, Object: c.Object}
+	}
+	return out, upto, ok
+}
+
+// nativeView is a view whose objects are asked for by kind.
+type nativeView struct{ *store.View }
+
+func (v nativeView) Object(id dc.ID) dc.Object {
+	if r, ok := readers[id.Kind()]; ok {
+		return r.get(v.View, id)
+	}
+	return nil
+}
+
+func (v nativeView) Objects(kind dc.Kind) iter.Seq[dc.Object] { return readers[kind].list(v.View) }
+
+// reader reads the objects of one kind.
+type reader struct {
+	get  func(*store.View, dc.ID) dc.Object // nil where there is none
+	list func(*store.View) iter.Seq[dc.Object]
+}
+
+// readers are those of the kinds that clients may see.
+var readers = map[dc.Kind]reader{
+	dc.KindFolder:         readerOf[*dc.Folder](),
+	dc.KindDatacenter:     readerOf[*dc.Datacenter](),
+	dc.KindCluster:        readerOf[*dc.Cluster](),
+	dc.KindHost:           readerOf[*dc.Host](),
+	dc.KindResourcePool:   readerOf[*dc.ResourcePool](),
+	dc.KindDatastore:      readerOf[*dc.Datastore](),
+	dc.KindPortGroup:      readerOf[*dc.PortGroup](),
+	dc.KindImage:          readerOf[*dc.Image](),
+	dc.KindVirtualMachine: readerOf[*dc.VirtualMachine](),
+	dc.KindTask:           readerOf[*dc.Task](),
+	dc.KindEvent:          readerOf[*dc.Event](),
+}
+
+func readerOf[T dc.Object]() reader {
+	return reader{
+		get: func(v *store.View, id dc.ID) dc.Object {
+			if o, err := store.Get[T](v, id); err == nil {
+				return o
+			}
+			return nil
+		},
+		list: func(v *store.View) iter.Seq[dc.Object] {
+			return func(yield func(dc.Object) bool) {
+				for o := range store.List[T](v) {
+					if !yield(o) {
+						return
+					}
+				}
+			}
+		},
+	}
+}
