@@ -294,6 +294,8 @@ func TestChangedUser(t *testing.T) {
 		t.Errorf("as another user of the same name: %q", kind)
 	}
 	wantKind(t, s.SetPassword(t.Context(), first, "alice", "battery staple"), dc.Unauthenticated, "ended")
+	first.Session = ""
+	wantKind(t, s.SetPassword(t.Context(), first, "alice", "battery staple"), dc.Unauthenticated, "ended")
 	if err := s.SweepSessions(t.Context()); err != nil || count[*dc.Session](st) != 0 {
 		t.Errorf("sessions are left; %v", err)
 	}
