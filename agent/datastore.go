@@ -1,0 +1,154 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"hanok/dc"
+)
+
+// datastores mounts what is assigned to the host, and keeps trying. A datastore is never unmounted: machines may run on
+// it.
+type datastores struct {
+	a *Agent
+
+	mu  sync.Mutex
+	all map[dc.DatastoreID]*datastore
+}
+
+type datastore struct {
+	rec     datastoreRecord
+	looked  bool // whether mounted says anything yet
+	mounted bool
+	failure error // of the last try
+	usage   dc.DatastoreUsage
+	// busy is set while a goroutine looks after the datastore; a file system that doesn't answer holds up only that one.
+	busy bool
+}
+
+// state reports whether the datastore can be used, or whether that is about to be known.
+func (d *datastores) state(id dc.DatastoreID) (mounted, looking bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ds := d.all[id]
+	if ds == nil {
+		return false, false
+	}
+	return ds.mounted, !ds.looked
+}
+
+// explain returns why the datastore isn't mounted where that is the reason for err, else err.
+func (d *datastores) explain(id dc.DatastoreID, err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ds := d.all[id]; ds != nil && !ds.mounted && ds.failure != nil {
+		return ds.failure
+	}
+	return err
+}
+
+// assign takes an assignment over: it is written down, then mounted. A lower revision changes nothing.
+func (d *datastores) assign(ctx context.Context, rec datastoreRecord) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ds := d.all[rec.ID]
+	if ds != nil && rec.Revision <= ds.rec.Revision {
+		return nil
+	}
+	if err := d.a.disk.save(datastoreFile(rec.ID), rec); err != nil {
+		return err
+	}
+	if ds == nil || ds.rec.Path != rec.Path {
+		ds = &datastore{}
+		d.all[rec.ID] = ds
+	}
+	ds.rec = rec
+	d.look(ctx, ds)
+	return nil
+}
+
+// forget lets go of a datastore that the manager doesn't know. The caller has made sure that no machine is on it. When
+// the power goes before the file is removed, the datastore is reported, and answered so, again.
+func (d *datastores) forget(id dc.DatastoreID) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.a.disk.forget(datastoreFile(id)); err != nil {
+		return err
+	}
+	delete(d.all, id)
+	d.a.board.removeDatastore(id)
+	return nil
+}
+
+// run looks after all datastores until ctx ends, at the pace of heartbeats.
+func (d *datastores) run(ctx context.Context) {
+	tick := time.NewTicker(datastorePace)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		d.mu.Lock()
+		for _, ds := range d.all {
+			d.look(ctx, ds)
+		}
+		d.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+// datastorePace is how often a datastore that can't be mounted is tried again, and how often the others are measured.
+const datastorePace = 5 * time.Second
+
+// look starts one look at the datastore, unless one is under way. d.mu is held.
+func (d *datastores) look(ctx context.Context, ds *datastore) {
+	if ds.busy {
+		return
+	}
+	ds.busy = true
+	rec := ds.rec
+	d.a.tasks.Go(func() {
+		err := d.a.cfg.Storage.Mount(ctx, rec.ID, rec.Path)
+		var usage dc.DatastoreUsage
+		if err == nil {
+			usage, err = d.a.cfg.Storage.Usage(ctx, rec.ID)
+		}
+		if ctx.Err() == nil {
+			d.found(ds, usage, err)
+		}
+	})
+}
+
+func (d *datastores) found(ds *datastore, usage dc.DatastoreUsage, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ds.busy = false
+	if d.all[ds.rec.ID] != ds {
+		return // forgotten or replaced meanwhile
+	}
+	if err != nil && (ds.failure == nil || ds.failure.Error() != err.Error()) {
+		d.a.cfg.Log.Warn("the datastore cannot be used", "datastore", ds.rec.ID, "path", ds.rec.Path, "error", err)
+	}
+	appeared := !ds.looked || err == nil && !ds.mounted
+	ds.looked = true
+	ds.mounted, ds.failure, ds.usage = err == nil, err, usage
+	status := dc.DatastoreStatus{Accessible: ds.mounted, Failure: dc.FailureOf(err), CapacityBytes: usage.CapacityBytes}
+	d.a.board.setDatastore(ds.rec.ID, status)
+	if appeared {
+		d.a.eachMachine(func(m *machine) { m.tryAgain() })
+	}
+}
+
+// usages returns how full the mounted datastores were at the last look.
+func (d *datastores) usages() map[dc.DatastoreID]dc.DatastoreUsage {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[dc.DatastoreID]dc.DatastoreUsage{}
+	for id, ds := range d.all {
+		if ds.mounted {
+			out[id] = ds.usage
+		}
+	}
+	return out
+}

@@ -1,0 +1,332 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"hanok/dc"
+)
+
+// machine is the worker of one machine: it takes the newest assignment, decides the next step, does it, and reports.
+// One goroutine, run, does all steps, so that no two of them ever work on the same machine at once.
+type machine struct {
+	id  dc.VirtualMachineID
+	a   *Agent
+	log *slog.Logger
+	// wake has one element when there may be something to do or to report.
+	wake chan struct{}
+
+	mu sync.Mutex
+	// newest is the assignment that came last and was not written down yet, or nil.
+	newest *dc.Assignment
+	// forget is set when the manager wants a tombstone to be known no longer.
+	forget bool
+	// datastore is where the machine is, by the newest assignment.
+	datastore dc.DatastoreID
+	// again is set when files that could not be made are to be tried again.
+	again bool
+	// interrupt ends the step in progress if it may be ended by the given assignment; nil if it may not be ended at all.
+	interrupt func(dc.Assignment)
+
+	// These belong to run's goroutine.
+	rec       record
+	recovered bool
+	tried     bool
+	failure   *dc.Failure // why files could not be made or deleted, until they are
+	seen      bool
+	state     dc.MachineState
+	retry     *backoff.ExponentialBackOff
+}
+
+// errSuperseded ends a step that a newer assignment makes pointless.
+var errSuperseded = errors.New("superseded by a newer assignment")
+
+func (a *Agent) newMachine(rec record) *machine {
+	id := rec.Assignment.Machine.ID
+	return &machine{
+		id: id, a: a, log: a.cfg.Log.With("machine", id), rec: rec,
+		datastore: rec.Assignment.Machine.Datastore, wake: make(chan struct{}, 1), retry: retryDelays(),
+	}
+}
+
+// retryDelays says how long to wait before a failed step is done again: 1 s, and up to 30 s.
+func retryDelays() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = time.Second, 30*time.Second
+	return b
+}
+
+// poke lets the worker look whether there is something to do.
+func (m *machine) poke() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// assign hands over an assignment. One that is older than what is known already is left out; one of the same revision
+// lets the worker try again what failed.
+func (m *machine) assign(a dc.Assignment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.newest == nil || a.Revision >= m.newest.Revision {
+		m.newest, m.again, m.datastore = &a, true, a.Machine.Datastore
+	}
+	if m.interrupt != nil {
+		m.interrupt(a)
+	}
+	m.poke()
+}
+
+// uses reports whether the machine is on the datastore.
+func (m *machine) uses(id dc.DatastoreID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.datastore == id
+}
+
+// forgetTombstone lets the worker end, and the record go, if the machine's tombstone was carried out.
+func (m *machine) forgetTombstone() {
+	m.mu.Lock()
+	m.forget = true
+	m.mu.Unlock()
+	m.poke()
+}
+
+// tryAgain lets the worker do failed steps again.
+func (m *machine) tryAgain() {
+	m.mu.Lock()
+	m.again = true
+	m.mu.Unlock()
+	m.poke()
+}
+
+// run works until ctx ends or the machine is forgotten. The machine itself is left as it is.
+func (m *machine) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if m.forgotten() {
+			return
+		}
+		again, err := m.advance(ctx)
+		if again {
+			m.retry.Reset()
+			continue
+		}
+		var later <-chan time.Time
+		if err != nil && ctx.Err() == nil {
+			delay := m.retry.NextBackOff()
+			m.log.Warn("a step failed", "error", err, "again", delay)
+			later = time.After(delay)
+		}
+		select {
+		case <-ctx.Done():
+		case <-m.wake:
+		case <-later:
+		}
+	}
+}
+
+// advance does one step. again means that there may be a next one at once; an error, that the same step is to be done
+// again later.
+func (m *machine) advance(ctx context.Context) (again bool, err error) {
+	if err := m.take(); err != nil {
+		return false, err
+	}
+	unseen := m.observe(ctx)
+	next := m.situation().next()
+	if next != stepRecover {
+		m.report() // before the recovery nothing is known
+	}
+	if next == stepNone {
+		if m.rec.hasPower() {
+			return false, unseen
+		}
+		return false, nil
+	}
+	m.log.Debug("step", "step", next)
+	err = m.do(ctx, next)
+	switch {
+	case errors.Is(err, errSuperseded):
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	return true, nil
+}
+
+// forgotten lets go of a tombstone that was carried out: the manager knows of it and has itself forgotten the machine. For
+// any other machine the wish is ignored.
+//
+// When the power goes before the file is removed, the tombstone is reported, and answered so, again.
+func (m *machine) forgotten() bool {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	forget := m.forget
+	m.forget = false
+	if !forget || m.newest != nil || !m.rec.Assignment.Deleted || m.rec.Files != dc.FilesRemoved {
+		return false
+	}
+	if err := m.a.disk.forget(machineFile(m.id)); err != nil {
+		m.log.Warn("the record of a removed machine stays", "error", err)
+		return false
+	}
+	delete(m.a.machines, m.id)
+	m.a.board.removeMachine(m.id)
+	return true
+}
+
+func (m *machine) do(ctx context.Context, next step) error {
+	switch next {
+	case stepRecover:
+		return m.recover(ctx)
+	case stepLost:
+		return m.lost(ctx)
+	case stepRestart:
+		return m.restart(ctx)
+	case stepCreate:
+		return m.create(ctx)
+	case stepRemove:
+		return m.removeFiles(ctx)
+	case stepInterrupted:
+		return m.interrupted()
+	}
+	return m.power(ctx)
+}
+
+// take writes the newest assignment down, before anything is done for it.
+func (m *machine) take() error {
+	m.mu.Lock()
+	newest, again := m.newest, m.again
+	m.newest, m.again = nil, false
+	m.mu.Unlock()
+	if again {
+		m.tried = false
+	}
+	if newest == nil || newest.Revision <= m.rec.Assignment.Revision {
+		return nil
+	}
+	rec := m.rec
+	rec.Assignment = *newest
+	if rec.Assignment.Deleted = rec.Assignment.Deleted || m.rec.Assignment.Deleted; rec.Assignment.Deleted != newest.Deleted {
+		m.log.Error("an assignment takes a tombstone back; it stays", "revision", newest.Revision)
+	}
+	if err := m.save(rec); err != nil {
+		m.mu.Lock()
+		if m.newest == nil {
+			m.newest = newest
+		}
+		m.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// save writes rec down and makes it the machine's record. After an error the record is the old one, in memory at least.
+func (m *machine) save(rec record) error {
+	if err := m.a.disk.save(machineFile(m.id), rec); err != nil {
+		return err
+	}
+	m.rec = rec
+	return nil
+}
+
+// observe asks the driver for the machine's state.
+func (m *machine) observe(ctx context.Context) error {
+	state, err := m.a.cfg.Hypervisor.State(ctx, m.rec.Assignment.Machine)
+	if m.seen = err == nil; m.seen {
+		m.state = state
+	}
+	return err
+}
+
+func (m *machine) situation() *situation {
+	mounted, looking := m.a.datastores.state(m.rec.Assignment.Machine.Datastore)
+	return &situation{
+		record: m.rec, boot: m.a.boot, recovered: m.recovered, seen: m.seen, state: m.state,
+		mounted: mounted, looking: looking, tried: m.tried,
+	}
+}
+
+// report puts what is known of the machine on the board.
+func (m *machine) report() {
+	status := dc.VirtualMachineStatus{
+		Files: m.rec.Files, Power: m.rec.Power, Outcome: m.rec.Outcome, Fault: m.rec.Fault,
+	}
+	if m.failure != nil {
+		status.Files, status.FilesFailure = dc.FilesFailed, m.failure
+	}
+	if m.rec.hasPower() {
+		status.Power, status.Booted = dc.PoweredOn, m.rec.Booted
+		if m.seen {
+			status.Paused, status.Guest = m.state.Pause, m.state.Guest
+		}
+	}
+	m.a.board.setMachine(m.id, machineReport{name: m.rec.Assignment.Machine.Name, status: status})
+}
+
+// during runs f, a step that takes long, and goes on reporting meanwhile.
+func (m *machine) during(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- f() }()
+	for {
+		select {
+		case err := <-result:
+			return err
+		case <-m.wake:
+			m.observe(ctx)
+			m.report()
+		}
+	}
+}
+
+// interruptible returns a context that ends with errSuperseded as its cause when an assignment comes, or has come, for
+// which by is true. The function that it returns must be called.
+func (m *machine) interruptible(ctx context.Context, by func(dc.Assignment) bool) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	revision := m.rec.Assignment.Revision
+	interrupt := func(a dc.Assignment) {
+		if a.Revision > revision && by(a) {
+			cancel(errSuperseded)
+		}
+	}
+	m.mu.Lock()
+	m.interrupt = interrupt
+	if m.newest != nil {
+		interrupt(*m.newest)
+	}
+	m.mu.Unlock()
+	return ctx, func() {
+		m.mu.Lock()
+		m.interrupt = nil
+		m.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+// supersedes reports whether a makes the execution of request pointless.
+func supersedes(request dc.PowerRequest) func(dc.Assignment) bool {
+	return func(a dc.Assignment) bool { return a.Deleted || a.Power.Generation > request.Generation }
+}
+
+// failureOf returns the public form of err, about this machine. The cause of an internal one is only in the log.
+func (m *machine) failureOf(err error) *dc.Failure {
+	f := dc.FailureOf(err)
+	if f == nil {
+		return nil
+	}
+	m.log.Warn("the machine", "failure", err)
+	if f.Object == "" {
+		f.Object = dc.Describe(dc.KindVirtualMachine, m.rec.Assignment.Machine.Name)
+	}
+	if f.Kind == dc.Internal {
+		f.Message = "an internal error; the log of its host has the cause"
+	}
+	return f
+}
