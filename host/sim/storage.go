@@ -1,0 +1,185 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+
+	"hanok/dc"
+)
+
+// Mount implements the agent's Storage. The path is only a name: nothing is made there.
+func (h *Host) Mount(ctx context.Context, id dc.DatastoreID, path string) error {
+	if !filepath.IsAbs(path) {
+		return dc.Errorf(dc.Invalid, "%q is not an absolute path", path).On("datastore " + string(id))
+	}
+	if err := h.lock(ctx, 0); err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	if old, ok := h.paths[id]; ok && old != path {
+		return dc.Errorf(dc.Exists, "it is mounted from %s already", old).On("datastore " + string(id))
+	}
+	h.paths[id] = path
+	h.w.datastore(path)
+	return nil
+}
+
+// Usage implements the agent's Storage.
+func (h *Host) Usage(ctx context.Context, id dc.DatastoreID) (dc.DatastoreUsage, error) {
+	if err := h.lock(ctx, 0); err != nil {
+		return dc.DatastoreUsage{}, err
+	}
+	defer h.w.mu.Unlock()
+	ds, err := h.mounted(id)
+	if err != nil {
+		return dc.DatastoreUsage{}, err
+	}
+	usage := dc.DatastoreUsage{CapacityBytes: h.w.options.CapacityBytes, FreeBytes: h.w.options.CapacityBytes}
+	if ds.full {
+		usage.FreeBytes = 0
+	}
+	return usage, nil
+}
+
+// CreateMachine implements the agent's Storage. It reads the images and keeps nothing of them.
+func (h *Host) CreateMachine(ctx context.Context, m dc.Machine, fetch func(context.Context, string) (io.ReadCloser, error),
+	progress func(done, total int64)) error {
+	existing, err := h.createFolder(ctx, m)
+	if err != nil {
+		return err
+	}
+	var total, done int64
+	for _, d := range m.Disks {
+		total += d.CapacityBytes
+	}
+	progress(0, total)
+	for _, d := range m.Disks {
+		if d.Image != "" && !existing[d.Key] {
+			if err := read(ctx, fetch, d.Image); err != nil {
+				return err
+			}
+		}
+		if err := h.createDisk(ctx, m, d); err != nil {
+			return err
+		}
+		done += d.CapacityBytes
+		progress(done, total)
+	}
+	return nil
+}
+
+// createFolder makes the machine's folder and returns which disks are in it.
+func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[int32]bool, error) {
+	if err := h.lock(ctx, h.w.options.Copy); err != nil {
+		return nil, err
+	}
+	defer h.w.mu.Unlock()
+	ds, err := h.mounted(m.Datastore)
+	if err != nil {
+		return nil, err
+	}
+	f := ds.folders[m.Folder]
+	switch {
+	case f != nil && f.owner != m.ID:
+		return nil, dc.Errorf(dc.Exists, "the folder %q belongs to %s", m.Folder, f.owner)
+	case ds.full:
+		return nil, dc.Errorf(dc.Exhausted, "the datastore is full").Fix("make room on it")
+	case f == nil:
+		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[int32]bool{}}
+		h.w.count(m.ID, "create")
+		return nil, nil
+	}
+	return maps.Clone(f.disks), nil
+}
+
+func (h *Host) createDisk(ctx context.Context, m dc.Machine, d dc.Disk) error {
+	if err := h.lock(ctx, 0); err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	f, err := h.files(m)
+	if err != nil {
+		return err
+	}
+	f.disks[d.Key] = true
+	return nil
+}
+
+func read(ctx context.Context, fetch func(context.Context, string) (io.ReadCloser, error), digest string) error {
+	r, err := fetch(ctx, digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return fmt.Errorf("read image %s: %w", digest, err)
+	}
+	return nil
+}
+
+// DeleteMachine implements the agent's Storage.
+func (h *Host) DeleteMachine(ctx context.Context, m dc.Machine) error {
+	if err := h.lock(ctx, 0); err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	ds, err := h.mounted(m.Datastore)
+	if err != nil {
+		return err
+	}
+	if h.w.machines[m.ID] != nil {
+		return dc.Errorf(dc.WrongState, "it has power")
+	}
+	if f := ds.folders[m.Folder]; f != nil && f.owner == m.ID {
+		delete(ds.folders, m.Folder)
+	}
+	return nil
+}
+
+// mounted returns a mounted datastore. The world is locked.
+func (h *Host) mounted(id dc.DatastoreID) (*datastore, error) {
+	path, ok := h.paths[id]
+	if !ok {
+		return nil, dc.Errorf(dc.NotFound, "it is not mounted").On("datastore " + string(id))
+	}
+	return h.w.datastore(path), nil
+}
+
+// files returns the machine's folder. The world is locked.
+func (h *Host) files(m dc.Machine) (*folder, error) {
+	ds, err := h.mounted(m.Datastore)
+	if err != nil {
+		return nil, err
+	}
+	if f := ds.folders[m.Folder]; f != nil && f.owner == m.ID {
+		return f, nil
+	}
+	return nil, dc.Errorf(dc.NotFound, "it has no files").On(dc.Describe(dc.KindVirtualMachine, m.Name))
+}
+
+// Plug implements the agent's Network.
+func (h *Host) Plug(ctx context.Context, m dc.Machine) ([]dc.Attachment, error) {
+	if err := h.lock(ctx, 0); err != nil {
+		return nil, err
+	}
+	defer h.w.mu.Unlock()
+	h.w.plugged[m.ID] = true
+	nics := make([]dc.Attachment, 0, len(m.NICs))
+	for _, n := range m.NICs {
+		nics = append(nics, dc.Attachment{Key: n.Key, UserMode: true})
+	}
+	return nics, nil
+}
+
+// Unplug implements the agent's Network.
+func (h *Host) Unplug(ctx context.Context, m dc.Machine) error {
+	if err := h.lock(ctx, 0); err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	delete(h.w.plugged, m.ID)
+	return nil
+}
