@@ -38,9 +38,13 @@ func (m *Meta) Metadata() *Meta { return m }
 // in vSphere's inventory on a case-sensitive file system.
 func NameClaim(parent ID, name string) string { return ChildClaims(parent) + name }
 
-// ChildClaims returns the prefix that the name claims of all children of parent share. The store refuses to delete an
-// object while such a claim is held.
+// ChildClaims returns the prefix that the name claims of all children of parent share, and the claims of those that use
+// it (UseClaim). The store refuses to delete an object while such a claim is held.
 func ChildClaims(parent ID) string { return fmt.Sprintf("name/%s/", parent) }
+
+// UseClaim returns the claim by which user, which stands elsewhere in the inventory, keeps used from being deleted: it
+// begins as the name claims of used's children do, and is no child's, whose names have no slash.
+func UseClaim(used, user ID) string { return ChildClaims(used) + "/" + string(user) }
 
 // nameClaim is the Claims method of an inventory object.
 func (m *Meta) nameClaim() []string { return []string{NameClaim(m.Parent, m.Name)} }

@@ -54,7 +54,8 @@ func TestClaims(t *testing.T) {
 	vm := &VirtualMachine{ID: "vm-1", Meta: Meta{Name: "hello", Parent: "group-1"}}
 	placed := *vm
 	placed.Spec.Datastore, placed.Spec.Folder = "datastore-1", "hello_1"
-	placed.Spec.Hardware.NICs = []NIC{{MAC: "52:54:00:00:00:01"}, {MAC: "52:54:00:00:00:02"}}
+	placed.Spec.Pool = "resgroup-1"
+	placed.Spec.Hardware.NICs = []NIC{{MAC: "52:54:00:00:00:01", PortGroup: "network-1"}, {MAC: "52:54:00:00:00:02", PortGroup: "network-1"}}
 	tests := []struct {
 		name string
 		obj  Object
@@ -62,8 +63,10 @@ func TestClaims(t *testing.T) {
 	}{
 		{"an inventory object", &Folder{Meta: Meta{Name: "vm", Parent: "datacenter-1"}}, []string{"name/datacenter-1/vm"}},
 		{"a machine", vm, []string{"name/group-1/hello"}},
-		{"a placed machine", &placed, []string{"name/group-1/hello", "datastore/datastore-1/hello_1",
-			"mac/52:54:00:00:00:01", "mac/52:54:00:00:00:02"}},
+		{"a placed machine", &placed, []string{"name/group-1/hello", UseClaim("resgroup-1", "vm-1"), UseClaim("datastore-1", "vm-1"),
+			"datastore/datastore-1/hello_1", UseClaim("network-1", "vm-1"), "mac/52:54:00:00:00:01", "mac/52:54:00:00:00:02"}},
+		{"a datastore", &Datastore{Meta: Meta{Name: "ds", Parent: "group-1"}, Spec: DatastoreSpec{Host: "host-1", Path: "/srv/ds"}},
+			[]string{"name/group-1/ds", "path/host-1/srv/ds"}},
 		{"a queued task", &Task{Target: "vm-1", State: TaskQueued}, []string{TaskClaim("vm-1")}},
 		{"a running task", &Task{Target: "vm-1", State: TaskRunning, Undoing: true}, []string{TaskClaim("vm-1")}},
 		{"a successful task", &Task{Target: "vm-1", State: TaskSuccess}, nil},
@@ -88,6 +91,9 @@ func TestNamesOfDifferentParentsDoNotMeet(t *testing.T) {
 	}
 	if !strings.HasPrefix(NameClaim("group-1", "x"), ChildClaims("group-1")) {
 		t.Error("a child's name claim does not begin with its parent's prefix")
+	}
+	if use := UseClaim("group-1", "vm-1"); !strings.HasPrefix(use, ChildClaims("group-1")) || use == NameClaim("group-1", "vm-1") {
+		t.Errorf("the claim of a user is %q", use)
 	}
 	if strings.HasPrefix(NameClaim("group-12", "x"), ChildClaims("group-1")) {
 		t.Error("one parent's prefix covers the children of another")

@@ -1,5 +1,12 @@
 package dc
 
+import (
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
 // DatastoreType says where a datastore's bytes are.
 type DatastoreType string
 
@@ -58,5 +65,57 @@ func (*Image) Kind() Kind     { return KindImage }
 func (o *Datastore) Identity() ID { return ID(o.ID) }
 func (o *Image) Identity() ID     { return ID(o.ID) }
 
-func (o *Datastore) Claims() []string { return o.nameClaim() }
-func (o *Image) Claims() []string     { return []string{"image/" + o.Name} }
+func (o *Image) Claims() []string { return []string{"image/" + o.Name} }
+
+// Claims are the datastore's name in its folder and its path on its host.
+func (o *Datastore) Claims() []string { return append(o.nameClaim(), PathClaim(o.Spec)) }
+
+// PathClaim returns the claim of a datastore's path on its host.
+func PathClaim(s DatastoreSpec) string { return "path/" + string(s.Host) + s.Path }
+
+// CheckDatastore returns an error of kind Invalid unless a datastore of that name may have the spec. Whether its host
+// exists is not known here.
+func CheckDatastore(name string, s DatastoreSpec) error {
+	fail := func(format string, args ...any) error {
+		return Errorf(Invalid, format, args...).On(Describe(KindDatastore, name)).
+			Fix("give an absolute path without . and .. in it, such as /srv/datastore1")
+	}
+	control := strings.ContainsFunc(s.Path, unicode.IsControl)
+	switch {
+	case s.Type != LocalDatastore:
+		return Errorf(Invalid, "there is no type of datastore %q", s.Type).On(Describe(KindDatastore, name)).
+			Fix("choose the type %q", LocalDatastore)
+	case !utf8.ValidString(s.Path) || control:
+		return fail("the path %q is not UTF-8 text or has a control character in it", s.Path)
+	case !path.IsAbs(s.Path):
+		return fail("the path %q is not absolute", s.Path)
+	case s.Path == "/":
+		return fail("the path is that of the whole file system")
+	case path.Clean(s.Path) != s.Path:
+		return fail("the path %q is not clean, %q is", s.Path, path.Clean(s.Path))
+	case len(s.Path) > maxDatastorePath:
+		return fail("the path is longer than %d bytes", maxDatastorePath)
+	}
+	return nil
+}
+
+// maxDatastorePath leaves room for the files below it: Linux allows 4095 bytes in a path.
+const maxDatastorePath = 2048
+
+// CheckImage returns an error of kind Invalid unless image may be kept.
+func CheckImage(image *Image) error {
+	if err := CheckName(KindImage, image.Name); err != nil {
+		return err
+	}
+	object := Describe(KindImage, image.Name)
+	switch {
+	case !ValidDigest(image.Digest):
+		return Errorf(Invalid, "%q is no digest", image.Digest).On(object).Fix(`give "sha256:" and 64 hexadecimal digits`)
+	case image.SizeBytes <= 0:
+		return Errorf(Invalid, "a size of %d bytes cannot be", image.SizeBytes).On(object).Fix("give the length of the raw disk")
+	case !validGuestID(image.GuestID):
+		return Errorf(Invalid, "%q is no guest identifier", image.GuestID).On(object).
+			Fix(`give one of vSphere's, such as "otherLinux64Guest"`)
+	}
+	return nil
+}

@@ -81,6 +81,9 @@ const (
 	EventClusterRemoved    EventType = "ClusterDestroyedEvent"
 	EventDatastoreCreated  EventType = "LocalDatastoreCreatedEvent"
 	EventDatastoreRemoved  EventType = "DatastoreRemovedOnHostEvent"
+	EventPortGroupCreated  EventType = "DVPortgroupCreatedEvent"
+	EventPortGroupRemoved  EventType = "DVPortgroupDestroyedEvent"
+	EventGeneral           EventType = "GeneralUserEvent" // what has no class of its own: folders, images
 	EventHostAdded         EventType = "HostAddedEvent"
 	EventHostConnected     EventType = "HostConnectedEvent"
 	EventHostLost          EventType = "HostConnectionLostEvent"

@@ -1,6 +1,9 @@
 package dc
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // VirtualMachine is a machine made of software. Its parent is a folder of type FolderVM.
 type VirtualMachine struct {
@@ -146,13 +149,22 @@ func (g Guest) Equal(o Guest) bool {
 func (*VirtualMachine) Kind() Kind     { return KindVirtualMachine }
 func (o *VirtualMachine) Identity() ID { return ID(o.ID) }
 
-// Claims are the machine's name in its folder, its folder on its datastore, and its MAC addresses.
+// Claims are the machine's name in its folder, its folder on its datastore, its MAC addresses, and the use of its
+// resource pool, datastore and port groups, which cannot be deleted before the machine.
 func (o *VirtualMachine) Claims() []string {
 	claims := o.nameClaim()
+	use := func(used ID) {
+		if claim := UseClaim(used, ID(o.ID)); used != "" && !slices.Contains(claims, claim) {
+			claims = append(claims, claim)
+		}
+	}
+	use(ID(o.Spec.Pool))
+	use(ID(o.Spec.Datastore))
 	if o.Spec.Folder != "" {
 		claims = append(claims, "datastore/"+string(o.Spec.Datastore)+"/"+o.Spec.Folder)
 	}
 	for _, n := range o.Spec.Hardware.NICs {
+		use(ID(n.PortGroup))
 		claims = append(claims, "mac/"+n.MAC)
 	}
 	return claims
