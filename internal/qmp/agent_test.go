@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -87,6 +88,37 @@ func TestAgentCancel(t *testing.T) {
 	}
 	var got string
 	if err := a.Execute(t.Context(), "second", nil, &got); err != nil || got != "right" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// What an earlier connection left in the guest comes out of the next one, and is not mistaken for its own.
+func TestAgentAfterEarlierConnection(t *testing.T) {
+	conn, p := socketpair(t)
+	earlier := NewAgent(conn)
+	defer earlier.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var stale struct{ ID uint64 }
+	go func() {
+		_, _ = p.r.ReadByte()
+		if err := json.Unmarshal(p.receive().Arguments, &stale); err != nil {
+			t.Errorf("peer: %v", err)
+		}
+		cancel()
+	}()
+	if err := earlier.Execute(ctx, "guest-ping", nil, nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want context.Canceled", err)
+	}
+
+	conn, p = socketpair(t)
+	a := NewAgent(conn)
+	defer a.Close()
+	go func() {
+		p.receiveSynced(fmt.Sprintf("\xff{\"return\": %d}\n", stale.ID))
+		p.send(`{"return": "right"}` + "\n")
+	}()
+	var got string
+	if err := a.Execute(t.Context(), "guest-get-host-name", nil, &got); err != nil || got != "right" {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -24,7 +24,8 @@ type Version struct {
 // Client is a connection to QEMU's monitor. All methods are safe for concurrent use.
 //
 // QEMU serves one client a monitor socket at a time: a second connection waits in the socket's queue, without a
-// greeting, until the first is closed.
+// greeting, until the first is closed; when the queue, which is short, is full, connecting fails with EAGAIN. The greeting
+// comes before QEMU has made its machine: only what [New] returns without error is a QEMU that accepted its options.
 type Client struct {
 	conn    net.Conn
 	version Version
@@ -132,18 +133,32 @@ func (c *Client) execute(ctx context.Context, command string, args, result any, 
 		}
 		return fmt.Errorf("qmp %s: %w", command, err)
 	}
+	m, err := c.await(ctx, reply)
+	switch {
+	case err == nil:
+		return m.result(command, result)
+	case err == ctx.Err():
+		return fmt.Errorf("qmp %s: no reply yet: %w", command, err)
+	default:
+		return err
+	}
+}
+
+// await returns the reply, or what came first of the ends of ctx and the connection. A reply that came before the
+// connection's end counts, whichever is noticed first.
+func (c *Client) await(ctx context.Context, reply <-chan *message) (*message, error) {
 	select {
 	case m := <-reply:
-		return m.result(command, result)
+		return m, nil
 	case <-ctx.Done():
-		return fmt.Errorf("qmp %s: no reply yet: %w", command, ctx.Err())
+		return nil, ctx.Err()
 	case <-c.done:
 	}
 	select {
-	case m := <-reply: // it came just before the end
-		return m.result(command, result)
+	case m := <-reply:
+		return m, nil
 	default:
-		return c.Err()
+		return nil, c.Err()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,6 +118,12 @@ func TestCancelLeavesConnectionUsable(t *testing.T) {
 	if err := c.Execute(ctx, "slow", nil, nil); !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)
 	}
+	c.mu.Lock()
+	waiting := len(c.waiting)
+	c.mu.Unlock()
+	if waiting != 0 {
+		t.Errorf("%d commands are still waited for", waiting)
+	}
 	var got string
 	if err := c.Execute(t.Context(), "quick", nil, &got); err != nil || got != "next" {
 		t.Errorf("got %q, %v; want the reply to the second command", got, err)
@@ -145,6 +152,12 @@ func TestCancelBeforeWritten(t *testing.T) {
 	}
 	failed := make(chan error)
 	go func() { failed <- c.Execute(ctx, "lost", nil, nil) }()
+	for len(c.turn) > 0 { // until it writes, or is about to
+		runtime.Gosched()
+	}
+	for range 1000 {
+		runtime.Gosched()
+	}
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)
@@ -229,6 +242,19 @@ func TestEnds(t *testing.T) {
 				t.Errorf("a later command: %v, want %v", err, c.Err())
 			}
 		})
+	}
+}
+
+// A reply that came before the end counts, whichever of the two the caller notices first.
+func TestReplyBeforeEnd(t *testing.T) {
+	c, _ := connect(t)
+	c.Close()
+	for range 100 {
+		reply := make(chan *message, 1)
+		reply <- new(message)
+		if m, err := c.await(t.Context(), reply); m == nil || err != nil {
+			t.Fatalf("await returned %v, %v; want the reply", m, err)
+		}
 	}
 }
 
@@ -327,10 +353,17 @@ func TestExecuteFD(t *testing.T) {
 			t.Errorf("peer reads %q, %v from the descriptor", got, err)
 		}
 		p.answer(cmd, `{"fd": 7}`)
+		if cmd = p.receive(); cmd.Execute != "next" {
+			t.Errorf("peer received %q after the file, want next", cmd.Execute)
+		}
+		p.answer(cmd, "{}")
 	}()
 	var got struct{ FD int }
 	if err := c.ExecuteFD(t.Context(), "add-fd", nil, &got, file); err != nil || got.FD != 7 {
 		t.Errorf("fd %d, %v", got.FD, err)
+	}
+	if err := c.Execute(t.Context(), "next", nil, nil); err != nil {
+		t.Error(err)
 	}
 	if _, err := file.WriteString("."); err != nil {
 		t.Errorf("the caller's file was closed: %v", err)
