@@ -112,7 +112,7 @@ func configure(c *vmx.Config, n names, m dc.Machine) error {
 func configureDisks(c *vmx.Config, n names, m dc.Machine) {
 	used := map[string]bool{}
 	for _, d := range m.Disks {
-		bus, unit := scsiAddress(d)
+		bus, unit := scsiAddress(d.Key)
 		controller := fmt.Sprintf("scsi%d.", bus)
 		c.Set(controller+"present", "TRUE")
 		c.Set(controller+"virtualDev", "pvscsi")
@@ -122,8 +122,8 @@ func configureDisks(c *vmx.Config, n names, m dc.Machine) {
 		c.Set(disk+"fileName", n.descriptor(d))
 		used[disk] = true
 	}
-	for key := range int32(scsiBuses * scsiUnits) {
-		bus, unit := scsiAddress(dc.Disk{Key: dc.FirstDiskKey + key})
+	for n := range int32(scsiBuses * disksPerBus) {
+		bus, unit := scsiAddress(dc.FirstDiskKey + n)
 		disk := fmt.Sprintf("scsi%d:%d.", bus, unit)
 		if kind, _ := c.Get(disk + "deviceType"); kind == "scsi-hardDisk" && !used[disk] {
 			c.DeletePrefix(disk)

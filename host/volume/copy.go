@@ -37,6 +37,9 @@ func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, p
 		n, err := io.ReadFull(src, buf)
 		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !end {
+			if ctx.Err() != nil {
+				return ctx.Err() // whatever the reader made of it
+			}
 			return sourceError{err}
 		}
 		if done+int64(n) > limit {

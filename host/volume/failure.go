@@ -10,7 +10,7 @@ import (
 )
 
 // failure gives an error of the file system its kind and says what it means for the machine m. doing says what failed:
-// "writing the memory". An error that has a kind already stays as it is.
+// "writing the memory". An error that has a kind already keeps it, and its object if it names one.
 func (l *Local) failure(m dc.Machine, doing string, err error) error {
 	var known *dc.Error
 	var odd *errIrregular
@@ -18,6 +18,9 @@ func (l *Local) failure(m dc.Machine, doing string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
+		if known.Object == "" {
+			return known.On(describe(m))
+		}
 		return err
 	case errors.As(err, &odd):
 		return dc.Errorf(dc.WrongState, "%s: %w", doing, odd).On(describe(m)).

@@ -48,7 +48,7 @@ func TestLongAndOddNamesAreTaken(t *testing.T) {
 
 func TestKeysWithoutAnAddressAreRefused(t *testing.T) {
 	l, path := mount(t)
-	for _, key := range []int32{0, 1999, 2007, 2023, 2064, -1} {
+	for _, key := range []int32{0, 1999, 2060, -1} {
 		m := machine()
 		m.Disks[1].Key = key
 		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "disk with the key")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +69,16 @@ func TestCreateMachine(t *testing.T) {
 		t.Error("the disk was made again")
 	}
 	wantList(t, dir, created...)
+}
+
+func TestDisksHaveTheAddressesOfVSphere(t *testing.T) {
+	for key, want := range map[int32][2]int32{
+		2000: {0, 0}, 2006: {0, 6}, 2007: {0, 8}, 2014: {0, 15}, 2015: {1, 0}, 2059: {3, 15},
+	} {
+		if bus, unit := scsiAddress(key); bus != want[0] || unit != want[1] {
+			t.Errorf("key %d: got scsi%d:%d, want scsi%d:%d", key, bus, unit, want[0], want[1])
+		}
+	}
 }
 
 func TestConfigFollowsTheMachine(t *testing.T) {
@@ -151,6 +162,15 @@ func TestCreateMachineIsCanceled(t *testing.T) {
 		t.Errorf("got %v, want Canceled", err)
 	}
 	wantList(t, filepath.Join(path, "hello"), "hello.vmx")
+
+	ctx, cancel = context.WithCancel(t.Context())
+	err = l.CreateMachine(ctx, machine(), func(context.Context, string) (io.ReadCloser, error) {
+		cancel()
+		return io.NopCloser(errReader{dc.Errorf(dc.Unavailable, "the connection was closed")}), nil
+	}, ignore)
+	if dc.KindOf(err) != dc.Canceled {
+		t.Errorf("while it reads: got %v, want Canceled", err)
+	}
 }
 
 func TestCreateMachineRefusesOthersFolders(t *testing.T) {
@@ -167,7 +187,7 @@ func TestCreateMachineRefusesOthersFolders(t *testing.T) {
 		}, dc.Exists, []string{"hello.vmx"}},
 		"somebody's": {func(t *testing.T, l *Local, dir string) { write(t, dir+"/thesis.txt", "") }, dc.Exists, []string{"thesis.txt"}},
 		"unreadable": {func(t *testing.T, l *Local, dir string) { write(t, dir+"/hello.vmx", "x = \"1\"\n\x00\n") },
-			dc.WrongState, []string{"line 2", "hello.vmx~"}},
+			dc.WrongState, []string{`virtual machine "hello"`, "line 2", "hello.vmx~"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, path := mount(t)
@@ -189,6 +209,22 @@ func TestCreateMachineRefusesOthersFolders(t *testing.T) {
 			}
 			wantList(t, dir, before...)
 		})
+	}
+}
+
+// TestQEMUReadsTheDescriptor has the disk read through its descriptor by somebody else who knows the format.
+func TestQEMUReadsTheDescriptor(t *testing.T) {
+	testhost.Require(t)
+	l, path := mount(t)
+	create(t, l, machine())
+	descriptor := filepath.Join(path, "hello", "hello.vmdk")
+	raw := filepath.Join(t.TempDir(), "raw")
+	out, err := exec.Command("qemu-img", "convert", "-f", "vmdk", "-O", "raw", descriptor, raw).CombinedOutput()
+	if err != nil {
+		t.Fatalf("qemu-img: %v\n%s", err, out)
+	}
+	if read(t, raw) != read(t, filepath.Join(path, "hello", "hello-flat.vmdk")) {
+		t.Error("the descriptor does not lead to the bytes of the disk")
 	}
 }
 

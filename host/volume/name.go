@@ -85,24 +85,28 @@ func describe(m dc.Machine) string { return dc.Describe(dc.KindVirtualMachine, m
 // has one itself, and ten network adapters.
 const (
 	scsiBuses      = 4
-	scsiUnits      = 16
+	disksPerBus    = 15
 	scsiController = 7
 	maxNICs        = 10
 )
 
-// scsiAddress returns the address that a disk's key stands for in vSphere.
-func scsiAddress(d dc.Disk) (bus, unit int32) {
-	n := d.Key - dc.FirstDiskKey
-	return n / scsiUnits, n % scsiUnits
+// scsiAddress returns the address that a disk's key stands for: keys count the addresses that a disk can have.
+func scsiAddress(key int32) (bus, unit int32) {
+	n := key - dc.FirstDiskKey
+	bus, unit = n/disksPerBus, n%disksPerBus
+	if unit >= scsiController {
+		unit++
+	}
+	return bus, unit
 }
 
 // checkKeys refuses devices whose keys stand for no address.
 func checkKeys(m dc.Machine) error {
+	const lastDisk = dc.FirstDiskKey + scsiBuses*disksPerBus - 1
 	for _, d := range m.Disks {
-		bus, unit := scsiAddress(d)
-		if d.Key < dc.FirstDiskKey || bus >= scsiBuses || unit == scsiController {
+		if d.Key < dc.FirstDiskKey || d.Key > lastDisk {
 			return dc.Errorf(dc.Invalid, "no SCSI address belongs to a disk with the key %d", d.Key).On(describe(m)).
-				Fix("give disks keys from 2000 to 2063, without 2007, 2023, 2039 and 2055")
+				Fix("give disks keys from %d to %d", dc.FirstDiskKey, lastDisk)
 		}
 	}
 	for _, nic := range m.NICs {

@@ -23,9 +23,9 @@ func (f *Files) OpenSuspended() (*os.File, error) {
 	return file, f.l.failure(f.m, "opening the suspended memory", err)
 }
 
-// RemoveSuspended makes the machine one that is not suspended. Again is a success. Call it when the memory has been
-// read in whole and before the guest's first instruction: from then on the disks change, and the file would wake up a
-// guest that remembers other disks.
+// RemoveSuspended makes the machine one that is not suspended, and frees what a crash left of a memory half written. Again
+// is a success. Call it at every power-on, when the memory has been read in whole and before the guest's first
+// instruction: from then on the disks change, and the file would wake up a guest that remembers other disks.
 func (f *Files) RemoveSuspended() error {
 	err := f.dir.remove(f.names.suspend(f.m.ID))
 	if err == nil {
