@@ -32,7 +32,7 @@ type EmbeddedConfig struct {
 const (
 	defaultQuota = 2 << 30
 	// minFree is what must be free on the file system to start: two segments of etcd's log and room to work.
-	minFree = 64 << 20
+	minFree = 48 << 20
 	// history is how long etcd keeps what was overwritten. The view needs none of it; a watch that lags is a bug.
 	history = "5m"
 	// tick is raft's, in milliseconds. A single member elects itself after up to 20 of them, at every start.

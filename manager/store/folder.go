@@ -54,7 +54,7 @@ func lockFile(lock *os.File) error {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		pid := make([]byte, 16)
 		n, _ := lock.ReadAt(pid, 0)
-		return fmt.Errorf("another process uses it: %s", strings.TrimSpace(string(pid[:n])))
+		return fmt.Errorf("the process %s uses it", strings.TrimSpace(string(pid[:n])))
 	}
 	if err := lock.Truncate(0); err != nil {
 		return err
