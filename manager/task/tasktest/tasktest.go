@@ -188,7 +188,11 @@ func (p *player) play() {
 	if p.crash == nil {
 		<-ended
 	} else {
-		<-died
+		select {
+		case <-died:
+		case <-ended:
+			p.Fatal("the task ended without coming to this point, which it passed before")
+		}
 		secondEnd := start(ctx, p.engine(submitted.Type))
 		<-ended
 		defer func() { p.wants(<-secondEnd, "") }()
@@ -240,18 +244,18 @@ func (p *player) engine(typ string) *task.Engine {
 	return e
 }
 
-func (p *player) task() *dc.Task {
-	t, err := store.Get[*dc.Task](p.Store.View(), dc.ID(p.id))
+func (p *player) task(v *store.View) *dc.Task {
+	t, err := store.Get[*dc.Task](v, dc.ID(p.id))
 	if err != nil {
 		p.Errorf("the task is gone: %v", err)
-		return &dc.Task{State: dc.TaskError}
+		return &dc.Task{State: dc.TaskError, Failure: &dc.Failure{}}
 	}
 	return t
 }
 
 func (p *player) await(ctx context.Context) {
-	for !p.task().Done() {
-		if err := p.Store.Wait(ctx, p.Store.View().Revision()); err != nil {
+	for v := p.Store.View(); !p.task(v).Done(); v = p.Store.View() {
+		if err := p.Store.Wait(ctx, v.Revision()); err != nil {
 			p.Errorf("the task did not end: %v", err)
 			return
 		}
@@ -259,13 +263,13 @@ func (p *player) await(ctx context.Context) {
 }
 
 func (p *player) cancelNow(ctx context.Context, e *task.Engine) {
-	p.cursorAtCancel = p.task().Cursor
+	p.cursorAtCancel = p.task(p.Store.View()).Cursor
 	p.errOfCancel = e.Cancel(ctx, p.id)
 }
 
 // judge checks how the task ended and what it left behind.
 func (p *player) judge(before string) {
-	t := p.task()
+	t := p.task(p.Store.View())
 	canceled := (p.cancel != nil || p.cancelQueued) && p.errOfCancel == nil
 	keeps := len(p.steps)
 	if i := slices.IndexFunc(p.steps, func(s task.Step) bool { return s.Name == p.Keeps }); i >= 0 {
