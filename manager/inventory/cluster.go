@@ -1,0 +1,82 @@
+package inventory
+
+import (
+	"context"
+	"slices"
+
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+// rootPoolName is the name of every cluster's root resource pool, as in a vCenter.
+const rootPoolName = "Resources"
+
+// Clusters returns all clusters by name. They are shared and must not be changed. The errors are those of
+// access.Service.Authorize.
+func (s *Service) Clusters(by dc.Caller) ([]*dc.Cluster, error) { return list[*dc.Cluster](s, by) }
+
+// Pools returns all resource pools by name, as Clusters does.
+func (s *Service) Pools(by dc.Caller) ([]*dc.ResourcePool, error) {
+	return list[*dc.ResourcePool](s, by)
+}
+
+// Hosts returns all hosts by name, as Clusters does.
+func (s *Service) Hosts(by dc.Caller) ([]*dc.Host, error) { return list[*dc.Host](s, by) }
+
+// CreateCluster makes a cluster without hosts, with its root resource pool, in the host folder of a data center. Errors:
+// Unauthenticated, Denied, Invalid for a name that cannot be, NotFound without the data center, Exists.
+func (s *Service) CreateCluster(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.Cluster, error) {
+	if err := s.access.Authorize(by, dc.PrivClusterCreate, dc.Describe(dc.KindCluster, name)); err != nil {
+		return nil, err
+	}
+	if err := dc.CheckName(dc.KindCluster, name); err != nil {
+		return nil, err
+	}
+	var c *dc.Cluster
+	err := s.store.Change(ctx, func(tx *store.Tx) error {
+		d, err := store.Get[*dc.Datacenter](tx.View(), dc.ID(datacenter))
+		if err != nil {
+			return err
+		}
+		c = putCluster(tx, by, d, name)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func putCluster(tx *store.Tx, by dc.Caller, d *dc.Datacenter, name string) *dc.Cluster {
+	c := &dc.Cluster{ID: dc.ClusterID(newID(dc.KindCluster)), Meta: newMeta(name, dc.ID(d.HostFolder))}
+	pool := &dc.ResourcePool{ID: dc.ResourcePoolID(newID(dc.KindResourcePool)), Meta: newMeta(rootPoolName, dc.ID(c.ID))}
+	c.RootPool = pool.ID
+	tx.Put(pool)
+	created(tx, by, dc.EventClusterCreated, c)
+	return c
+}
+
+// DeleteCluster removes a cluster and its root resource pool. Errors: Unauthenticated, Denied, NotFound, WrongState while
+// it has hosts, virtual machines or other pools.
+func (s *Service) DeleteCluster(ctx context.Context, by dc.Caller, id dc.ClusterID) error {
+	if err := s.access.Authorize(by, dc.PrivClusterDelete, dc.Describe(dc.KindCluster, string(id))); err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteCluster(tx, by, id) })
+}
+
+func deleteCluster(tx *store.Tx, by dc.Caller, id dc.ClusterID) error {
+	c, err := store.Load[*dc.Cluster](tx, dc.ID(id))
+	if err != nil {
+		return err
+	}
+	pool, err := store.Load[*dc.ResourcePool](tx, dc.ID(c.RootPool))
+	if err != nil {
+		return err
+	}
+	tx.Delete(pool)
+	left := below(tx.View(), dc.ID(c.ID), dc.ID(pool.ID))
+	left = slices.DeleteFunc(left, func(o dc.Object) bool { return o.Identity() == dc.ID(pool.ID) })
+	left = append(left, machines(tx.View(), func(spec *dc.VirtualMachineSpec) bool { return spec.Pool == pool.ID })...)
+	return removed(tx, by, dc.EventClusterRemoved, c, left)
+}

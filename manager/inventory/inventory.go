@@ -1,0 +1,102 @@
+// Package inventory keeps the tree in which everything of the data center stands, besides the virtual machines: data
+// centers, folders, clusters with their resource pools, datastores, port groups; and the images, which stand in no tree.
+// It also turns what users write (names, inventory paths, IDs) into IDs, for objects of every kind in the tree.
+//
+// Every creation and removal is recorded as an event in the same transaction. A new object makes the existence of its
+// parent a condition of its transaction; an object is removed only while nothing is in it and nothing uses it, which the
+// store's claims guarantee against whatever happens at the same time (dc.ChildClaims, dc.UseClaim).
+//
+// Virtual machines are package compute's; hosts join through package dispatch and are only listed here. The dialects call
+// this package for their users, and the manager calls it for itself as dc.System.
+package inventory
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"hanok/dc"
+	"hanok/internal/random"
+	"hanok/manager/access"
+	"hanok/manager/event"
+	"hanok/manager/store"
+)
+
+// Service keeps the inventory. It is safe for concurrent use.
+type Service struct {
+	store  *store.Store
+	access *access.Service
+	log    *slog.Logger
+}
+
+// New returns the service over the store's inventory.
+func New(st *store.Store, acc *access.Service, log *slog.Logger) *Service {
+	return &Service{store: st, access: acc, log: log}
+}
+
+// list returns all objects of a type by name, and by ID where names are the same. They are shared and must not be
+// changed.
+func list[T dc.Object](s *Service, by dc.Caller) ([]T, error) {
+	var none T
+	if err := s.access.Authorize(by, dc.PrivView, "every "+none.Kind().Noun()); err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(store.List[T](s.store.View()), func(a, b T) int {
+		return cmp.Or(cmp.Compare(a.Metadata().Name, b.Metadata().Name), cmp.Compare(a.Identity(), b.Identity()))
+	}), nil
+}
+
+// newMeta returns the common part of a new object.
+func newMeta(name string, parent dc.ID) dc.Meta {
+	return dc.Meta{Name: name, Parent: parent, Created: time.Now().UTC()}
+}
+
+// newID returns an ID that was never used.
+func newID(kind dc.Kind) dc.ID { return dc.NewID(kind, random.Suffix()) }
+
+// created stores a new object and records it.
+func created(tx *store.Tx, by dc.Caller, typ dc.EventType, o dc.Object) {
+	if parent := o.Metadata().Parent; parent != "" {
+		tx.Exists(parent)
+	}
+	tx.Put(o)
+	record(tx, by, typ, o, "created")
+}
+
+// removed deletes an object and records it, unless something is left in it or uses it: the error of kind WrongState then
+// names that. left is what the transaction's view shows; should more come until the commit, the store runs the
+// transaction again.
+func removed(tx *store.Tx, by dc.Caller, typ dc.EventType, o dc.Object, left []dc.Object) error {
+	if len(left) > 0 {
+		return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(o.Kind(), o.Metadata().Name),
+			Message: "it still has " + names(left), Remedy: "delete that first"}
+	}
+	tx.Delete(o)
+	record(tx, by, typ, o, "removed")
+	return nil
+}
+
+// maxNames is how many objects an error lists by name.
+const maxNames = 3
+
+// names lists the first few objects as a user knows them.
+func names(objects []dc.Object) string {
+	var out []string
+	for _, o := range objects[:min(maxNames, len(objects))] {
+		out = append(out, dc.Describe(o.Kind(), o.Metadata().Name))
+	}
+	if more := len(objects) - maxNames; more > 0 {
+		out = append(out, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(out, ", ")
+}
+
+func record(tx *store.Tx, by dc.Caller, typ dc.EventType, o dc.Object, what string) {
+	name := o.Metadata().Name
+	message := dc.Describe(o.Kind(), name) + " was " + what + "."
+	event.Add(tx, time.Now(), dc.Event{Type: typ, Target: o.Identity(), TargetName: name, User: by.Name,
+		Message: strings.ToUpper(message[:1]) + message[1:]})
+}

@@ -1,0 +1,58 @@
+package inventory
+
+import (
+	"context"
+
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+// renameable maps the kinds that Rename works on to the privilege it asks for: the one to create such an object.
+var renameable = map[dc.Kind]dc.Privilege{
+	dc.KindDatacenter: dc.PrivDatacenterCreate,
+	dc.KindFolder:     dc.PrivDatacenterCreate,
+	dc.KindCluster:    dc.PrivClusterCreate,
+	dc.KindDatastore:  dc.PrivDatastoreCreate,
+	dc.KindPortGroup:  dc.PrivNetworkAssign,
+}
+
+// Rename gives an object another name; its ID, and the path of a datastore, stay. Giving it the name that it has does
+// nothing. Errors: Unauthenticated, Denied, NotFound, Invalid for a name that cannot be, Exists, WrongState for the root
+// folder and the folders that belong to a data center, Unsupported for objects of other kinds (virtual machines are
+// renamed by package compute).
+func (s *Service) Rename(ctx context.Context, by dc.Caller, id dc.ID, name string) error {
+	kind := id.Kind()
+	privilege, ok := renameable[kind]
+	if !ok {
+		privilege = dc.PrivDatacenterCreate // nobody else learns whether the object is there
+	}
+	if err := s.access.Authorize(by, privilege, dc.Describe(kind, string(id))); err != nil {
+		return err
+	}
+	if kind == "" {
+		return dc.Errorf(dc.NotFound, "%q is the ID of no object", id)
+	}
+	if !ok {
+		return dc.Errorf(dc.Unsupported, "it keeps its name").On(dc.Describe(kind, string(id)))
+	}
+	if err := dc.CheckName(kind, name); err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		o, err := named[kind].load(tx, id)
+		if err != nil {
+			return err
+		}
+		if f, ok := o.(*dc.Folder); ok {
+			if err := checkOwn(tx.View(), f); err != nil {
+				return err
+			}
+		}
+		if o.Metadata().Name == name {
+			return nil
+		}
+		o.Metadata().Name = name
+		tx.Put(o)
+		return nil
+	})
+}
