@@ -18,6 +18,7 @@ import (
 // A disk that becomes full under a running store ends it with an error that says so; a start on it is refused; with room
 // again everything acknowledged is there.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	cmd := childCommand("small", t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 {

@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -90,7 +89,11 @@ func OpenEmbedded(ctx context.Context, cfg EmbeddedConfig) (*Store, error) {
 }
 
 func (e *embedded) open(ctx context.Context) error {
-	if err := e.launch(ctx); err != nil {
+	data := filepath.Join(e.dir, "etcd")
+	if err := e.create(ctx, data); err != nil {
+		return err
+	}
+	if err := e.launch(ctx, data); err != nil {
 		return err
 	}
 	e.client = v3client.New(e.server.Server)
@@ -100,11 +103,34 @@ func (e *embedded) open(ctx context.Context) error {
 	return e.start(ctx)
 }
 
-// launch starts the server and waits until it is ready. etcd ends the process on many failures; the reporter makes it
+// create makes the files of a new store. They get their name when they are whole: an etcd that is killed in its first
+// moments leaves files with which it never starts again, because no member is in them yet.
+func (e *embedded) create(ctx context.Context, data string) error {
+	if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	unfinished := data + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return e.broken(err)
+	}
+	if err := e.launch(ctx, unfinished); err != nil {
+		return err
+	}
+	e.panics.closing.Store(true)
+	e.server.Close()
+	e.panics.closing.Store(false)
+	e.server = nil
+	if err := os.Rename(unfinished, data); err != nil {
+		return e.broken(err)
+	}
+	return syncFolder(e.dir)
+}
+
+// launch starts the server on its files and waits until it is ready. etcd ends the process on many failures; the reporter makes it
 // end the goroutine instead, which is why it gets one.
-func (e *embedded) launch(ctx context.Context) error {
+func (e *embedded) launch(ctx context.Context, data string) error {
 	l := &launching{done: make(chan struct{}), err: errors.New("etcd gave up")}
-	go l.run(e.config())
+	go l.run(e.config(data))
 	select {
 	case <-l.done:
 	case <-e.panics.reported:
@@ -140,15 +166,15 @@ func (l *launching) run(cfg *embed.Config) {
 	defer close(l.done)
 	defer func() {
 		if r := recover(); r != nil {
-			l.err = fmt.Errorf("etcd panicked: %v", r)
+			l.err = fmt.Errorf("its files seem to be damaged: %v", r)
 		}
 	}()
 	l.server, l.err = embed.StartEtcd(cfg)
 }
 
-func (e *embedded) config() *embed.Config {
+func (e *embedded) config(data string) *embed.Config {
 	c := embed.NewConfig()
-	c.Name, c.Dir = "hanok", filepath.Join(e.dir, "etcd")
+	c.Name, c.Dir = "hanok", data
 	c.ListenClientUrls, c.AdvertiseClientUrls, c.ListenPeerUrls = nil, nil, nil
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
 	c.TickMs, c.ElectionMs = tick, 10*tick
@@ -174,6 +200,7 @@ func (e *embedded) close() error {
 }
 
 func (e *embedded) shut() error {
+	e.panics.closing.Store(true)
 	if e.stop != nil {
 		_ = e.etcd.close() // a client within the process returns its own cancellation
 	}
@@ -186,108 +213,9 @@ func (e *embedded) shut() error {
 // broken makes the public error of a failure of etcd.
 func (e *embedded) broken(err error) error {
 	out := &dc.Error{Kind: dc.Unavailable, Object: "the store in " + e.dir, Message: "etcd has failed: " + err.Error(), Err: err,
-		Remedy: "look into the log, repair the cause and start again"}
+		Remedy: "look into the log, repair the cause or restore a backup, and start again"}
 	if outOfSpace(err) {
 		out.Kind, out.Remedy = dc.Exhausted, "free space on its file system and start again"
 	}
 	return out
-}
-
-// The quota. It counts what is in use, history included, and refuses new inventory only: what exists can still be
-// changed and deleted, an administrator can still log in. Behind it etcd's own quota on the file's size refuses all
-// writes but deletions.
-
-func hardQuota(quota int64) int64 { return quota + quota/4 + 16<<20 }
-
-// commit implements backend. Where there is no room it makes some first.
-func (e *embedded) commit(ctx context.Context, t transaction) (int64, bool, error) {
-	if t.grows && e.inUse() > e.quota {
-		if err := e.compact(ctx); err != nil {
-			return 0, false, err
-		}
-		if e.inUse() > e.quota {
-			return 0, false, e.full()
-		}
-	}
-	revision, ok, err := e.etcd.commit(ctx, t)
-	if dc.KindOf(err) != dc.Exhausted || !noSpace(err) {
-		return revision, ok, err
-	}
-	if err := e.defragment(ctx); err != nil {
-		return 0, false, err
-	}
-	if revision, ok, err = e.etcd.commit(ctx, t); noSpace(err) {
-		return 0, false, e.full()
-	}
-	return revision, ok, err
-}
-
-func (e *embedded) full() *dc.Error {
-	return &dc.Error{Kind: dc.Exhausted, Object: "the store in " + e.dir,
-		Message: fmt.Sprintf("it is full: %d bytes of its quota of %d bytes are used", e.inUse(), e.quota),
-		Remedy:  "delete what is no longer needed, or start hanok with a larger quota"}
-}
-
-func (e *embedded) inUse() int64 { return e.server.Server.Backend().SizeInUse() }
-
-// compact frees the space of everything that the view does not show any more.
-func (e *embedded) compact(ctx context.Context) error {
-	e.reclaiming.Lock()
-	defer e.reclaiming.Unlock()
-	if e.inUse() <= e.quota {
-		return nil // somebody else just did
-	}
-	return e.compactNow(ctx)
-}
-
-func (e *embedded) compactNow(ctx context.Context) error {
-	resp, err := e.client.Get(ctx, e.prefix, clientv3.WithCountOnly())
-	if err != nil {
-		return dc.Errorf(dc.Unavailable, "the store does not answer: %w", err)
-	}
-	_, err = e.client.Compact(ctx, resp.Header.Revision, clientv3.WithCompactPhysical())
-	if err != nil && !compacted(err) {
-		return dc.Errorf(dc.Unavailable, "the store could not be compacted: %w", err)
-	}
-	// Pages are free only when the commit that freed them is on the disk and another one has begun.
-	for range 2 {
-		e.server.Server.Backend().ForceCommit()
-	}
-	return nil
-}
-
-// defragment makes the file as small as its content and takes etcd's alarm back.
-func (e *embedded) defragment(ctx context.Context) error {
-	e.reclaiming.Lock()
-	defer e.reclaiming.Unlock()
-	if err := e.compactNow(ctx); err != nil {
-		return err
-	}
-	start := time.Now()
-	if err := e.server.Server.Backend().Defrag(); err != nil {
-		return dc.Errorf(dc.Unavailable, "the store could not be defragmented: %w", err)
-	}
-	e.log.Warn("store: was full and is defragmented", "took", time.Since(start), "bytes", e.inUse())
-	if _, err := e.client.AlarmDisarm(ctx, &clientv3.AlarmMember{}); err != nil {
-		return dc.Errorf(dc.Unavailable, "the store's alarm could not be disarmed: %w", err)
-	}
-	return nil
-}
-
-// disarm makes room where etcd stopped for the lack of it.
-func (e *embedded) disarm(ctx context.Context) error {
-	resp, err := e.client.AlarmList(ctx)
-	if err != nil {
-		return dc.Errorf(dc.Unavailable, "the store does not answer: %w", err)
-	}
-	if len(resp.Alarms) == 0 {
-		return nil
-	}
-	return e.defragment(ctx)
-}
-
-// usage implements backend.
-func (e *embedded) usage(context.Context) (Usage, error) {
-	used := e.inUse()
-	return Usage{UsedBytes: used, QuotaBytes: e.quota, Full: used > e.quota}, nil
 }

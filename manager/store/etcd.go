@@ -215,9 +215,11 @@ func commitError(ctx context.Context, err error, operations int) error {
 }
 
 // advance implements backend.
-func (e *etcd) advance(context.Context) {
-	// A failed request is repeated by whoever still waits.
-	_ = e.client.RequestProgress(e.stream)
+func (e *etcd) advance(ctx context.Context) {
+	asking, cancel := context.WithCancel(e.stream)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	_ = e.client.RequestProgress(asking) // who still waits asks again
 }
 
 // close ends the stream and the client.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -53,7 +54,7 @@ func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
 	defer cancel()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: cfg.Endpoints, TLS: cfg.TLS, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		Logger: zap.New(slogCore{cfg.Log}),
+		Logger: zap.New(slogCore{cfg.Log, new(atomic.Bool)}),
 	})
 	if err != nil {
 		return nil, dc.Errorf(dc.Invalid, "the endpoints of etcd: %w", err)

@@ -88,6 +88,7 @@ func putFolder(ctx context.Context, s *store.Store, id dc.FolderID) error {
 
 // Two managers on one etcd see each other's changes, and a claim of one binds the other.
 func TestExternalIsShared(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	a, b := s.open(t, ""), s.open(t, "")
 	if err := putFolder(t.Context(), a, "group-a"); err != nil {
@@ -141,6 +142,7 @@ func TestExternalConflictAmongOthersKeys(t *testing.T) {
 // While etcd is away views stay and changes fail; what happened in etcd meanwhile, history compacted, is in the view and
 // in the changes when it is back.
 func TestExternalBridgesAGap(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	a := s.open(t, "")
 	for _, id := range []dc.FolderID{"group-a", "group-b"} {

@@ -69,9 +69,9 @@ func TestQuota(t *testing.T) {
 	}); err != nil {
 		t.Errorf("update: %v", err)
 	}
-	deleteAll[*dc.VirtualMachine](t, s, n/2)
+	deleteAll[*dc.VirtualMachine](t, s, n*3/4)
 	if err := putOne(t, s, large(n)); err != nil {
-		t.Errorf("after deleting half: %v", err)
+		t.Errorf("after deleting most: %v", err)
 	}
 	if u, err := s.Usage(t.Context()); err != nil || u.Full {
 		t.Errorf("usage %+v, %v; want room", u, err)

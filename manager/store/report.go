@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -16,6 +17,8 @@ import (
 type reporter struct {
 	log    *slog.Logger
 	failed func(error)
+	// closing silences what etcd complains of while it is being closed.
+	closing atomic.Bool
 
 	once     sync.Once
 	reported chan struct{} // closed with the first failure
@@ -28,7 +31,7 @@ func newReporter(log *slog.Logger, failed func(error)) *reporter {
 
 // logger returns etcd's logger.
 func (r *reporter) logger() *zap.Logger {
-	return zap.New(slogCore{r.log}, zap.WithFatalHook(r), zap.WithPanicHook(r))
+	return zap.New(slogCore{r.log, &r.closing}, zap.WithFatalHook(r), zap.WithPanicHook(r))
 }
 
 // err returns the first failure, or nil.
@@ -65,14 +68,20 @@ type failure struct {
 func (f *failure) Error() string { return f.message + ": " + f.cause.Error() }
 func (f *failure) Unwrap() error { return f.cause }
 
-// slogCore writes zap entries to a slog.Logger, from warnings on.
-type slogCore struct{ log *slog.Logger }
+// slogCore writes zap entries to a slog.Logger, from warnings on; only what ends etcd while quiet is set.
+type slogCore struct {
+	log   *slog.Logger
+	quiet *atomic.Bool
+}
 
-func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.WarnLevel }
-func (c slogCore) Sync() error                  { return nil }
+func (c slogCore) Enabled(l zapcore.Level) bool {
+	return l >= zapcore.DPanicLevel || l >= zapcore.WarnLevel && !c.quiet.Load()
+}
+
+func (c slogCore) Sync() error { return nil }
 
 func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
-	return slogCore{c.log.With(attributes(fields)...)}
+	return slogCore{c.log.With(attributes(fields)...), c.quiet}
 }
 
 // irrelevant are messages about what an embedded etcd does not have (sockets, users), and about a file that it looks at
