@@ -68,7 +68,7 @@ func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 	}
 	var found []dc.ID
 	for o := range a.all(v) {
-		if o.Metadata().Name == ref && ref != "" {
+		if o.Metadata().Name == ref {
 			found = append(found, o.Identity())
 		}
 	}
