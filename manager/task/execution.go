@@ -223,7 +223,9 @@ func (e *storeError) Unwrap() error { return e.error }
 
 // change commits under the fence.
 func (x *execution) change(ctx context.Context, fn func(tx *store.Tx) error) error {
-	crash.Point(ctx)
+	if err := crash.Point(ctx); err != nil {
+		return &storeError{err}
+	}
 	var refused error
 	err := x.store.Change(ctx, func(tx *store.Tx) error {
 		tx.Require(x.fence)
@@ -231,7 +233,7 @@ func (x *execution) change(ctx context.Context, fn func(tx *store.Tx) error) err
 		return refused
 	})
 	if err == nil {
-		crash.Point(ctx)
+		err = crash.Point(ctx)
 	}
 	if kind := dc.KindOf(err); refused == nil && (kind == dc.Unavailable || kind == dc.Conflict) {
 		return &storeError{err}

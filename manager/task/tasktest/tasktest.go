@@ -1,5 +1,6 @@
 // Package tasktest tries task definitions for what package task asks of them: every step repeated, every step failing,
-// every undo repeated, a crash of the manager before and after every commit, and a request to cancel at the same moments.
+// every undo repeated, and before and after every commit a crash of the manager, a store that does not answer, and a
+// request to cancel.
 // Tests of packages that define tasks call Check; nothing else does.
 package tasktest
 
@@ -56,6 +57,7 @@ func Check(t *testing.T, open func(t *testing.T) World) {
 	}
 	for n := range plain.points {
 		play(t, fmt.Sprintf("crash at commit point %d", n), open, scenario{crash: &n})
+		play(t, fmt.Sprintf("no answer at commit point %d", n), open, scenario{deaf: &n})
 		play(t, fmt.Sprintf("cancel at commit point %d", n), open, scenario{cancel: &n})
 	}
 	if back < 0 {
@@ -65,6 +67,8 @@ func Check(t *testing.T, open func(t *testing.T) World) {
 	for n := range undone.points {
 		play(t, fmt.Sprintf("crash at commit point %d of a task that fails", n), open,
 			scenario{alter: failing(back, false), fail: &back, crash: &n})
+		play(t, fmt.Sprintf("no answer at commit point %d of a task that fails", n), open,
+			scenario{alter: failing(back, false), fail: &back, deaf: &n})
 	}
 }
 
@@ -74,9 +78,10 @@ type scenario struct {
 	alter func(i int, s task.Step) task.Step
 	// fail is the step that alter lets fail, if any.
 	fail *int
-	// crash and cancel are the commit point at which the manager dies, or the task is canceled.
-	crash, cancel *int
-	cancelQueued  bool
+	// crash, deaf and cancel are the commit point at which the manager dies, the store gives no answer, or the task is
+	// canceled.
+	crash, deaf, cancel *int
+	cancelQueued        bool
 }
 
 // outcome is what a scenario shows about the task.
@@ -171,7 +176,7 @@ func (p *player) play() {
 	}
 
 	died, revive := make(chan struct{}), make(chan struct{})
-	hooked := crash.With(ctx, func() {
+	hooked := crash.With(ctx, func() error {
 		n := p.points
 		p.points++
 		switch {
@@ -180,7 +185,10 @@ func (p *player) play() {
 			<-revive
 		case p.cancel != nil && n == *p.cancel:
 			p.cancelNow(ctx, first)
+		case p.deaf != nil && n == *p.deaf:
+			return dc.Errorf(dc.Unavailable, "the store does not answer")
 		}
+		return nil
 	})
 	firstEnd := start(hooked, first)
 	ended := make(chan struct{})

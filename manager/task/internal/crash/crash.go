@@ -6,14 +6,16 @@ import "context"
 
 type key struct{}
 
-// With returns a context in which Point calls hook, on the goroutine that is about to commit or has just committed.
-func With(ctx context.Context, hook func()) context.Context {
+// With returns a context in which Point calls hook, on the goroutine that is about to commit or has just committed. An
+// error of hook takes the place of the commit's answer, as though the store could not be reached at that moment.
+func With(ctx context.Context, hook func() error) context.Context {
 	return context.WithValue(ctx, key{}, hook)
 }
 
-// Point is a moment at which the process may die.
-func Point(ctx context.Context) {
-	if hook, ok := ctx.Value(key{}).(func()); ok {
-		hook()
+// Point is a moment at which the process may die, or lose the store.
+func Point(ctx context.Context) error {
+	if hook, ok := ctx.Value(key{}).(func() error); ok {
+		return hook()
 	}
+	return nil
 }
