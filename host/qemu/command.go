@@ -1,0 +1,228 @@
+package qemu
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hanok/dc"
+)
+
+// Where a machine's devices are on its PCI bus. The places follow from the devices' keys alone, so that a guest finds each device
+// where it was, whatever else was added or removed.
+const (
+	slotVideo   = 0x01
+	slotConsole = 0x02 // virtio-serial, for the guest agent
+	slotRandom  = 0x03
+	slotBalloon = 0x04
+	slotNIC     = 0x06 // up to 0x0f: ten NICs, as in vSphere
+	slotSCSI    = 0x10 // up to 0x13: four controllers with sixteen addresses each, as in vSphere
+)
+
+const (
+	// videoID, agentPort, agentChardev and monitorID are the names of devices and back ends that QMP commands and events mention.
+	videoID      = "video0"
+	agentPort    = "agent0"
+	agentChardev = "agent"
+	// translationMB bounds the cache of translated code under software emulation, which QEMU would let grow to an eighth
+	// of the host's memory for each machine.
+	translationMB = 64
+	// machineType is the board of machines that start. One that wakes up gets the one that it went to sleep on.
+	machineType = "q35"
+)
+
+// Command says how to execute a machine. Files and sockets are named as QEMU is to open them: the driver gives
+// descriptors; paths work as well, for a QEMU that is started by hand.
+type Command struct {
+	Machine     dc.Machine
+	NICs        []dc.Attachment
+	Accelerator dc.Accelerator
+	// Type is the board: "q35", or a version of it.
+	Type string
+	// Monitor, Serial and Agent are what QEMU listens on: "fd=3" or "path=/tmp/qmp".
+	Monitor, Serial, Agent string
+	// Disks has one file name for each disk of the machine, by its key.
+	Disks map[int32]string
+	// Firmware and NVRAM are the code and the variables of EFI firmware; empty for BIOS.
+	Firmware, NVRAM string
+	// Files are the descriptors that QEMU inherits, for names such as "/dev/fdset/1".
+	Files []InheritedFile
+	// Incoming keeps the machine empty until it is given the memory to wake up with.
+	Incoming bool
+}
+
+// InheritedFile is an open file that QEMU inherits.
+type InheritedFile struct {
+	// FD is its number in QEMU's process. QEMU opens it as /dev/fdset/SET.
+	FD, Set int
+	// Label is shown in process lists and means nothing to QEMU: where the file is.
+	Label string
+}
+
+// Args returns QEMU's arguments. The machine's CPUs stand still until the monitor is told "cont". The same command gives the
+// same arguments.
+func (c Command) Args() []string {
+	m := c.Machine
+	hostname := hostnameOf(m.Name)
+	a := []string{"-name", "guest=" + escape(m.Name) + ",debug-threads=on", "-uuid", m.UUID}
+	for _, f := range c.Files {
+		a = append(a, "-add-fd", fmt.Sprintf("fd=%d,set=%d,opaque=%s", f.FD, f.Set, escape(f.Label)))
+	}
+	a = append(a,
+		"-nodefaults", "-no-user-config", "-S", "-msg", "timestamp=on",
+		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		"-machine", c.board(), "-accel", c.accel(), "-cpu", "max",
+		"-smp", fmt.Sprintf("cpus=%d,sockets=%[1]d,cores=1,threads=1", m.CPUs), "-m", fmt.Sprintf("size=%dM", m.MemoryMB),
+		"-smbios", "type=1,manufacturer=Hanok,product=Hanok Virtual Machine,uuid="+m.UUID,
+		"-fw_cfg", "name=opt/hanok/hostname,string="+hostname,
+		"-rtc", "base=utc", "-boot", "strict=on",
+		// A guest that ends stays until the driver has seen it: the reason would be lost with the process.
+		"-action", "shutdown=pause,panic=pause", "-device", "pvpanic",
+		"-display", "none", "-vnc", "none,share=force-shared", "-device", device("VGA", videoID, slotVideo),
+		"-chardev", "socket,id=monitor,server=on,wait=off,"+c.Monitor, "-mon", "chardev=monitor,mode=control",
+		"-chardev", "socket,id=serial,server=on,wait=off,"+c.Serial, "-device", "isa-serial,chardev=serial,id=serial0",
+		"-chardev", "socket,id="+agentChardev+",server=on,wait=off,"+c.Agent,
+		"-device", device("virtio-serial-pci", "console0", slotConsole),
+		"-device", "virtserialport,bus=console0.0,nr=1,chardev="+agentChardev+",id="+agentPort+",name=org.qemu.guest_agent.0",
+		"-object", "rng-builtin,id=random", "-device", device("virtio-rng-pci", "random0", slotRandom)+",rng=random",
+		"-device", device("virtio-balloon-pci", "balloon0", slotBalloon),
+	)
+	a = append(a, c.firmware()...)
+	a = append(a, c.disks()...)
+	a = append(a, c.nics(hostname)...)
+	if c.Incoming {
+		a = append(a, "-incoming", "defer")
+	}
+	return a
+}
+
+func (c Command) board() string {
+	board := c.Type + ",usb=off,vmport=off,dump-guest-core=off"
+	if c.Machine.Firmware == dc.EFI {
+		board += ",pflash0=firmware,pflash1=nvram"
+	}
+	return board
+}
+
+func (c Command) accel() string {
+	if c.Accelerator == dc.TCG {
+		return fmt.Sprintf("tcg,tb-size=%d", translationMB)
+	}
+	return string(c.Accelerator)
+}
+
+func (c Command) firmware() []string {
+	if c.Machine.Firmware != dc.EFI {
+		return nil // QEMU's own BIOS
+	}
+	return []string{
+		"-blockdev", option(node{Driver: "file", Name: "firmware", Filename: c.Firmware, ReadOnly: true}),
+		"-blockdev", option(node{Driver: "file", Name: "nvram", Filename: c.NVRAM}),
+	}
+}
+
+// disks are SCSI disks at the addresses that their keys mean in vSphere. A disk whose datastore is full halts the guest
+// before the write is lost (werror); other errors are the guest's to handle.
+func (c Command) disks() []string {
+	var a []string
+	controllers := map[int32]bool{}
+	for i, d := range c.Machine.Disks {
+		n := d.Key - dc.FirstDiskKey
+		bus, unit := n/16, n%16
+		if !controllers[bus] {
+			controllers[bus] = true
+			a = append(a, "-device", device("virtio-scsi-pci", fmt.Sprintf("scsi%d", bus), slotSCSI+int(bus)))
+		}
+		name := fmt.Sprintf("disk%d", d.Key)
+		a = append(a,
+			"-blockdev", option(node{Driver: "raw", Name: name, Discard: "unmap", DetectZeroes: "unmap",
+				File: &node{Driver: "file", Name: name + "-file", Filename: c.Disks[d.Key], Discard: "unmap"}}),
+			"-device", fmt.Sprintf("scsi-hd,bus=scsi%d.0,channel=0,scsi-id=%d,lun=0,drive=%s,id=%[3]s,bootindex=%d,"+
+				"werror=enospc,rerror=report", bus, unit, name, i+1),
+		)
+	}
+	return a
+}
+
+// nics have no boot ROM: reading it takes a sixth of the time to the guest's first instruction.
+func (c Command) nics(hostname string) []string {
+	var a []string
+	for _, nic := range c.Machine.NICs {
+		n := int(nic.Key - dc.FirstNICKey)
+		card := device("virtio-net-pci", nicID(nic.Key), slotNIC+n) + ",romfile=,mac=" + nic.MAC
+		if c.attachment(nic.Key).UserMode {
+			a = append(a, "-netdev", fmt.Sprintf("user,id=net%d,ipv6=off,hostname=%s", nic.Key, hostname))
+		} else {
+			a = append(a, "-netdev", fmt.Sprintf("hubport,id=net%d,hubid=%[1]d", nic.Key))
+		}
+		a = append(a, "-device", fmt.Sprintf("%s,netdev=net%d", card, nic.Key))
+	}
+	return a
+}
+
+// attachment returns what the NIC with the key is connected to.
+func (c Command) attachment(key int32) dc.Attachment {
+	i := slices.IndexFunc(c.NICs, func(a dc.Attachment) bool { return a.Key == key })
+	if i < 0 {
+		return dc.Attachment{Key: key}
+	}
+	return c.NICs[i]
+}
+
+// unplugged returns the NICs without a cable, by their QEMU names.
+func (c Command) unplugged() []string {
+	var names []string
+	for _, nic := range c.Machine.NICs {
+		if !c.attachment(nic.Key).UserMode {
+			names = append(names, nicID(nic.Key))
+		}
+	}
+	return names
+}
+
+func nicID(key int32) string { return fmt.Sprintf("nic%d", key) }
+
+// node is a part of QEMU's block layer, as its JSON.
+type node struct {
+	Driver       string `json:"driver"`
+	Name         string `json:"node-name"`
+	Filename     string `json:"filename,omitempty"`
+	ReadOnly     bool   `json:"read-only,omitempty"`
+	Discard      string `json:"discard,omitempty"`
+	DetectZeroes string `json:"detect-zeroes,omitempty"`
+	File         *node  `json:"file,omitempty"`
+}
+
+func option(n node) string {
+	text, err := json.Marshal(n)
+	if err != nil {
+		panic(err) // strings and booleans can be encoded
+	}
+	return string(text)
+}
+
+// device returns the option of a device at a place of its own on the PCI bus.
+func device(driver, id string, slot int) string {
+	return fmt.Sprintf("%s,id=%s,bus=pcie.0,addr=%#x", driver, id, slot)
+}
+
+// escape makes a text a value for QEMU's option parser, which splits at commas and reads two as one.
+func escape(s string) string { return strings.ReplaceAll(s, ",", ",,") }
+
+// hostnameOf makes the machine's name one that a host may have (RFC 1123): letters, digits and hyphens, 63 at most.
+func hostnameOf(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	s := b.String()
+	s = strings.TrimRight(s[:min(len(s), 63)], "-")
+	return cmp.Or(s, "vm")
+}

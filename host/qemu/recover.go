@@ -1,0 +1,124 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"hanok/dc"
+	"hanok/internal/qmp"
+)
+
+// Recover implements the agent's Hypervisor.
+func (d *Driver) Recover(ctx context.Context, spec dc.Machine, data dc.Handle) error {
+	release, err := d.reserve(spec)
+	if dc.KindOf(err) == dc.WrongState {
+		return nil // it is ours already
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	h, err := parseHandle(data)
+	if err != nil {
+		return failure(dc.NotFound, spec, "its handle is of no use: %w", err)
+	}
+	if h.Boot != d.boot {
+		return d.gone(ctx, spec, h, "the host was restarted while it ran")
+	}
+	proc, err := adopt(h.PID, h.Start)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.gone(ctx, spec, h, "its QEMU process has ended while no agent watched it, in a way that is not known")
+	}
+	if err != nil {
+		return failure(dc.Unavailable, spec, "looking for its QEMU process: %w", err).Fix("mount /proc")
+	}
+	if h.UUID != spec.UUID || !proc.executes(spec.UUID) {
+		proc.release()
+		return failure(dc.NotFound, spec, "process %d executes another machine", h.PID)
+	}
+	m, err := d.takeOver(ctx, spec, h, proc)
+	if err == nil {
+		err = d.add(m)
+	}
+	if err == nil {
+		return nil
+	}
+	if m != nil {
+		m.disconnect()
+	}
+	select {
+	case <-proc.dead:
+		return d.gone(ctx, spec, h, "its QEMU process has ended while the agent looked for it")
+	default:
+	}
+	proc.release()
+	return err
+}
+
+// gone notes that the process of a handle has ended, and what is known of that. It returns the error of kind NotFound.
+func (d *Driver) gone(ctx context.Context, spec dc.Machine, h handle, message string) error {
+	suspended, err := d.suspended(ctx, spec)
+	if err != nil {
+		d.log.Warn("whether the machine is suspended is not known", "machine", spec.ID, "error", err)
+	}
+	exit := dc.MachineExit{Clean: true}
+	if !suspended {
+		exit = dc.MachineExit{Message: withLog(message, d.logTail(spec))}
+	}
+	if h.Sockets == d.sockets(spec.ID) {
+		if err := os.RemoveAll(h.Sockets); err != nil {
+			d.log.Warn("the sockets of an ended machine stay", "machine", spec.ID, "error", err)
+		}
+	}
+	d.noteExit(spec.ID, exit)
+	return failure(dc.NotFound, spec, "%s", message)
+}
+
+// takeOver connects to a process and brings what an earlier agent has left half done to an end. Its error says whether
+// the process lives: a process that this kills is dead when it returns.
+func (d *Driver) takeOver(ctx context.Context, spec dc.Machine, h handle, proc *process) (*machine, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	mon, err := qmp.Dial(ctx, filepath.Join(h.Sockets, monitorSocket))
+	if err != nil {
+		return nil, failure(dc.Unavailable, spec, "its QEMU process %d does not answer: %w", h.PID, err).
+			Fix("wait until it does, or end the process: that takes the machine's power")
+	}
+	m := d.newMachine(spec, proc, h.Sockets, mon)
+	var now struct {
+		Status string `json:"status"`
+	}
+	if err := m.execute(ctx, "query-status", nil, &now); err != nil {
+		return m, err
+	}
+	files, err := d.cfg.Volume.Files(ctx, spec)
+	if err != nil {
+		return m, err
+	}
+	defer files.Close()
+	suspended, err := files.Suspended()
+	if err != nil {
+		return m, err
+	}
+	end := func(why string) (*machine, error) {
+		d.log.Info("ending a QEMU process", "machine", spec.ID, "process", h.PID, "reason", why)
+		proc.kill()
+		<-proc.dead
+		return m, failure(dc.NotFound, spec, "%s", why)
+	}
+	switch status := now.Status; {
+	case fresh(status):
+		return end("its start was cut short")
+	case status == "postmigrate" && suspended:
+		return end("it is suspended")
+	case status == "postmigrate", status == "finish-migrate", status == "paused":
+		// A suspension, or a start that has loaded the memory, was cut short before the point from which there is no way back.
+		if err := m.goOn(ctx, files); err != nil {
+			return m, err
+		}
+	}
+	return m, m.synchronize(ctx)
+}

@@ -1,0 +1,280 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hanok/dc"
+	"hanok/host/volume"
+	"hanok/internal/qmp"
+)
+
+// startTimeout bounds the time from QEMU's start until its monitor answers, on a host that is very busy.
+const startTimeout = time.Minute
+
+// Start implements the agent's Hypervisor.
+//
+// When this process dies before keep has written the handle, a QEMU with halted CPUs may be left: the next Start or Stop
+// finds it by its socket (orphan.go). After that, Recover finds it.
+func (d *Driver) Start(ctx context.Context, spec dc.Machine, nics []dc.Attachment, keep func(dc.Handle) error) error {
+	release, err := d.reserve(spec)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := d.refuseOrphan(ctx, spec); err != nil {
+		return err
+	}
+	found, err := d.Probe(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := d.cfg.Volume.Files(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	l := &launch{d: d, spec: spec, files: files, sockets: d.sockets(spec.ID)}
+	m, err := l.start(ctx, nics, found.Accelerator, keep)
+	l.close()
+	if err == nil {
+		err = d.add(m)
+	}
+	if err != nil {
+		l.discard()
+		return err
+	}
+	return nil
+}
+
+// launch is the start of one machine.
+type launch struct {
+	d       *Driver
+	spec    dc.Machine
+	files   *volume.Files
+	sockets string
+
+	command   Command
+	inherited []*os.File
+	log       *os.File
+	memory    *os.File // to wake up with; nil for a machine that boots
+	proc      *process
+	mon       *qmp.Client
+}
+
+// start does everything up to the first instruction, which follows its success. The caller discards what a failure leaves.
+func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accelerator, keep func(dc.Handle) error) (*machine, error) {
+	l.command = Command{Machine: l.spec, NICs: nics, Accelerator: accel, Type: machineType}
+	if err := l.open(); err != nil {
+		return nil, err
+	}
+	if err := l.spawn(); err != nil {
+		return nil, err
+	}
+	h, err := handle{Boot: l.d.boot, PID: l.proc.pid, Start: l.proc.start, UUID: l.spec.UUID, Sockets: l.sockets}.encode()
+	if err != nil {
+		return nil, failure(dc.Internal, l.spec, "encoding its handle: %w", err)
+	}
+	// QEMU gets ready while the handle is written.
+	kept := make(chan error, 1)
+	go func() { kept <- keep(h) }()
+	err = l.connect(ctx)
+	if keepErr := <-kept; keepErr != nil {
+		return nil, keepErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := l.d.newMachine(l.spec, l.proc, l.sockets, l.mon)
+	if err := l.release(ctx, m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// open opens everything that QEMU is to inherit.
+func (l *launch) open() error {
+	lock, err := l.files.Lock()
+	if err != nil {
+		return err
+	}
+	l.inheritFile(lock, l.files.Path)
+	if err := l.openSockets(); err != nil {
+		return err
+	}
+	disks, err := l.files.Disks()
+	if err != nil {
+		return err
+	}
+	l.command.Disks = map[int32]string{}
+	for _, disk := range disks {
+		l.command.Disks[disk.Key] = l.inheritFile(disk.File, filepath.Join(l.files.Path, disk.Name))
+	}
+	if err := l.openFirmware(); err != nil {
+		return err
+	}
+	if err := l.openMemory(); err != nil {
+		return err
+	}
+	if err := l.files.SaveConfig(); err != nil {
+		return err
+	}
+	l.log, err = l.files.RotateLog()
+	return err
+}
+
+// openSockets makes the folder of the machine's sockets anew.
+func (l *launch) openSockets() error {
+	err := os.RemoveAll(l.sockets)
+	if err == nil {
+		err = os.MkdirAll(l.sockets, 0o700)
+	}
+	if err != nil {
+		return failure(dc.Unavailable, l.spec, "making its sockets: %w", err).Fix("look at the folder %s", l.d.cfg.RunDir)
+	}
+	for _, s := range []struct {
+		name    string
+		backend *string
+	}{{monitorSocket, &l.command.Monitor}, {serialSocket, &l.command.Serial}, {agentSocket, &l.command.Agent}} {
+		socket, err := listen(l.sockets, s.name)
+		if err != nil {
+			return failure(dc.Unavailable, l.spec, "making its sockets: %w", err).
+				Fix("check that the path of the folder %s is short enough for a socket's (107 characters)", l.d.cfg.RunDir)
+		}
+		*s.backend = fmt.Sprintf("fd=%d", l.inherit(socket))
+	}
+	return nil
+}
+
+// inherit gives QEMU an open file and returns the descriptor's number there.
+func (l *launch) inherit(file *os.File) int {
+	l.inherited = append(l.inherited, file)
+	return 2 + len(l.inherited)
+}
+
+// inheritFile is inherit for one that QEMU opens by name, which it returns. label is what a process list shows.
+func (l *launch) inheritFile(file *os.File, label string) string {
+	f := InheritedFile{FD: l.inherit(file), Set: len(l.command.Files) + 1, Label: label}
+	l.command.Files = append(l.command.Files, f)
+	return fmt.Sprintf("/dev/fdset/%d", f.Set)
+}
+
+// spawn starts the process. Afterwards it alone has the files and the locks on them.
+func (l *launch) spawn() error {
+	args, user := l.command.Args(), userOf(l.spec.ID)
+	fmt.Fprintf(l.log, "%s hanok: starting %s (%s) with %s as user %d\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"),
+		describe(l.spec), l.spec.ID, l.command.Accelerator, user)
+	l.d.log.Debug("starting QEMU", "machine", l.spec.ID, "arguments", args)
+	proc, err := spawn(l.d.cfg.Binary, args, user, l.d.probe.groups(), l.log, l.inherited)
+	l.close()
+	l.proc = proc
+	switch {
+	case errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
+		return failure(dc.Exhausted, l.spec, "the host can't hold another process: %w", err).
+			Fix("power off other machines on this host")
+	case err != nil:
+		return failure(dc.Unavailable, l.spec, "QEMU can't be executed: %w", err).Fix("install the package qemu-system-x86")
+	}
+	return nil
+}
+
+// close closes what QEMU inherits. A copy that stays would keep the locks beyond QEMU's end.
+func (l *launch) close() {
+	for _, file := range l.inherited {
+		file.Close()
+	}
+	l.inherited = nil
+	if l.log != nil {
+		l.log.Close()
+		l.log = nil
+	}
+}
+
+// connect waits for QEMU to be ready.
+func (l *launch) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	mon, err := qmp.Dial(ctx, filepath.Join(l.sockets, monitorSocket))
+	if err == nil {
+		l.mon = mon
+		return nil
+	}
+	return l.explain(ctx, err)
+}
+
+// explain turns QEMU's end during its start into an error with QEMU's own words.
+func (l *launch) explain(ctx context.Context, cause error) error {
+	wait, cancel := context.WithTimeout(ctx, quitTime)
+	defer cancel()
+	select {
+	case <-l.proc.dead:
+	case <-wait.Done():
+		return failure(dc.Unavailable, l.spec, "QEMU does not answer after its start: %w", cause).
+			Fix("try again when the host is less busy")
+	}
+	said, err := l.files.LogTail(logLines)
+	if err != nil {
+		said = err.Error()
+	}
+	how := ending{status: l.proc.status.Load()}.how()
+	switch {
+	case strings.Contains(said, "Cannot allocate memory"):
+		return failure(dc.Exhausted, l.spec, "the host has not enough memory for it: %s", said).
+			Fix("give it less memory, or power off other machines on this host")
+	case strings.Contains(said, `Failed to get "write" lock`):
+		return failure(dc.Unavailable, l.spec, "another process writes to its disks: %s", said).
+			Fix("find out which one has them open (fuser -v %s/*)", l.files.Path)
+	}
+	return failure(dc.Unavailable, l.spec, "QEMU %s while it started: %s", how, said).
+		Fix("look at vmware.log in %s", l.files.Path)
+}
+
+// release lets the CPUs run, for the first time or from where they stopped.
+func (l *launch) release(ctx context.Context, m *machine) error {
+	for _, nic := range l.command.unplugged() {
+		if err := m.execute(ctx, "set_link", map[string]any{"name": nic, "up": false}, nil); err != nil {
+			return err
+		}
+	}
+	if l.memory != nil {
+		defer l.memory.Close()
+		if err := l.wake(ctx, m); err != nil {
+			return err
+		}
+	}
+	// From here on the disks change, and a memory that remembers them otherwise must not come back.
+	if err := l.files.RemoveSuspended(); err != nil {
+		return err
+	}
+	if err := m.execute(ctx, "cont", nil, nil); err != nil {
+		return err
+	}
+	if l.memory != nil {
+		return m.synchronize(ctx) // the guest's agent may have its port open already
+	}
+	return nil
+}
+
+// discard removes what a failed start has left.
+func (l *launch) discard() {
+	if l.memory != nil {
+		l.memory.Close()
+	}
+	if l.mon != nil {
+		l.mon.Close()
+	}
+	if l.proc != nil {
+		l.proc.kill()
+		<-l.proc.dead
+	}
+	if err := os.RemoveAll(l.sockets); err != nil {
+		l.d.log.Warn("the sockets of a machine that did not start stay", "machine", l.spec.ID, "error", err)
+	}
+}

@@ -1,0 +1,21 @@
+package usernet
+
+import (
+	"slices"
+	"testing"
+
+	"hanok/dc"
+)
+
+func TestPlug(t *testing.T) {
+	m := dc.Machine{Hardware: dc.Hardware{NICs: []dc.NIC{{Key: 4000}, {Key: 4003}}}}
+	want := []dc.Attachment{{Key: 4000, UserMode: true}, {Key: 4003, UserMode: true}}
+	for range 2 {
+		if got, err := (Network{}).Plug(t.Context(), m); err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+		if err := (Network{}).Unplug(t.Context(), m); err != nil {
+			t.Error(err)
+		}
+	}
+}
