@@ -113,7 +113,7 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 			return false, err
 		}
 		if vm.Status.Files == dc.FilesFailed && vm.Status.FilesFailure != nil {
-			return false, on(vm.Status.FilesFailure.Err(), describe(vm))
+			return false, reported(vm, *vm.Status.FilesFailure)
 		}
 		return vm.Status.Files == dc.FilesReady, nil
 	})

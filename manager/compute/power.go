@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hanok/dc"
@@ -23,6 +24,8 @@ func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineI
 	}
 	guest := op == dc.ShutdownGuest || op == dc.RebootGuest
 	switch {
+	case !slices.Contains(dc.PowerOps(), op):
+		return nil, dc.Errorf(dc.Invalid, "no power operation %q", op).Fix("choose one of %q", dc.PowerOps())
 	case timeout < 0 || timeout > 0 && !guest:
 		return nil, dc.Errorf(dc.Invalid, "timeout: %s is no time for the guest to %s", timeout, op).
 			Fix("give a time above zero with shutdownGuest and rebootGuest only")
@@ -33,9 +36,6 @@ func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineI
 		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
 		if err != nil {
 			return nil, err
-		}
-		if err := dc.CheckPower(vm, op); dc.KindOf(err) == dc.Invalid {
-			return nil, err // it has no task definition
 		}
 		submitted, err := s.tasks.Submit(tx, by, powerType(op), vm, taskArgs{Power: &powerArgs{Op: op, Timeout: timeout}})
 		if err != nil {

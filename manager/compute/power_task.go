@@ -120,7 +120,7 @@ func (s *Service) awaitPower(ctx context.Context, r *task.Run) error {
 		}
 		outcome := vm.Status.Outcome
 		if outcome.Generation == args.Power.Generation && outcome.Failure != nil {
-			return false, on(outcome.Failure.Err(), describe(vm))
+			return false, reported(vm, *outcome.Failure)
 		}
 		return outcome.Generation >= args.Power.Generation, nil
 	})

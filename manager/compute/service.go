@@ -158,6 +158,12 @@ func on(err error, object string) error {
 	return err
 }
 
+// reported returns what a machine's host reported as the error of a task.
+func reported(vm *dc.VirtualMachine, f dc.Failure) error {
+	f.Object = cmp.Or(f.Object, describe(vm))
+	return task.Failed(f)
+}
+
 func describe(vm *dc.VirtualMachine) string { return dc.Describe(dc.KindVirtualMachine, vm.Name) }
 
 // hostName returns a host as a user knows it.

@@ -105,7 +105,9 @@ func TestPowerTasks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			check(t, tt.keeps, func(w *world) { w.addVM("hello", tt.status) },
-				func(ctx context.Context, s *Service) (*dc.Task, error) { return s.Power(ctx, admin, "vm-hello", tt.op, 0) },
+				func(ctx context.Context, s *Service) (*dc.Task, error) {
+					return s.Power(ctx, admin, "vm-hello", tt.op, 0)
+				},
 				func(t testing.TB, v *store.View) {
 					vm := only(t, v)
 					if vm.Status.Power != tt.want || vm.Spec.Power.Generation != 2 || vm.Spec.Power.Op != tt.op {

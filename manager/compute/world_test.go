@@ -201,13 +201,16 @@ func picture(v *store.View) string {
 type hosts struct {
 	st *store.Store
 
-	mu    sync.Mutex
-	away  bool                       // not connected, and nothing is carried out
-	hold  bool                       // power requests are not carried out
-	fail  map[dc.PowerOp]*dc.Failure // how power operations fail
-	files *dc.Failure                // how the making of files fails
-	usage map[dc.DatastoreID]dc.DatastoreUsage
-	sends string // what a stream sends
+	mu     sync.Mutex
+	away   bool                       // not connected, and nothing is carried out
+	hold   bool                       // power requests are not carried out
+	slow   bool                       // files are being made and not ready
+	fail   map[dc.PowerOp]*dc.Failure // how power operations fail
+	files  *dc.Failure                // how the making of files fails
+	usage  map[dc.DatastoreID]dc.DatastoreUsage
+	sends  string // what a stream sends
+	silent bool   // a stream sends nothing and stays open
+	opened func() // called with every stream, if not nil
 }
 
 // set changes the settings, and makes the hosts look again.
@@ -260,7 +263,7 @@ func (h *hosts) due(a dc.Assignment, s dc.VirtualMachineStatus) bool {
 	if a.Deleted {
 		return s.Files != dc.FilesRemoved
 	}
-	return s.Files == "" || s.Files == dc.FilesReady && !h.hold && s.Outcome.Generation < a.Power.Generation
+	return s.Files == "" && !h.slow || s.Files == dc.FilesReady && !h.hold && s.Outcome.Generation < a.Power.Generation
 }
 
 func (h *hosts) carryOut(a dc.Assignment, s *dc.VirtualMachineStatus) {
@@ -308,6 +311,12 @@ func (h *hosts) Progress(dc.VirtualMachineID) (int64, int64, bool) { return 25 <
 
 func (h *hosts) OpenStream(_ context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error) {
 	near, far := net.Pipe()
+	if h.opened != nil {
+		h.opened()
+	}
+	if h.silent {
+		return near, nil
+	}
 	go func() {
 		_, _ = io.WriteString(far, fmt.Sprint(h.sends, " of ", kind, " of ", vm, " on ", host))
 		far.Close()

@@ -112,6 +112,15 @@ func TestFailureIsRecordedAsAnEvent(t *testing.T) {
 	}
 }
 
+func TestReportedFailureIsKeptAsItIs(t *testing.T) {
+	st := openStore(t)
+	want := dc.Failure{Kind: dc.Internal, Object: "machine", Message: "the log of its host has the cause", Remedy: "look there"}
+	e := run(t, st, quiet, steps(func(context.Context, *task.Run) error { return task.Failed(want) }))
+	if got := await(t, st, mustSubmit(t, st, e, "Test.run").ID); *got.Failure != want {
+		t.Errorf("got %+v", got.Failure)
+	}
+}
+
 func TestPanicIsAFailure(t *testing.T) {
 	st := openStore(t)
 	var log bytes.Buffer

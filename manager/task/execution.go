@@ -140,7 +140,7 @@ func (x *execution) do(ctx context.Context, t *dc.Task, step Step) error {
 func (x *execution) turn(ctx context.Context, t *dc.Task, cause error) error {
 	x.log.Info("task: undoing", "task", t.ID, "type", t.Type, "target", t.Target, "step", t.Steps[t.Cursor], "err", cause)
 	return x.commit(ctx, t, func(_ *store.Tx, t *dc.Task) error {
-		t.Undoing, t.Failure = true, dc.FailureOf(cause)
+		t.Undoing, t.Failure = true, failureOf(cause)
 		return nil
 	})
 }
@@ -182,7 +182,7 @@ func (x *execution) fail(tx *store.Tx, t *dc.Task, failure *dc.Failure) error {
 
 // repeat says in the progress what is in the way, and returns err.
 func (x *execution) repeat(doing string, err error) error {
-	x.setReport(0, fmt.Sprintf("%s: %s; trying again", doing, dc.FailureOf(err).Err()))
+	x.setReport(0, fmt.Sprintf("%s: %s; trying again", doing, failureOf(err).Err()))
 	return err
 }
 

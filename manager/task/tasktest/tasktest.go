@@ -198,8 +198,13 @@ func (p *player) play() {
 	} else {
 		select {
 		case <-died:
-		case <-ended:
-			p.Fatal("the task ended without coming to this point, which it passed before")
+		case <-ended: // with the commit after which the manager dies, or too early
+			synctest.Wait()
+			select {
+			case <-died:
+			default:
+				p.Fatal("the task ended without coming to this point, which it passed before")
+			}
 		}
 		secondEnd := start(ctx, p.engine(submitted.Type))
 		<-ended

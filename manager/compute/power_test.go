@@ -1,0 +1,206 @@
+package compute
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+var (
+	off     = dc.VirtualMachineStatus{Power: dc.PoweredOff}
+	running = dc.VirtualMachineStatus{Power: dc.PoweredOn, Guest: dc.Guest{AgentRunning: true}}
+)
+
+func TestPowerRefusals(t *testing.T) {
+	reader := dc.Caller{Name: "bob", Role: dc.RoleReadOnly}
+	for _, tt := range []struct {
+		name    string
+		by      dc.Caller
+		id      dc.VirtualMachineID
+		op      dc.PowerOp
+		timeout time.Duration
+		prepare func(w *world)
+		kind    dc.ErrorKind
+		text    string
+	}{
+		{"nobody", dc.Caller{}, "vm-off", dc.PowerOn, 0, nil, dc.Unauthenticated, `virtual machine "off": nobody is logged in`},
+		{"no machine", admin, "vm-none", dc.PowerOn, 0, nil, dc.NotFound, `virtual machine "vm-none": it does not exist`},
+		{"unknown operation", admin, "vm-off", "explode", 0, nil, dc.Invalid, `no power operation "explode"`},
+		{"timeout without a guest's part", admin, "vm-off", dc.PowerOn, time.Second, nil, dc.Invalid, `timeout: 1s is no time for the guest to powerOn`},
+		{"negative timeout", admin, "vm-on", dc.ShutdownGuest, -time.Second, nil, dc.Invalid, `timeout: -1s is no time for the guest to shutdownGuest`},
+		{"on already", admin, "vm-on", dc.PowerOn, 0, nil, dc.WrongState, `virtual machine "on": it is powered on already`},
+		{"reset without power", admin, "vm-off", dc.Reset, 0, nil, dc.WrongState, `virtual machine "off": it is not powered on`},
+		{"host away", admin, "vm-off", dc.PowerOn, 0, func(w *world) { w.hosts.set(func(h *hosts) { h.away = true }) },
+			dc.Unavailable, `host "a": it is not connected`},
+		{"no memory left", admin, "vm-off", dc.PowerOn, 0, func(w *world) {
+			w.addVM("on2", running)
+			w.addVM("on3", running)
+			w.addVM("on4", running)
+		}, dc.Exhausted, `host "a": virtual machine "off" needs 1024 MB of memory, and 0 MB of 4096 MB are free`},
+		{"larger than the host has become", admin, "vm-off", dc.PowerOn, 0, func(w *world) {
+			w.change(func(tx *store.Tx) error {
+				h, err := store.Load[*dc.Host](tx, "host-a")
+				h.Status.MemoryMB = 512
+				tx.Put(h)
+				return err
+			})
+		}, dc.Exhausted, `host "a": needs 1024 MB of memory, has 512 MB`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.addVM("off", off)
+			w.addVM("on", running)
+			if tt.prepare != nil {
+				tt.prepare(w)
+			}
+			before := w.st.View().Revision()
+			_, err := w.svc.Power(t.Context(), tt.by, tt.id, tt.op, tt.timeout)
+			wantError(t, err, tt.kind, tt.text)
+			if w.st.View().Revision() != before {
+				t.Error("something was written")
+			}
+			for _, op := range dc.PowerOps() {
+				if _, err := w.svc.Power(t.Context(), reader, "vm-on", op, 0); dc.KindOf(err) != dc.Denied || !strings.Contains(err.Error(), string(op.Privilege())) {
+					t.Errorf("a reader may %s: %v", op, err)
+				}
+			}
+		})
+	}
+}
+
+func TestPowerEventsAndTimeouts(t *testing.T) {
+	for _, tt := range []struct {
+		op      dc.PowerOp
+		status  dc.VirtualMachineStatus
+		timeout time.Duration // asked, and 0 for none
+		want    time.Duration // in the request
+		events  string
+	}{
+		{dc.PowerOn, off, 0, 0, "VmPoweredOnEvent"},
+		{dc.PowerOn, dc.VirtualMachineStatus{Power: dc.Suspended}, 0, 0, "VmPoweredOnEvent"},
+		{dc.PowerOff, running, 0, 0, "VmPoweredOffEvent"},
+		{dc.Suspend, running, 0, 0, "VmSuspendedEvent"},
+		{dc.Reset, running, 0, 0, "VmResettingEvent"},
+		{dc.ShutdownGuest, running, 0, dc.GuestTimeout, "VmGuestShutdownEvent VmPoweredOffEvent"},
+		{dc.ShutdownGuest, running, time.Second, time.Second, "VmGuestShutdownEvent VmPoweredOffEvent"},
+		{dc.RebootGuest, running, time.Minute, time.Minute, "VmGuestRebootEvent"},
+	} {
+		t.Run(string(tt.op), func(t *testing.T) {
+			w := newWorld(t)
+			vm := w.addVM("hello", tt.status)
+			w.run()
+			done := w.succeeded(w.svc.Power(t.Context(), admin, vm.ID, tt.op, tt.timeout))
+			if got := w.vm(vm.ID).Spec.Power; got != (dc.PowerRequest{Generation: 2, Op: tt.op, Timeout: tt.want}) {
+				t.Errorf("the request is %+v", got)
+			}
+			if got := w.events(); got != tt.events {
+				t.Errorf("events are %q, want %q", got, tt.events)
+			}
+			for e := range store.List[*dc.Event](w.st.View()) {
+				if e.Target != dc.ID(vm.ID) || e.TargetName != "hello" || e.User != "alice" || e.Task != done.ID {
+					t.Errorf("got %+v", e)
+				}
+			}
+		})
+	}
+}
+
+func TestPowerFailureIsTheHosts(t *testing.T) {
+	w := newWorld(t)
+	vm := w.addVM("hello", running)
+	w.hosts.set(func(h *hosts) {
+		h.fail[dc.ShutdownGuest] = &dc.Failure{Kind: dc.Unavailable, Message: "accepted, and still running after 2m0s", Remedy: "power it off"}
+	})
+	w.run()
+	got := w.ended(w.svc.Power(t.Context(), admin, vm.ID, dc.ShutdownGuest, 0))
+	want := dc.Failure{Kind: dc.Unavailable, Object: `virtual machine "hello"`, Message: "accepted, and still running after 2m0s", Remedy: "power it off"}
+	if got.Failure == nil || *got.Failure != want {
+		t.Errorf("got %+v", got.Failure)
+	}
+}
+
+func TestMemoryIsGivenOnce(t *testing.T) {
+	w := newWorld(t)
+	w.addVM("on", running)
+	w.addVM("on2", running)
+	w.addVM("on3", running)
+	contenders := []dc.VirtualMachineID{w.addVM("x", off).ID, w.addVM("y", off).ID, w.addVM("z", off).ID} // one fits
+	w.hosts.set(func(h *hosts) { h.hold = true })
+	var tasks []*dc.Task
+	for _, id := range contenders { // all are admitted, as none has asked the host yet
+		submitted, err := w.svc.Power(t.Context(), admin, id, dc.PowerOn, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks = append(tasks, submitted)
+	}
+	w.run()
+	w.hosts.set(func(h *hosts) { h.hold = false })
+	failed := 0
+	for _, submitted := range tasks {
+		if f := w.ended(submitted, nil).Failure; f != nil && f.Kind == dc.Exhausted {
+			failed++
+		}
+	}
+	if failed != 2 {
+		t.Errorf("%d were refused, want 2", failed)
+	}
+}
+
+func TestWaitingPowerTask(t *testing.T) {
+	wait := func(t *testing.T, status dc.VirtualMachineStatus, op dc.PowerOp) (*world, *dc.Task) {
+		w := newWorld(t)
+		w.addVM("hello", status)
+		w.hosts.set(func(h *hosts) { h.hold = true })
+		w.run()
+		submitted, err := w.svc.Power(t.Context(), admin, "vm-hello", op, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		w.hosts.set(func(h *hosts) { h.away = true })
+		synctest.Wait()
+		if _, message, _ := w.svc.tasks.Progress(submitted.ID); message != `host "a" is not connected; waiting for it to come back` {
+			t.Errorf("the progress says %q", message)
+		}
+		return w, submitted
+	}
+	t.Run("goes on when the host is back", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, submitted := wait(t, off, dc.PowerOn)
+			w.hosts.set(func(h *hosts) { h.away, h.hold = false, false })
+			w.succeeded(submitted, nil)
+		})
+	})
+	for _, tt := range []struct {
+		name   string
+		status dc.VirtualMachineStatus
+		op     dc.PowerOp
+		want   dc.PowerState // once the host is back
+	}{
+		{"a canceled power-on does not happen later", off, dc.PowerOn, dc.PoweredOff},
+		{"a canceled wake-up is left with the host", dc.VirtualMachineStatus{Power: dc.Suspended}, dc.PowerOn, dc.PoweredOn},
+		{"a canceled shutdown is left with the host", running, dc.ShutdownGuest, dc.PoweredOff},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, submitted := wait(t, tt.status, tt.op)
+				if err := w.svc.tasks.Cancel(t.Context(), submitted.ID); err != nil {
+					t.Fatal(err)
+				}
+				if got := w.ended(submitted, nil); got.Failure == nil || got.Failure.Kind != dc.Canceled {
+					t.Errorf("got %+v", got)
+				}
+				w.hosts.set(func(h *hosts) { h.away, h.hold = false, false })
+				synctest.Wait()
+				if got := w.vm("vm-hello").Status.Power; got != tt.want {
+					t.Errorf("it is %s, want %s", got, tt.want)
+				}
+			})
+		})
+	}
+}
