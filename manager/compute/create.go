@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hanok/dc"
@@ -224,21 +225,19 @@ func (s *Service) admitHardware(tx *store.Tx, req CreateRequest) (dc.Hardware, i
 		h.Disks = append(h.Disks, disk)
 	}
 	h.GuestID = cmp.Or(h.GuestID, defaultGuestID)
-	used := map[string]bool{}
 	for i, n := range req.NICs {
-		mac := freeMAC(v, used)
-		used[mac] = true
-		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), MAC: mac, PortGroup: n.PortGroup})
+		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), MAC: freeMAC(v, h.NICs, random.MAC), PortGroup: n.PortGroup})
 	}
 	return h, imageBytes, dc.CheckHardware(h)
 }
 
-// freeMAC returns an address that no machine has. One that is taken until the commit fails the transaction's condition,
-// and the store asks again.
-func freeMAC(v *store.View, used map[string]bool) string {
+// freeMAC returns an address of next's that no machine has, nor one of the NICs. One that is taken until the commit fails
+// the transaction's condition, and the store asks again.
+func freeMAC(v *store.View, nics []dc.NIC, next func() string) string {
 	for {
-		mac := random.MAC()
-		if _, taken := store.Claimed(v, "mac/"+mac); !taken && !used[mac] {
+		mac := next()
+		_, taken := store.Claimed(v, "mac/"+mac)
+		if !taken && !slices.ContainsFunc(nics, func(n dc.NIC) bool { return n.MAC == mac }) {
 			return mac
 		}
 	}

@@ -34,11 +34,11 @@ func (s *Service) createDefinition() task.Definition {
 
 // placeVM chooses host, datastore and folder in the transaction that ends the step.
 func (s *Service) placeVM(_ context.Context, r *task.Run) error {
-	var args taskArgs
-	if err := r.Args(&args); err != nil {
-		return err
-	}
 	r.Finish(func(tx *store.Tx, t *dc.Task) error {
+		var args taskArgs
+		if err := task.Args(t, &args); err != nil {
+			return err
+		}
 		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 	}
 	r.Finish(func(tx *store.Tx, t *dc.Task) error {
 		var args taskArgs
-		if err := r.Args(&args); err != nil {
+		if err := task.Args(t, &args); err != nil {
 			return err
 		}
 		record(tx, t, vm, dc.EventVMCreated, fmt.Sprintf("created on %s", hostName(tx.View(), vm.Spec.Host)))
@@ -136,7 +136,7 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 func (s *Service) removeVM(ctx context.Context, r *task.Run) error {
 	err := r.Change(ctx, func(tx *store.Tx) error {
 		vm, err := store.Load[*dc.VirtualMachine](tx, r.Task().Target)
-		if err != nil || vm.Spec.Host == "" || vm.Spec.Deleted {
+		if err != nil || vm.Spec.Deleted {
 			return err
 		}
 		vm.Spec.Deleted = true

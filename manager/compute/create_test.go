@@ -116,6 +116,22 @@ func TestCreateFillsIn(t *testing.T) {
 	}
 }
 
+func TestFreeMAC(t *testing.T) {
+	w := newWorld(t)
+	vm := &dc.VirtualMachine{ID: "vm-1", Meta: dc.Meta{Name: "other", Parent: "group-vm"}}
+	vm.Spec.Hardware.NICs = []dc.NIC{{MAC: "52:54:00:00:00:01"}}
+	w.put(vm)
+	drawn := []string{"52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"}
+	next := func() string {
+		mac := drawn[0]
+		drawn = drawn[1:]
+		return mac
+	}
+	if got := freeMAC(w.st.View(), []dc.NIC{{MAC: "52:54:00:00:00:02"}}, next); got != "52:54:00:00:00:03" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestCreateLeavesNothingBehind(t *testing.T) {
 	full := &dc.Failure{Kind: dc.Exhausted, Object: `datastore "local-a"`, Message: "it is full", Remedy: "make room"}
 	for _, tt := range []struct {

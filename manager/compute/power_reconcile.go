@@ -49,10 +49,12 @@ func (s *Service) followPower(ctx context.Context) error {
 			if _, busy := store.Claimed(tx.View(), dc.TaskClaim(dc.ID(vm.ID))); busy || !lostPower(vm) {
 				return nil
 			}
-			if typ, what := lossEvent(vm); typ != "" {
-				event.Add(tx, time.Now().UTC(), dc.Event{Type: typ, Target: dc.ID(vm.ID), TargetName: vm.Name,
-					Message: describe(vm) + ": " + what})
+			e := dc.Event{Type: dc.EventVMPoweredOff, Target: dc.ID(vm.ID), TargetName: vm.Name,
+				Message: describe(vm) + ": powered off by its guest"}
+			if fault := vm.Status.Fault; fault != nil {
+				e.Type, e.Message = dc.EventVMFault, describe(vm)+": lost its power: "+fault.Message
 			}
+			event.Add(tx, time.Now().UTC(), e)
 			vm.Spec.Power = vm.Spec.Power.Next(dc.PowerOff, 0)
 			tx.Put(vm)
 			return nil
@@ -75,16 +77,4 @@ func lostPower(vm *dc.VirtualMachine) bool {
 		return true
 	}
 	return status.Outcome.Failure != nil // it was to lose its power, and kept it at that time
-}
-
-// lossEvent returns what to record about a machine that lost its power, or "" for a power-on that failed: the task has
-// recorded that.
-func lossEvent(vm *dc.VirtualMachine) (dc.EventType, string) {
-	switch {
-	case vm.Status.Fault != nil:
-		return dc.EventVMFault, "lost its power: " + vm.Status.Fault.Message
-	case vm.Spec.Power.Op == dc.PowerOn && vm.Status.Outcome.Failure != nil:
-		return "", ""
-	}
-	return dc.EventVMPoweredOff, "powered off by its guest"
 }

@@ -37,44 +37,46 @@ func (s *Service) powerSteps() []task.Step {
 
 // askPower commits the next power request together with the end of the step: exactly once.
 func (s *Service) askPower(_ context.Context, r *task.Run) error {
-	r.Finish(func(tx *store.Tx, t *dc.Task) error {
-		var args taskArgs
-		if err := r.Args(&args); err != nil || args.Power == nil {
-			return err
-		}
-		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
-		if err != nil {
-			return err
-		}
-		op := args.Power.Op
-		if err := s.admitPower(tx.View(), vm, op); err != nil {
-			return err
-		}
-		if op == dc.PowerOn {
-			// Two machines must not be given the same memory: whoever powers on writes the host too, unchanged, so that
-			// of two transactions at once one is tried again and sees the other.
-			host, err := store.Load[*dc.Host](tx, dc.ID(vm.Spec.Host))
-			if err != nil {
-				return err
-			}
-			tx.Put(host)
-		}
-		vm.Spec.Power = vm.Spec.Power.Next(op, args.Power.Timeout)
-		tx.Put(vm)
-		if e, ok := askedEvents[op]; ok {
-			record(tx, t, vm, e.typ, e.what)
-		}
-		args.Power.Generation, args.Power.From = vm.Spec.Power.Generation, vm.Status.Power
-		return task.SetArgs(t, args)
-	})
+	r.Finish(s.requestPower)
 	return nil
 }
 
-// withdrawPower takes back a power-on that the host has not refused.
+func (s *Service) requestPower(tx *store.Tx, t *dc.Task) error {
+	var args taskArgs
+	if err := task.Args(t, &args); err != nil || args.Power == nil {
+		return err
+	}
+	vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
+	if err != nil {
+		return err
+	}
+	op := args.Power.Op
+	if err := s.admitPower(tx.View(), vm, op); err != nil {
+		return err
+	}
+	if op == dc.PowerOn {
+		// Two machines must not be given the same memory: whoever powers on writes the host too, unchanged, so that of
+		// two transactions at once one is tried again and sees the other.
+		host, err := store.Load[*dc.Host](tx, dc.ID(vm.Spec.Host))
+		if err != nil {
+			return err
+		}
+		tx.Put(host)
+	}
+	vm.Spec.Power = vm.Spec.Power.Next(op, args.Power.Timeout)
+	tx.Put(vm)
+	if e, ok := askedEvents[op]; ok {
+		record(tx, t, vm, e.typ, e.what)
+	}
+	args.Power.Generation, args.Power.From = vm.Spec.Power.Generation, vm.Status.Power
+	return task.SetArgs(t, args)
+}
+
+// withdrawPower takes back a power-on, whether the host has not seen it yet, has carried it out or has refused it.
 func (s *Service) withdrawPower(_ context.Context, r *task.Run) error {
 	r.Finish(func(tx *store.Tx, t *dc.Task) error {
 		var args taskArgs
-		if err := r.Args(&args); err != nil || args.Power == nil {
+		if err := task.Args(t, &args); err != nil || args.Power == nil {
 			return err
 		}
 		p := args.Power
@@ -84,10 +86,6 @@ func (s *Service) withdrawPower(_ context.Context, r *task.Run) error {
 		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
 		if err != nil {
 			return err
-		}
-		ended := vm.Status.Outcome.Generation >= p.Generation
-		if vm.Spec.Power.Generation != p.Generation || ended && vm.Status.Power != dc.PoweredOn {
-			return nil
 		}
 		vm.Spec.Power = vm.Spec.Power.Next(dc.PowerOff, 0)
 		tx.Put(vm)

@@ -2,6 +2,7 @@ package compute
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,6 +150,32 @@ func TestMemoryIsGivenOnce(t *testing.T) {
 	if failed != 2 {
 		t.Errorf("%d were refused, want 2", failed)
 	}
+}
+
+// Of two transactions at the same moment one sees the other, although they write different machines.
+func TestMemoryIsNotGivenTwiceAtOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"on", "on2", "on3"} {
+		w.addVM(name, running)
+	}
+	var tasks []*dc.Task
+	for _, id := range []dc.VirtualMachineID{w.addVM("x", off).ID, w.addVM("y", off).ID} {
+		submitted, err := w.svc.Power(t.Context(), admin, id, dc.PowerOn, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks = append(tasks, submitted)
+	}
+	var other sync.Once
+	err := w.st.Change(t.Context(), func(tx *store.Tx) error {
+		first := *tasks[0]
+		err := w.svc.requestPower(tx, &first)
+		other.Do(func() {
+			w.change(func(tx *store.Tx) error { return w.svc.requestPower(tx, tasks[1]) })
+		})
+		return err
+	})
+	wantError(t, err, dc.Exhausted, `host "a": virtual machine "x" needs 1024 MB of memory, and 0 MB of 4096 MB are free`)
 }
 
 func TestWaitingPowerTask(t *testing.T) {

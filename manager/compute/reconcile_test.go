@@ -27,7 +27,6 @@ func TestPowerReconciler(t *testing.T) {
 			`VmDisconnectedEvent virtual machine "hello": lost its power: killed by signal 9: out of memory`},
 		{"after a shutdown that came too late", dc.ShutdownGuest, func(vm *dc.VirtualMachine) { vm.Status.Outcome.Failure = refused }, true,
 			`VmPoweredOffEvent virtual machine "hello": powered off by its guest`},
-		{"power-on failed", dc.PowerOn, func(vm *dc.VirtualMachine) { vm.Status.Outcome.Failure = refused }, true, ""},
 		{"powered off by request", dc.PowerOff, nil, false, ""},
 		{"shut down by request", dc.ShutdownGuest, nil, false, ""},
 		{"still on", dc.PowerOn, func(vm *dc.VirtualMachine) { vm.Status.Power = dc.PoweredOn }, false, ""},
@@ -69,7 +68,22 @@ func TestPowerReconciler(t *testing.T) {
 	}
 }
 
-// While a task works on the machine, nobody else changes its request; afterwards what was left over is followed.
+func TestPowerReconcilerLeavesABusyMachineAlone(t *testing.T) {
+	w := newWorld(t)
+	vm := w.addVM("hello", running)
+	if _, err := w.svc.Power(t.Context(), admin, vm.ID, dc.Reset, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.report(vm.ID, func(s *dc.VirtualMachineStatus) { s.Power = dc.PoweredOff })
+	if err := w.svc.followPower(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.vm(vm.ID).Spec.Power; got.Generation != 1 {
+		t.Errorf("the request is %+v", got)
+	}
+}
+
+// When the task has ended, what was left over is followed.
 func TestPowerReconcilerWaitsForTheTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

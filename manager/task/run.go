@@ -22,12 +22,7 @@ type Run struct {
 func (r *Run) Task() *dc.Task { return r.task }
 
 // Args decodes the task's arguments into args, a pointer.
-func (r *Run) Args(args any) error {
-	if err := json.Unmarshal(r.task.Args, args); err != nil {
-		return fmt.Errorf("decode the arguments of %s: %w", r.task.Type, err)
-	}
-	return nil
-}
+func (r *Run) Args(args any) error { return Args(r.task, args) }
 
 // View returns the newest view of the store.
 func (r *Run) View() *store.View { return r.x.store.View() }
@@ -47,6 +42,14 @@ func (r *Run) Change(ctx context.Context, fn func(tx *store.Tx) error) error {
 // It may replace t.Args (see SetArgs); the rest of t is the engine's. Its error is that of the step. A later call replaces
 // an earlier one.
 func (r *Run) Finish(fn func(tx *store.Tx, t *dc.Task) error) { r.last = fn }
+
+// Args decodes a task's arguments into args, a pointer.
+func Args(t *dc.Task, args any) error {
+	if err := json.Unmarshal(t.Args, args); err != nil {
+		return fmt.Errorf("decode the arguments of %s: %w", t.Type, err)
+	}
+	return nil
+}
 
 // SetArgs replaces a task's arguments, for the steps that follow.
 func SetArgs(t *dc.Task, args any) error {
