@@ -3,6 +3,7 @@ package compute
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"hanok/dc"
 	"hanok/manager/store"
@@ -32,24 +33,27 @@ func (s *Service) createDefinition() task.Definition {
 	}, s.powerSteps()...)}
 }
 
-// placeVM chooses host, datastore and folder in the transaction that ends the step.
-func (s *Service) placeVM(_ context.Context, r *task.Run) error {
+// placeVM chooses host, datastore and folder in the transaction that ends the step, when there is a host that answers.
+func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
+	var args taskArgs
+	if err := r.Args(&args); err != nil {
+		return err
+	}
+	r.Progress(0, "waiting for a host")
+	err := awaitHost(ctx, r, func(v *store.View, vm *dc.VirtualMachine) bool {
+		_, _, err := s.place(v, vm, args)
+		return dc.KindOf(err) != dc.Unavailable
+	})
+	if err != nil {
+		return err
+	}
 	r.Finish(func(tx *store.Tx, t *dc.Task) error {
-		var args taskArgs
-		if err := task.Args(t, &args); err != nil {
-			return err
-		}
 		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
 		if err != nil {
 			return err
 		}
 		v := tx.View()
-		cluster, candidates, err := s.candidates(v, vm.Spec.Pool)
-		if err != nil {
-			return err
-		}
-		host, ds, err := place(demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host,
-			datastore: args.Datastore, cluster: cluster}, candidates)
+		host, ds, err := s.place(v, vm, args)
 		if err != nil {
 			return on(err, describe(vm))
 		}
@@ -60,6 +64,34 @@ func (s *Service) placeVM(_ context.Context, r *task.Run) error {
 		return nil
 	})
 	return nil
+}
+
+// hostPatience is how long a task waits at its beginning for hosts that do not answer: those of a manager that has just
+// started connect again one by one.
+const hostPatience = 30 * time.Second
+
+// awaitHost waits until ready or for hostPatience; what is missing then is the next check's to say.
+func awaitHost(ctx context.Context, r *task.Run, ready func(v *store.View, vm *dc.VirtualMachine) bool) error {
+	patient, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	err := r.Wait(patient, func(v *store.View) (bool, error) {
+		vm, err := store.Get[*dc.VirtualMachine](v, r.Task().Target)
+		return err == nil && ready(v, vm), err
+	})
+	if patient.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// place chooses a place by what the view says.
+func (s *Service) place(v *store.View, vm *dc.VirtualMachine, args taskArgs) (dc.HostID, dc.DatastoreID, error) {
+	cluster, candidates, err := s.candidates(v, vm.Spec.Pool)
+	if err != nil {
+		return "", "", err
+	}
+	return place(demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host, datastore: args.Datastore,
+		cluster: cluster}, candidates)
 }
 
 // candidates returns the hosts of the pool's cluster with what they reach, and the cluster's name.

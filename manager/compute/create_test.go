@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"hanok/dc"
 	"hanok/manager/store"
@@ -207,6 +208,60 @@ func TestCreateWaitsForItsHost(t *testing.T) {
 			t.Errorf("left behind: %s", p)
 		}
 	})
+}
+
+// A manager that has just started waits a little for its hosts, and then says what is missing.
+func TestTasksWaitForHostsToConnect(t *testing.T) {
+	connect := func(w *world, c dc.Connection) {
+		w.change(func(tx *store.Tx) error {
+			h, err := store.Load[*dc.Host](tx, "host-a")
+			h.Status.Connection = c
+			tx.Put(h)
+			return err
+		})
+		w.hosts.set(func(h *hosts) { h.away = c != dc.Connected })
+	}
+	for _, tt := range []struct {
+		name    string
+		after   time.Duration
+		failure dc.ErrorKind
+	}{
+		{"in time", 29 * time.Second, ""},
+		{"too late", 31 * time.Second, dc.Unavailable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.addVM("off", off)
+				w.addVM("old", off)
+				var tasks []*dc.Task
+				submit := func(submitted *dc.Task, err error) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					tasks = append(tasks, submitted)
+				}
+				submit(w.svc.Create(t.Context(), admin, CreateRequest{Name: "new"}))
+				submit(w.svc.Power(t.Context(), admin, "vm-off", dc.PowerOn, 0))
+				submit(w.svc.Delete(t.Context(), admin, "vm-old"))
+				connect(w, dc.NotResponding)
+				w.run()
+				time.Sleep(tt.after)
+				synctest.Wait()
+				connect(w, dc.Connected)
+				for _, submitted := range tasks {
+					got := w.ended(submitted, nil)
+					kind := dc.ErrorKind("")
+					if got.Failure != nil {
+						kind = got.Failure.Kind
+					}
+					if kind != tt.failure {
+						t.Errorf("%s ended with %+v", got.Type, got.Failure)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestFilesProgress(t *testing.T) {

@@ -45,7 +45,7 @@ func (s *Service) destroyDefinition() task.Definition {
 	}}
 }
 
-func (s *Service) buryVM(_ context.Context, r *task.Run) error {
+func (s *Service) buryVM(ctx context.Context, r *task.Run) error {
 	r.Finish(func(tx *store.Tx, t *dc.Task) error {
 		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
 		if err != nil {
@@ -58,7 +58,7 @@ func (s *Service) buryVM(_ context.Context, r *task.Run) error {
 		tx.Put(vm)
 		return nil
 	})
-	return nil
+	return awaitHost(ctx, r, func(_ *store.View, vm *dc.VirtualMachine) bool { return s.hosts.Connected(vm.Spec.Host) })
 }
 
 // forgetVM waits until the host has removed the files of a machine with a tombstone, if it has a host at all, and then

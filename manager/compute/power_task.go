@@ -36,14 +36,18 @@ func (s *Service) powerSteps() []task.Step {
 }
 
 // askPower commits the next power request together with the end of the step: exactly once.
-func (s *Service) askPower(_ context.Context, r *task.Run) error {
+func (s *Service) askPower(ctx context.Context, r *task.Run) error {
+	var args taskArgs
+	if err := r.Args(&args); err != nil || args.Power == nil {
+		return err
+	}
 	r.Finish(s.requestPower)
-	return nil
+	return awaitHost(ctx, r, func(_ *store.View, vm *dc.VirtualMachine) bool { return s.hosts.Connected(vm.Spec.Host) })
 }
 
 func (s *Service) requestPower(tx *store.Tx, t *dc.Task) error {
 	var args taskArgs
-	if err := task.Args(t, &args); err != nil || args.Power == nil {
+	if err := task.Args(t, &args); err != nil {
 		return err
 	}
 	vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
