@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -37,7 +38,7 @@ var starter = sync.OnceValues(func() (path string, err error) {
 	}
 	scratch = append(scratch, dir)
 	path = filepath.Join(dir, "image")
-	_, err = image.Build(ctxBackground, image.Config{Packages: "../../.cache/image-packages", Out: path})
+	_, err = image.Build(context.Background(), image.Config{Packages: "../../.cache/image-packages", Out: path})
 	return path, err
 })
 

@@ -291,6 +291,7 @@ func (m *machine) event(e qmp.Event) {
 			return
 		}
 	}
+	m.d.log.Debug("QEMU event", "machine", m.spec.ID, "event", e.Name, "data", string(e.Data))
 	switch e.Name {
 	case "SHUTDOWN":
 		m.update(func() { m.ending.reason = cmp.Or(m.ending.reason, data.Reason) }) // the last one is our own quit

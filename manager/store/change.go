@@ -32,17 +32,14 @@ const ringSize = 1 << 14
 // start empties the ring: it holds what happens after revision.
 func (r *ring) start(revision int64) { *r = ring{floor: revision} }
 
-// add appends changes and lets go of the oldest ones, whole transactions at a time. What since returned before stays as
-// it was.
+// add appends changes and lets go of the oldest ones. What since returned before stays as it was. Where the cut goes
+// through a transaction, the floor is its revision: since does not return the rest of it.
 func (r *ring) add(changes []Change) {
 	r.changes = append(r.changes, changes...)
 	if len(r.changes) < 2*ringSize {
 		return
 	}
 	cut := len(r.changes) - ringSize
-	for cut < len(r.changes) && r.changes[cut].Revision == r.changes[cut-1].Revision {
-		cut++
-	}
 	r.floor = r.changes[cut-1].Revision
 	r.changes = slices.Clone(r.changes[cut:])
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -40,7 +41,7 @@ func onSmallDisk(dir string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
-	if err := unix.Mount("small", dir, "tmpfs", 0, "size=96m,mode=0700"); err != nil {
+	if err := unix.Mount("small", dir, "tmpfs", 0, "size=160m,mode=0700"); err != nil {
 		return err
 	}
 	for _, act := range []string{"full", "stillfull", "free"} {
@@ -89,6 +90,9 @@ func fillDisk(dir string) error {
 		}
 	}
 	fmt.Printf("after %d writes: %v\n", acknowledged, err)
+	if !strings.Contains(err.Error(), unix.ENOSPC.Error()) {
+		return fmt.Errorf("the change failed with %w, want the reason", err)
+	}
 	<-s.Done()
 	if end := s.Err(); dc.KindOf(end) != dc.Exhausted {
 		return fmt.Errorf("the store ended with %v, want an error of kind Exhausted", end)

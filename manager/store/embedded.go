@@ -97,9 +97,6 @@ func (e *embedded) open(ctx context.Context) error {
 		return err
 	}
 	e.client = v3client.New(e.server.Server)
-	if err := e.disarm(ctx); err != nil {
-		return err
-	}
 	return e.start(ctx)
 }
 

@@ -145,7 +145,8 @@ func TestExternalBridgesAGap(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	a := s.open(t, "")
-	for _, id := range []dc.FolderID{"group-a", "group-b"} {
+	start := a.View().Revision()
+	for _, id := range []dc.FolderID{"group-a", "group-b", "group-u"} { // the last one stays as it is
 		if err := putFolder(t.Context(), a, id); err != nil {
 			t.Fatal(err)
 		}
@@ -208,6 +209,9 @@ func TestExternalBridgesAGap(t *testing.T) {
 	want := "group-b true true, group-c false true, group-a true false"
 	if !ok || upto < last || strings.Join(got, ", ") != want {
 		t.Errorf("changes %v up to %d, %v; want %s", got, upto, ok, want)
+	}
+	if all, _, ok := a.Changes(start); !ok || len(all) != 6 {
+		t.Errorf("%d changes from the start, %v; want 3 before the gap and 3 after it", len(all), ok)
 	}
 	if _, found := store.Claimed(a.View(), dc.NameClaim("", "group-a")); found {
 		t.Error("the claim of the deleted folder is still held")

@@ -92,18 +92,6 @@ func (e *embedded) defragment(ctx context.Context) error {
 	return nil
 }
 
-// disarm makes room where etcd stopped for the lack of it.
-func (e *embedded) disarm(ctx context.Context) error {
-	resp, err := e.client.AlarmList(ctx)
-	if err != nil {
-		return dc.Errorf(dc.Unavailable, "the store does not answer: %w", err)
-	}
-	if len(resp.Alarms) == 0 {
-		return nil
-	}
-	return e.defragment(ctx)
-}
-
 // usage implements backend.
 func (e *embedded) usage(context.Context) (Usage, error) {
 	used := e.inUse()

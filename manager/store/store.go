@@ -126,7 +126,7 @@ func (s *Store) commit(ctx context.Context, t transaction) (int64, error) {
 			return 0, err
 		}
 		return 0, &dc.Error{Kind: dc.Unavailable, Err: err,
-			Message: "the change is written, but it is not to be seen here yet"}
+			Message: "the change is written, but it is not to be seen here: " + err.Error()}
 	}
 	if !ok {
 		return 0, errConditions

@@ -57,6 +57,18 @@ var conflictTests = []test{
 		})
 		b.wantKind(err, dc.Conflict)
 	}},
+	{"an ID taken meanwhile is refused", func(b *bench) {
+		other := b.meanwhile(func() error { return b.try(&dc.Secret{ID: "secret-a", Data: []byte("other")}) })
+		err := b.Change(b.ctx, func(tx *store.Tx) error {
+			other()
+			tx.Put(&dc.Secret{ID: "secret-a", Data: []byte("mine")})
+			return nil
+		})
+		b.wantKind(err, dc.Exists)
+		if got := get[*dc.Secret](b, "secret-a"); string(got.Data) != "other" {
+			b.Errorf("data %q, want the first one's", got.Data)
+		}
+	}},
 	{"a name taken meanwhile is refused", func(b *bench) {
 		other := b.meanwhile(func() error { return b.try(folder("group-b", "", "web")) })
 		err := b.Change(b.ctx, func(tx *store.Tx) error {

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"hanok/agent"
+	"hanok/host/qemu"
+	"hanok/host/volume"
+)
+
+func (a *app) cleanCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove a data center that \"hanok up\" made, its virtual machines and their disks included",
+		Args:  cobra.NoArgs,
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.started = true
+		if a.data == "" {
+			a.data = "/var/lib/hanok"
+		}
+		return a.clean(cmd.Context())
+	}
+	return cmd
+}
+
+// clean stops the machines of a data center whose service does not run, and removes what the service made.
+func (a *app) clean(ctx context.Context) error {
+	data, m, err := openData(a.data)
+	if errors.Is(err, errNoData) {
+		fmt.Fprintf(a.stdout, "nothing to remove: there is no data center in %s\n", a.data)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer data.close()
+	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	files := volume.NewLocal(log)
+	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})
+	if err != nil {
+		return err
+	}
+	defer driver.Close()
+	if err := agent.Decommission(ctx, data.file("agent"), driver, files); err != nil {
+		return err
+	}
+	if err := data.remove(m); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "removed the data center in %s\n", data.path)
+	return nil
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hanok/agent"
+	"hanok/dc"
+	"hanok/host/qemu"
+	"hanok/host/usernet"
+	"hanok/host/volume"
+	"hanok/image"
+	"hanok/manager"
+	"hanok/manager/compute"
+	"hanok/manager/store"
+)
+
+// localHost is this machine as a host of its own data center.
+type localHost struct {
+	driver *qemu.Driver
+	ended  <-chan struct{}
+}
+
+// startHost starts this host's agent, which joins by the same protocol as every other host.
+func startHost(ctx context.Context, data *dataFolder, m *manager.Manager, url string, log *slog.Logger,
+	part func(string, func(context.Context) error)) (*localHost, error) {
+	token, err := joinToken(ctx, data, m)
+	if err != nil {
+		return nil, err
+	}
+	files := volume.NewLocal(log)
+	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	a, err := agent.New(agent.Config{
+		Dir: data.file("agent"), Manager: url, CA: m.CA.PEM(), Token: token, Facts: dc.HostStatus{Version: version},
+		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Log: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, driver.Close())
+	}
+	done := make(chan struct{})
+	part("agent", func(ctx context.Context) error {
+		defer close(done)
+		return a.Run(ctx)
+	})
+	return &localHost{driver: driver, ended: done}, nil
+}
+
+// close waits for the agent, whose context has ended, and lets go of the machines.
+func (h *localHost) close() {
+	<-h.ended
+	h.driver.Close()
+}
+
+// joinToken returns a token for this host's first start, and "" when it has joined.
+func joinToken(ctx context.Context, data *dataFolder, m *manager.Manager) (string, error) {
+	if fileExists(data.file("agent", "identity.json")) {
+		return "", nil
+	}
+	for c := range store.List[*dc.Cluster](m.Store.View()) {
+		return m.Hosts.CreateJoinToken(ctx, dc.System, c.ID)
+	}
+	return "", dc.Errorf(dc.NotFound, "there is no cluster for this host to join").Fix("start with an empty DATA folder")
+}
+
+// settle waits for this host, and gives a new data center its datastore, its image and its first machine.
+func settle(ctx context.Context, say *stages, data *dataFolder, m *manager.Manager, _ *localHost, f upFlags) error {
+	host, err := await(ctx, m.Store, func(v *store.View) (*dc.Host, error) {
+		for h := range store.List[*dc.Host](v) {
+			if h.Status.Connection == dc.Connected {
+				return h, nil
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	say.stage("%s is connected: %s %s with %s", dc.Describe(dc.KindHost, host.Name), host.Status.Hypervisor.Name, host.Status.Hypervisor.Version, host.Status.Hypervisor.Accelerator)
+	if err := settleDatastore(ctx, say, data, m, host); err != nil {
+		return err
+	}
+	starter, err := settleImage(ctx, say, data, m, f.imagePackages)
+	if err != nil || !f.hello {
+		return err
+	}
+	return settleHello(ctx, say, m, starter)
+}
+
+// settleDatastore makes the local datastore of a data center that has none, and waits until the host has opened it.
+func settleDatastore(ctx context.Context, say *stages, data *dataFolder, m *manager.Manager, host *dc.Host) error {
+	stores, err := m.Inventory.Datastores(dc.System)
+	if err != nil {
+		return err
+	}
+	if len(stores) == 0 {
+		all, err := m.Inventory.Datacenters(dc.System)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		spec := dc.DatastoreSpec{Type: dc.LocalDatastore, Host: host.ID, Path: data.file("datastore1")}
+		if _, err := m.Inventory.CreateDatastore(ctx, dc.System, all[0].ID, "datastore1", spec); err != nil {
+			return err
+		}
+		say.stage("made the datastore %q", "datastore1")
+	}
+	_, err = await(ctx, m.Store, func(v *store.View) (*dc.Datastore, error) {
+		for ds := range store.List[*dc.Datastore](v) {
+			switch {
+			case ds.Status.Accessible:
+				return ds, nil
+			case ds.Status.Failure != nil:
+				return nil, ds.Status.Failure.Err()
+			}
+		}
+		return nil, nil
+	})
+	return err
+}
+
+// settleImage makes the starter image where it is not there yet, and its entry in the inventory.
+func settleImage(ctx context.Context, say *stages, data *dataFolder, m *manager.Manager, packages string) (*dc.Image, error) {
+	images, err := m.Inventory.Images(dc.System)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range images {
+		if i.Name == "starter" && fileExists(data.file("manager", "images", strings.TrimPrefix(i.Digest, "sha256:"))) {
+			return i, nil
+		}
+	}
+	if err := errors.Join(os.MkdirAll(data.file("starter"), 0o700), os.MkdirAll(data.file("manager", "images"), 0o700)); err != nil {
+		return nil, dataError(data.path, err)
+	}
+	say.stage("making the starter image")
+	out := data.file("starter", "starter.img")
+	info, err := image.Build(ctx, image.Config{Packages: packages, Out: out})
+	if err != nil {
+		return nil, err
+	}
+	if err := publish(out, data.file("manager", "images", info.Digest)); err != nil {
+		return nil, dataError(data.path, err)
+	}
+	return m.Inventory.CreateImage(ctx, dc.System, dc.Image{Meta: dc.Meta{Name: "starter"}, Digest: "sha256:" + info.Digest,
+		SizeBytes: info.SizeBytes, GuestID: "otherLinux64Guest"})
+}
+
+// publish gives a file a second name.
+func publish(from, to string) error {
+	if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// settleHello makes the first machine of a data center that has none, and waits until its guest says where it is.
+func settleHello(ctx context.Context, say *stages, m *manager.Manager, starter *dc.Image) error {
+	machines, err := m.Machines.List(dc.System)
+	if err != nil {
+		return err
+	}
+	if len(machines) > 0 {
+		for _, vm := range machines {
+			say.stage("found %s", describeMachine(vm))
+		}
+		return nil
+	}
+	networks, err := m.Inventory.PortGroups(dc.System)
+	if err != nil {
+		return err
+	}
+	request := compute.CreateRequest{Name: "hello", CPUs: 1, MemoryMB: 128, PowerOn: true, Disks: []compute.DiskRequest{{Image: starter.ID}}}
+	if len(networks) > 0 {
+		request.NICs = []compute.NICRequest{{PortGroup: networks[0].ID}}
+	}
+	say.stage("making the virtual machine %q", request.Name)
+	task, err := m.Machines.Create(ctx, dc.System, request)
+	if err != nil {
+		return err
+	}
+	task, err = m.Tasks.Await(ctx, dc.System, task.ID)
+	if err != nil {
+		return err
+	}
+	if err := task.Failure.Err(); err != nil {
+		return err
+	}
+	say.stage("%q is powered on; its guest boots", request.Name)
+	vm, err := await(ctx, m.Store, func(v *store.View) (*dc.VirtualMachine, error) {
+		vm, err := store.Get[*dc.VirtualMachine](v, task.Target)
+		switch {
+		case err != nil:
+			return nil, err
+		case vm.Status.Fault != nil:
+			return nil, vm.Status.Fault.Err()
+		case vm.Status.Power == dc.PoweredOff:
+			return nil, dc.Errorf(dc.WrongState, "it powered off while it booted").On(dc.Describe(dc.KindVirtualMachine, vm.Name))
+		case len(vm.Status.Guest.Addresses) > 0:
+			return vm, nil
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	say.stage("%s", describeMachine(vm))
+	return nil
+}
+
+func describeMachine(vm *dc.VirtualMachine) string {
+	s := fmt.Sprintf("%s: %s", dc.Describe(dc.KindVirtualMachine, vm.Name), vm.Status.Power)
+	if g := vm.Status.Guest; len(g.Addresses) > 0 {
+		s += fmt.Sprintf(", %s at %s", g.Hostname, strings.Join(g.Addresses, ", "))
+	}
+	return s
+}
+
+// await returns the first thing that look finds in the newest view.
+func await[T any](ctx context.Context, st *store.Store, look func(*store.View) (*T, error)) (*T, error) {
+	for {
+		v := st.View()
+		if found, err := look(v); found != nil || err != nil {
+			return found, err
+		}
+		if err := st.Wait(ctx, v.Revision()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func fileExists(path string) bool {
+	_, err := os.Lstat(filepath.Clean(path))
+	return err == nil
+}

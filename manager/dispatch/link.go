@@ -1,0 +1,323 @@
+package dispatch
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"hanok/api/convert"
+	"hanok/api/hanok/agent/v1"
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+// protocolVersion is the version of the agent protocol that this program speaks.
+const protocolVersion = 1
+
+// missedHeartbeats is after how many of them a silent host is not responding.
+const missedHeartbeats = 3
+
+// protocolHandler serves the protocol's two calls.
+type protocolHandler struct{ s *Service }
+
+func (h protocolHandler) Join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
+	answer, err := h.s.join(ctx, r)
+	if err != nil {
+		return nil, convert.Error(err)
+	}
+	return answer, nil
+}
+
+func (h protocolHandler) Control(ctx context.Context, stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]) error {
+	if err := h.s.control(ctx, stream); err != nil {
+		return convert.Error(err)
+	}
+	return nil
+}
+
+// link is the control connection of one host. It has four goroutines: one receives, one sends, one follows the store for
+// what to assign, and one commits reports, of which only the newest of each object counts.
+type link struct {
+	s      *Service
+	host   dc.HostID
+	fence  store.Fence
+	stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]
+	// ctx ends with the connection, and its cause says why.
+	ctx context.Context
+	end context.CancelCauseFunc
+	out chan *agentv1.ManagerMessage
+	// silence ends the connection unless heartbeats put it off.
+	silence *time.Timer
+
+	mu       sync.Mutex
+	machines map[dc.VirtualMachineID]*agentv1.MachineReport
+	stores   map[dc.DatastoreID]*agentv1.DatastoreReport
+	reported chan struct{} // of capacity 1: there are reports to commit
+}
+
+// control keeps one host's connection until it ends.
+func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]) error {
+	host, err := s.hostOf(ctx)
+	if err != nil {
+		return err
+	}
+	first, err := stream.Receive()
+	if err != nil {
+		return dc.Errorf(dc.Unavailable, "the connection broke before Hello: %w", err)
+	}
+	hello := first.GetHello()
+	if hello == nil {
+		return dc.Errorf(dc.Invalid, "the first message is not Hello")
+	}
+	if hello.Protocol != protocolVersion {
+		return dc.Errorf(dc.Unsupported, "the host speaks version %d of the agent protocol, this manager version %d", hello.Protocol, protocolVersion).
+			Fix("install the same program on both")
+	}
+	l, err := s.connect(ctx, host.ID, stream, convert.FromHostFacts(hello.Facts))
+	if err != nil {
+		return err
+	}
+	defer s.disconnect(l)
+	return l.run(peerOf(ctx))
+}
+
+// connect makes the connection the host's one, which ends the one before, and writes down what the host says of itself.
+func (s *Service) connect(ctx context.Context, host dc.HostID, stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage],
+	facts dc.HostStatus) (*link, error) {
+	defer s.change(host)()
+	if old := s.link(host); old != nil {
+		old.end(dc.Errorf(dc.Conflict, "a newer connection of the host took over"))
+	}
+	fence, err := s.cfg.Store.TakeFence(ctx, fenceName(host))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.commitConnected(ctx, host, fence, facts); err != nil {
+		return nil, err
+	}
+	l := &link{
+		s: s, host: host, fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
+		machines: map[dc.VirtualMachineID]*agentv1.MachineReport{}, stores: map[dc.DatastoreID]*agentv1.DatastoreReport{},
+		reported: make(chan struct{}, 1),
+	}
+	l.ctx, l.end = context.WithCancelCause(ctx)
+	context.AfterFunc(s.ctx, func() { l.end(dc.Errorf(dc.Unavailable, "the manager stops")) })
+	l.silence = time.AfterFunc(missedHeartbeats*s.cfg.Heartbeat, func() {
+		l.end(dc.Errorf(dc.Unavailable, "nothing was heard of the host for %v", missedHeartbeats*s.cfg.Heartbeat))
+	})
+	s.mu.Lock()
+	s.links[host] = l
+	s.mu.Unlock()
+	return l, nil
+}
+
+// disconnect writes down that the connection has ended, unless a newer one took its place.
+func (s *Service) disconnect(l *link) {
+	l.silence.Stop()
+	l.end(nil)
+	defer s.change(l.host)()
+	if s.link(l.host) != l {
+		return
+	}
+	s.mu.Lock()
+	delete(s.links, l.host)
+	for vm, p := range s.progress {
+		if p.host == l.host {
+			delete(s.progress, vm)
+		}
+	}
+	for vm, o := range s.orphans {
+		if o.Host == l.host {
+			delete(s.orphans, vm)
+		}
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.commitLost(ctx, l.host, l.fence, dc.FailureOf(context.Cause(l.ctx)).Message); err != nil {
+		s.cfg.Log.Warn("can't write down that a host is lost", "host", l.host, "err", err)
+	}
+}
+
+// run works until the connection ends, and returns why.
+func (l *link) run(p *peer) error {
+	var work sync.WaitGroup
+	loop := func(run func() error) {
+		work.Go(func() {
+			if err := run(); err != nil {
+				l.end(err)
+			}
+		})
+	}
+	loop(l.transmit)
+	loop(l.follow)
+	loop(l.commit)
+	go func() { // ends when the call has returned, if not before
+		l.end(l.receive())
+	}()
+	<-l.ctx.Done()
+	p.stopReading()
+	p.stopWriting()
+	work.Wait()
+	return context.Cause(l.ctx)
+}
+
+// send queues a message and reports whether the connection still stands.
+func (l *link) send(ctx context.Context, m *agentv1.ManagerMessage) bool {
+	select {
+	case l.out <- m:
+		return true
+	case <-l.ctx.Done():
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// transmit sends what is queued, after the Welcome that accepts the connection.
+func (l *link) transmit() error {
+	welcome := &agentv1.Welcome{HeartbeatInterval: durationpb.New(l.s.cfg.Heartbeat)}
+	next := &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_Welcome{Welcome: welcome}}
+	for {
+		if err := l.stream.Send(next); err != nil {
+			return dc.Errorf(dc.Unavailable, "the connection broke: %w", err)
+		}
+		select {
+		case next = <-l.out:
+		case <-l.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// receive takes in what the host says until the connection breaks.
+func (l *link) receive() error {
+	for {
+		msg, err := l.stream.Receive()
+		if err != nil {
+			return dc.Errorf(dc.Unavailable, "the connection broke: %w", err)
+		}
+		l.silence.Reset(missedHeartbeats * l.s.cfg.Heartbeat)
+		switch m := msg.Message.(type) {
+		case *agentv1.AgentMessage_MachineReport:
+			l.mu.Lock()
+			l.machines[dc.VirtualMachineID(m.MachineReport.Id)] = m.MachineReport
+			l.mu.Unlock()
+			l.wakeCommit()
+		case *agentv1.AgentMessage_DatastoreReport:
+			l.mu.Lock()
+			l.stores[dc.DatastoreID(m.DatastoreReport.Id)] = m.DatastoreReport
+			l.mu.Unlock()
+			l.wakeCommit()
+		case *agentv1.AgentMessage_Progress:
+			l.s.setProgress(l.host, m.Progress)
+		case *agentv1.AgentMessage_Heartbeat:
+			l.s.setUsage(l.host, m.Heartbeat)
+			l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_HeartbeatReply{HeartbeatReply: &agentv1.HeartbeatReply{}}})
+		case *agentv1.AgentMessage_StreamFailed:
+			l.s.streamFailed(l.host, m.StreamFailed)
+		}
+	}
+}
+
+func (l *link) wakeCommit() {
+	select {
+	case l.reported <- struct{}{}:
+	default: // somebody has said so already
+	}
+}
+
+// setProgress keeps how far a machine's files are, of a machine of that host.
+func (s *Service) setProgress(host dc.HostID, p *agentv1.Progress) {
+	id := dc.VirtualMachineID(p.MachineId)
+	vm, err := store.Get[*dc.VirtualMachine](s.cfg.Store.View(), dc.ID(id))
+	if err != nil || vm.Spec.Host != host || vm.Status.Files != "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress[id] = progress{host: host, done: p.DoneBytes, total: p.TotalBytes}
+}
+
+// setUsage keeps how full the datastores of that host are.
+func (s *Service) setUsage(host dc.HostID, h *agentv1.Heartbeat) {
+	v := s.cfg.Store.View()
+	for _, u := range h.Datastores {
+		ds, err := store.Get[*dc.Datastore](v, dc.ID(u.Id))
+		if err != nil || ds.Spec.Host != host {
+			continue
+		}
+		s.mu.Lock()
+		s.usage[ds.ID] = dc.DatastoreUsage{CapacityBytes: u.CapacityBytes, FreeBytes: u.FreeBytes}
+		s.mu.Unlock()
+	}
+}
+
+// follow sends what the store assigns to the host: all of it, then what changes. A machine is sent again only when what is
+// asked for is different: its status alone raises the revision, too.
+func (l *link) follow() error {
+	st := l.s.cfg.Store
+	sent := map[dc.ID]any{}
+	v := st.View()
+	l.assignAll(v, sent)
+	l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_Synced{Synced: &agentv1.Synced{}}})
+	since := v.Revision()
+	for {
+		if err := st.Wait(l.ctx, since); err != nil {
+			if l.ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		changes, upto, ok := st.Changes(since)
+		if !ok {
+			v := st.View()
+			l.assignAll(v, sent)
+			since = v.Revision()
+			continue
+		}
+		for _, c := range changes {
+			l.assign(c.ID, c.Object, sent)
+		}
+		since = upto
+	}
+}
+
+func (l *link) assignAll(v *store.View, sent map[dc.ID]any) {
+	for ds := range store.List[*dc.Datastore](v) {
+		l.assign(dc.ID(ds.ID), ds, sent)
+	}
+	for vm := range store.OnHost(v, l.host) {
+		l.assign(dc.ID(vm.ID), vm, sent)
+	}
+}
+
+// assign sends what object asks of this host, if it asks for anything that was not sent.
+func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
+	switch o := object.(type) {
+	case nil:
+		delete(sent, id) // an absence is never an order
+	case *dc.Datastore:
+		if o.Spec.Host != l.host || sent[id] == o.Spec.Path {
+			return
+		}
+		sent[id] = o.Spec.Path
+		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_DatastoreAssignment{
+			DatastoreAssignment: &agentv1.DatastoreAssignment{Id: string(o.ID), Revision: o.Revision, Path: o.Spec.Path}}})
+	case *dc.VirtualMachine:
+		a, ok := dc.AssignmentOf(o)
+		if !ok || o.Spec.Host != l.host {
+			return
+		}
+		content := a
+		content.Revision = 0
+		if reflect.DeepEqual(sent[id], content) {
+			return
+		}
+		sent[id] = content
+		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
+	}
+}

@@ -1,0 +1,155 @@
+// Package manager joins the services of the control plane: inventory, access, tasks, virtual machines, events and the
+// connections to the hosts, all over one store. The rooms below it do the work; cmd opens the store, starts the Manager
+// and joins it to the facades.
+package manager
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"hanok/dc"
+	"hanok/internal/pki"
+	"hanok/manager/access"
+	"hanok/manager/compute"
+	"hanok/manager/dispatch"
+	"hanok/manager/doctor"
+	"hanok/manager/event"
+	"hanok/manager/inventory"
+	"hanok/manager/store"
+	"hanok/manager/task"
+)
+
+// Config is what a Manager works with. All fields are needed.
+type Config struct {
+	// Store stays the caller's to close, after the Manager.
+	Store *store.Store
+	// Images is the folder with the content of images, as package dispatch describes it.
+	Images string
+	Log    *slog.Logger
+}
+
+// Manager is the control plane of one data center.
+type Manager struct {
+	Store     *store.Store
+	CA        *pki.CA
+	Access    *access.Service
+	Inventory *inventory.Service
+	Machines  *compute.Service
+	Tasks     *task.Service
+	Events    *event.Service
+	Hosts     *dispatch.Service
+	Doctor    *doctor.Service
+
+	engine *task.Engine
+	log    *slog.Logger
+}
+
+// New joins the services, makes the certificate authority and the default inventory where the store has none, and marks
+// all hosts as not responding until they connect. Nothing moves before Run.
+func New(ctx context.Context, cfg Config) (*Manager, error) {
+	ca, err := authority(ctx, cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := authorityEnds(ca)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{Store: cfg.Store, CA: ca, log: cfg.Log}
+	m.Access = access.New(cfg.Store, cfg.Log)
+	m.Inventory = inventory.New(cfg.Store, m.Access, cfg.Log)
+	m.Events = event.NewService(cfg.Store, m.Access)
+	m.Hosts = dispatch.New(dispatch.Config{Store: cfg.Store, Access: m.Access, CA: ca, Images: cfg.Images, Log: cfg.Log})
+	m.engine = task.New(cfg.Store, cfg.Log)
+	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
+	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Hosts, Log: cfg.Log})
+	m.Doctor = doctor.New(cfg.Store, m.Access, m.Hosts, ends)
+	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
+		return nil, err
+	}
+	return m, m.Hosts.MarkUnconnected(ctx)
+}
+
+// Run carries out tasks and keeps the rules until ctx ends, and then returns nil; any other end is an error.
+func (m *Manager) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var failed error
+	var once sync.Once
+	var loops sync.WaitGroup
+	loop := func(run func(context.Context) error) {
+		loops.Go(func() {
+			err := run(ctx)
+			if ctx.Err() == nil { // the first loop that ends by itself ends them all
+				once.Do(func() { failed = err })
+				cancel()
+			}
+		})
+	}
+	loop(m.engine.Run)
+	loop(m.Machines.Run)
+	for _, r := range []task.Reconciler{
+		sweeper("session sweep", m.Access.SweepSessions),
+		sweeper("event trim", func(ctx context.Context) error { return event.Trim(ctx, m.Store, event.Keep) }),
+	} {
+		loop(func(ctx context.Context) error { return r.Run(ctx, m.Store, m.log) })
+	}
+	loops.Wait()
+	cancel()
+	return failed
+}
+
+// Close ends the connections to the hosts.
+func (m *Manager) Close() { m.Hosts.Close() }
+
+// sweeper is a reconciler that only time sets off.
+func sweeper(name string, sweep func(context.Context) error) task.Reconciler {
+	return task.Reconciler{Name: name, Every: time.Minute, Concerns: func(store.Change) bool { return false }, Reconcile: sweep}
+}
+
+// authoritySecret is where the store keeps the certificate authority.
+var authoritySecret = dc.SecretID(dc.NewID(dc.KindSecret, "ca"))
+
+// authority returns the data center's certificate authority, and makes it at the first start.
+func authority(ctx context.Context, st *store.Store) (*pki.CA, error) {
+	err := st.Change(ctx, func(tx *store.Tx) error {
+		if _, err := store.Get[*dc.Secret](tx.View(), dc.ID(authoritySecret)); dc.KindOf(err) != dc.NotFound {
+			return err
+		}
+		now := time.Now().UTC()
+		ca, err := pki.NewCA(now)
+		if err != nil {
+			return err
+		}
+		data, err := ca.Marshal()
+		if err != nil {
+			return err
+		}
+		tx.Put(&dc.Secret{ID: authoritySecret, Meta: dc.Meta{Name: "certificate authority", Created: now}, Data: data})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	secret, err := store.Get[*dc.Secret](st.View(), dc.ID(authoritySecret))
+	if err != nil {
+		return nil, err
+	}
+	return pki.LoadCA(secret.Data)
+}
+
+func authorityEnds(ca *pki.CA) (time.Time, error) {
+	block, _ := pem.Decode(ca.PEM())
+	if block == nil {
+		return time.Time{}, errors.New("the certificate authority has no certificate")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return cert.NotAfter, nil
+}

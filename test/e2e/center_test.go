@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait for something that a slow machine may take long over.
+const patience = 3 * time.Minute
+
+// center is a data center that runs as its own process.
+type center struct {
+	t    *testing.T
+	data string
+	cmd  *exec.Cmd
+	// printed is everything that the service has printed, up to "ready".
+	printed []string
+	exited  chan error
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../../bin/hanok")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v: run make build first, or make test", err)
+	}
+	return path
+}
+
+// up starts the service and waits until it says that it is ready.
+func (c *center) up(flags ...string) {
+	c.t.Helper()
+	packages, err := filepath.Abs("../../.cache/image-packages")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	args := append([]string{"up", "--data", c.data, "--listen", "127.0.0.1:0", "--image-packages", packages}, flags...)
+	c.cmd = exec.Command(program(c.t), args...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var complaint bytes.Buffer
+	c.cmd.Stderr = &complaint
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	lines := make(chan string)
+	c.exited = make(chan error, 1)
+	go func() {
+		s := bufio.NewScanner(out)
+		for s.Scan() {
+			lines <- s.Text()
+		}
+		close(lines)
+		c.exited <- c.cmd.Wait()
+	}()
+	c.printed = nil
+	deadline := time.After(patience)
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				c.t.Fatalf("the service ended with %v before it was ready:\n%s\n%s%s", <-c.exited, strings.Join(c.printed, "\n"), complaint.String(), c.log())
+			}
+			c.printed = append(c.printed, line)
+			if strings.HasPrefix(line, "ready https://") {
+				go func() {
+					for range lines {
+					}
+				}()
+				return
+			}
+		case <-deadline:
+			c.t.Fatalf("the service is not ready after %v:\n%s\n%s", patience, strings.Join(c.printed, "\n"), c.log())
+		}
+	}
+}
+
+// log returns the end of the service's log, for a failure.
+func (c *center) log() string {
+	b, _ := os.ReadFile(filepath.Join(c.data, "hanok.log"))
+	return "hanok.log:\n" + string(b[max(0, len(b)-4000):])
+}
+
+// signal ends the service and waits for it.
+func (c *center) signal(s syscall.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(s); err != nil {
+		c.t.Fatal(err)
+	}
+	select {
+	case <-c.exited:
+	case <-time.After(patience):
+		c.t.Fatalf("the service does not end after %v", s)
+	}
+}
+
+// run executes a command of the client and returns what it printed and its exit code.
+func (c *center) run(stdin string, args ...string) (stdout, stderr string, code int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program(c.t), append([]string{"--data", c.data}, args...)...)
+	var out, complaint bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &complaint
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		c.t.Fatal(err)
+	}
+	return out.String(), complaint.String(), cmd.ProcessState.ExitCode()
+}
+
+// ok runs a command that has to succeed.
+func (c *center) ok(args ...string) string {
+	c.t.Helper()
+	out, complaint, code := c.run("", args...)
+	if code != 0 {
+		c.t.Fatalf("hanok %s: exit code %d\n%s%s\n%s", strings.Join(args, " "), code, out, complaint, c.log())
+	}
+	return out
+}
+
+// refused runs a command that has to fail with a message that has all parts.
+func (c *center) refused(parts []string, args ...string) {
+	c.t.Helper()
+	out, complaint, code := c.run("", args...)
+	if code != 1 {
+		c.t.Errorf("hanok %s: exit code %d, want 1\n%s%s", strings.Join(args, " "), code, out, complaint)
+	}
+	for _, p := range parts {
+		if !strings.Contains(complaint, p) {
+			c.t.Errorf("hanok %s does not say %q:\n%s", strings.Join(args, " "), p, complaint)
+		}
+	}
+}
+
+// machine is a row of `vm list -o json`.
+type machine struct {
+	ID, Name, PowerState, Host string
+	Addresses                  []string
+}
+
+func (c *center) machines() []machine {
+	c.t.Helper()
+	var all []machine
+	out := c.ok("vm", "list", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		c.t.Fatalf("%v in %s", err, out)
+	}
+	return all
+}
+
+func (c *center) machine(name string) machine {
+	c.t.Helper()
+	for _, m := range c.machines() {
+		if m.Name == name {
+			return m
+		}
+	}
+	c.t.Fatalf("there is no machine %q", name)
+	return machine{}
+}
+
+// event waits for a new event whose JSON holds all parts. It follows the events, those that are there already included.
+func (c *center) event(parts ...string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program(c.t), "--data", c.data, "event", "list", "--follow", "-o", "json")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { cancel(); cmd.Wait() }()
+	s := bufio.NewScanner(out)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		found := true
+		for _, p := range parts {
+			found = found && strings.Contains(s.Text(), p)
+		}
+		if found {
+			return
+		}
+	}
+	c.t.Fatalf("no event with %q came", parts)
+}
+
+// qemu returns the process that executes a machine of this data center, or 0.
+func (c *center) qemu(name string) int {
+	c.t.Helper()
+	folders, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	mine := regexp.MustCompile(regexp.QuoteMeta(filepath.Join(c.data, "datastore1", name)) + `([^0-9A-Za-z_]|$)`)
+	for _, f := range folders {
+		line, err := os.ReadFile(f)
+		if err != nil || !bytes.Contains(line, []byte("qemu-system")) || !mine.Match(line) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return pid
+	}
+	return 0
+}
+
+// newCenter returns a data center that is not started yet, below a folder that only root may enter. What it leaves at
+// the end is removed by its own command.
+func newCenter(t *testing.T) *center {
+	c := &center{t: t, data: filepath.Join(t.TempDir(), "private", "data")}
+	if err := os.Mkdir(filepath.Dir(c.data), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if c.cmd != nil && c.cmd.ProcessState == nil {
+			c.cmd.Process.Kill()
+			<-c.exited
+		}
+		out, err := exec.Command(program(t), "clean", "--data", c.data).CombinedOutput()
+		if err != nil {
+			t.Errorf("hanok clean: %v\n%s", err, out)
+		}
+		if _, err := os.Stat(c.data); err == nil {
+			t.Errorf("%s is left after hanok clean", c.data)
+		}
+	})
+	return c
+}
+
+func (m machine) String() string {
+	return fmt.Sprintf("%s %s %v", m.Name, m.PowerState, m.Addresses)
+}
