@@ -114,7 +114,7 @@ func TestDataFolderOnAFullDisk(t *testing.T) {
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	_, err := prepareData(dir)
-	wantError(t, err, dc.Exhausted, dir, "has 64 MB left", "needs 256 MB", "free some space")
+	wantError(t, err, dc.Exhausted, dir, "MB left", "needs 256 MB", "free some space")
 
 	full := filepath.Join(dir, "fill")
 	if err := os.WriteFile(full, make([]byte, 80<<20), 0o600); err == nil {

@@ -50,7 +50,7 @@ var rules = []rule{
 // testExtra is what test files may import beyond their room's rule: the conformance suites, and neighbours that an
 // integration test joins as cmd does.
 var testExtra = map[string][]string{
-	"host":             {"agent/drivertest"},
+	"host":             {"agent/drivertest", "image"},
 	"manager/dispatch": {"agent", "host/sim"},
 	"manager/compute":  {"agent", "host/sim"},
 	"facade/native":    {"manager"},
