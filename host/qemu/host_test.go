@@ -107,7 +107,10 @@ func pid(id dc.VirtualMachineID) int {
 			continue
 		}
 		info, err := e.Info()
-		if err == nil && info.Sys().(*syscall.Stat_t).Uid == userOf(id) {
+		if err != nil || info.Sys().(*syscall.Stat_t).Uid != userOf(id) {
+			continue
+		}
+		if _, err := startTime(pid); err == nil { // it has not ended, unseen by its parent
 			return pid
 		}
 	}

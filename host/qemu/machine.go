@@ -322,30 +322,37 @@ func (m *machine) look(ask func(context.Context) error) {
 
 // refresh asks QEMU whether the CPUs run, and if not, why.
 func (m *machine) refresh(ctx context.Context) error {
-	var now struct {
-		Status string `json:"status"`
-	}
-	if err := m.execute(ctx, "query-status", nil, &now); err != nil {
+	now, err := m.queryStatus(ctx)
+	if err != nil {
 		return err
 	}
 	m.update(func() {
-		switch now.Status {
+		switch now {
 		case "running", "suspended": // the latter is the guest's own sleep
 			m.status, m.pause = dc.RunRunning, nil
 		case "io-error": // by werror=enospc only a full datastore
 			m.status, m.pause = dc.RunPaused, m.full()
 		case "shutdown", "guest-panicked":
 			endings := map[string]string{"shutdown": reasonGuest, "guest-panicked": reasonPanic}
-			m.ending.reason = cmp.Or(m.ending.reason, endings[now.Status])
+			m.ending.reason = cmp.Or(m.ending.reason, endings[now])
 			m.work.Go(m.quit) // it was kept for us to see how it ended
 		default:
 			if !m.moving {
 				m.status, m.pause = dc.RunPaused, &dc.Failure{Kind: dc.Unavailable, Object: describe(m.spec),
-					Message: fmt.Sprintf("QEMU has halted its CPUs (%s)", now.Status), Remedy: "look at its log, then reset it"}
+					Message: fmt.Sprintf("QEMU has halted its CPUs (%s)", now), Remedy: "look at its log, then reset it"}
 			}
 		}
 	})
 	return nil
+}
+
+// queryStatus returns QEMU's word for what the machine does.
+func (m *machine) queryStatus(ctx context.Context) (string, error) {
+	var now struct {
+		Status string `json:"status"`
+	}
+	err := m.execute(ctx, "query-status", nil, &now)
+	return now.Status, err
 }
 
 func (m *machine) full() *dc.Failure {

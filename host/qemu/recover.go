@@ -88,10 +88,8 @@ func (d *Driver) takeOver(ctx context.Context, spec dc.Machine, h handle, proc *
 			Fix("wait until it does, or end the process: that takes the machine's power")
 	}
 	m := d.newMachine(spec, proc, h.Sockets, mon)
-	var now struct {
-		Status string `json:"status"`
-	}
-	if err := m.execute(ctx, "query-status", nil, &now); err != nil {
+	status, err := m.queryStatus(ctx)
+	if err != nil {
 		return m, err
 	}
 	files, err := d.cfg.Volume.Files(ctx, spec)
@@ -109,12 +107,13 @@ func (d *Driver) takeOver(ctx context.Context, spec dc.Machine, h handle, proc *
 		<-proc.dead
 		return m, failure(dc.NotFound, spec, "%s", why)
 	}
-	switch status := now.Status; {
+	written := status == "finish-migrate" || status == "postmigrate"
+	switch {
 	case fresh(status):
 		return end("its start was cut short")
-	case status == "postmigrate" && suspended:
+	case written && suspended:
 		return end("it is suspended")
-	case status == "postmigrate", status == "finish-migrate", status == "paused":
+	case written, status == "paused":
 		// A suspension, or a start that has loaded the memory, was cut short before the point from which there is no way back.
 		if err := m.goOn(ctx, files); err != nil {
 			return m, err

@@ -114,7 +114,7 @@ func TestRunningWithoutRecord(t *testing.T) {
 
 func TestHandleOfAnotherBoot(t *testing.T) {
 	l := newLab(t, tinyMachine())
-	h, err := handle{Boot: "before", PID: os.Getpid(), Start: 1, UUID: l.m.UUID, Sockets: l.run + "/vm-tiny"}.encode()
+	h, err := handle{Boot: "before", PID: 4711, Start: 1, UUID: l.m.UUID, Sockets: l.run + "/vm-tiny"}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +296,9 @@ func TestSuspendCutShort(t *testing.T) {
 			}
 			image.File.Close()
 		}, false},
-		{"memory written", func(l *lab, mon *qmp.Client, files *volume.Files) { l.write(mon, files) }, false},
+		{"memory written", func(l *lab, mon *qmp.Client, files *volume.Files) {
+			l.write(mon, files).File.Close()
+		}, false},
 		{"memory has its name", func(l *lab, mon *qmp.Client, files *volume.Files) {
 			if err := l.write(mon, files).Commit(); err != nil {
 				l.t.Fatal(err)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"hanok/dc"
 )
@@ -29,21 +31,22 @@ type serialHub struct {
 	log  *slog.Logger
 
 	mu      sync.Mutex
-	conn    net.Conn // nil while there is none
-	history []byte   // the last output, serialHistory at most
+	conn    net.Conn      // nil while there is none
+	changed chan struct{} // closed, and another one made, when conn or ended has changed
+	history []byte        // the last output, serialHistory at most
 	viewers map[*viewer]bool
 	ended   bool
 }
 
 func newSerialHub(path string, log *slog.Logger) *serialHub {
-	return &serialHub{path: path, log: log, viewers: map[*viewer]bool{}}
+	return &serialHub{path: path, log: log, viewers: map[*viewer]bool{}, changed: make(chan struct{})}
 }
 
 // run relays until ctx ends, and then ends all viewers. A connection that ends is made anew.
 func (h *serialHub) run(ctx context.Context) {
 	defer h.end()
 	for ctx.Err() == nil {
-		if err := h.relay(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrNotExist) {
+		if err := h.relay(ctx); err != nil && ctx.Err() == nil && !ended(err) {
 			h.log.Warn("the connection to the serial port has ended; connecting again", "error", err)
 		}
 		select {
@@ -53,6 +56,11 @@ func (h *serialHub) run(ctx context.Context) {
 	}
 }
 
+// ended reports whether err says that QEMU has ended, which whoever watches the process tells.
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
+}
+
 // relay connects and passes on what comes until the connection ends.
 func (h *serialHub) relay(ctx context.Context) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", h.path)
@@ -60,13 +68,9 @@ func (h *serialHub) relay(ctx context.Context) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	h.mu.Lock()
-	h.conn = conn
-	h.mu.Unlock()
+	h.update(func() { h.conn = conn })
 	defer func() {
-		h.mu.Lock()
-		h.conn = nil
-		h.mu.Unlock()
+		h.update(func() { h.conn = nil })
 		conn.Close()
 	}()
 	buf := make([]byte, 16<<10)
@@ -111,30 +115,46 @@ func (h *serialHub) open() (io.ReadWriteCloser, error) {
 
 // end ends all viewers when they have read what there is.
 func (h *serialHub) end() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ended = true
-	for v := range h.viewers {
-		v.end()
-	}
-	clear(h.viewers)
+	h.update(func() {
+		h.ended = true
+		for v := range h.viewers {
+			v.end()
+		}
+		clear(h.viewers)
+	})
 }
 
-// write types on the port.
-func (h *serialHub) write(p []byte) (int, error) {
+func (h *serialHub) update(change func()) {
 	h.mu.Lock()
-	conn, ended := h.conn, h.ended
-	h.mu.Unlock()
-	switch {
-	case ended:
-		return 0, io.ErrClosedPipe
-	case conn == nil:
-		return 0, dc.Errorf(dc.Unavailable, "the serial port is not connected").Fix("try again in a moment")
+	defer h.mu.Unlock()
+	change()
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// write types on the port. It waits for a connection that is just being made, and for a guest that reads slowly.
+func (h *serialHub) write(p []byte) (int, error) {
+	patience := time.NewTimer(typingTime)
+	defer patience.Stop()
+	for {
+		h.mu.Lock()
+		conn, ended, changed := h.conn, h.ended, h.changed
+		h.mu.Unlock()
+		switch {
+		case ended:
+			return 0, io.ErrClosedPipe
+		case conn != nil:
+			if err := conn.SetWriteDeadline(time.Now().Add(typingTime)); err != nil {
+				return 0, err
+			}
+			return conn.Write(p)
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return 0, dc.Errorf(dc.Unavailable, "the serial port is not connected").Fix("try again in a moment")
+		}
 	}
-	if err := conn.SetWriteDeadline(time.Now().Add(typingTime)); err != nil {
-		return 0, err
-	}
-	return conn.Write(p)
 }
 
 // viewer is one open serial console.

@@ -81,7 +81,7 @@ func (m *machine) writeMemory(ctx context.Context, image *volume.SuspendImage) e
 func (m *machine) wakeAgain() error {
 	ctx, cancel := context.WithTimeout(m.ctx, answerTime)
 	defer cancel()
-	if err := m.execute(ctx, "migrate_cancel", nil, nil); err != nil {
+	if err := m.cancelMigration(ctx); err != nil {
 		return err
 	}
 	if err := m.execute(ctx, "cont", nil, nil); err != nil {
@@ -93,13 +93,27 @@ func (m *machine) wakeAgain() error {
 // goOn lets a machine run on that an earlier process has left in the middle of Suspend, or at the end of a start from its
 // memory. The memory on the datastore, if there is one, was never the only one.
 func (m *machine) goOn(ctx context.Context, files *volume.Files) error {
-	if err := m.execute(ctx, "migrate_cancel", nil, nil); err != nil {
+	if err := m.cancelMigration(ctx); err != nil {
 		return err
 	}
 	if err := files.RemoveSuspended(); err != nil {
 		return err
 	}
 	return m.execute(ctx, "cont", nil, nil)
+}
+
+// cancelMigration ends a migration, if there is one, and returns when the CPUs may run again. After the last event of a
+// migration QEMU still has something to put away, which its main loop does between two of its answers.
+func (m *machine) cancelMigration(ctx context.Context) error {
+	if err := m.execute(ctx, "migrate_cancel", nil, nil); err != nil {
+		return err
+	}
+	for {
+		status, err := m.queryStatus(ctx)
+		if err != nil || status != "finish-migrate" {
+			return err
+		}
+	}
 }
 
 // migrate executes "migrate" or "migrate-incoming" with a file and returns at the end of the migration.
