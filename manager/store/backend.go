@@ -35,9 +35,17 @@ type keyValue struct {
 type transaction struct {
 	conditions []condition
 	operations []keyValue // the revision is unused
-	// grows is set when the transaction makes inventory: a store that is nearly full refuses these first.
-	grows bool
+	demand     demand
 }
+
+// demand is how much room a transaction asks for: a store that fills up refuses the highest first.
+type demand int
+
+const (
+	frees  demand = iota // deletions and fences: never refused for want of room
+	writes               // of objects that are there, and of those that the manager itself bounds
+	grows                // new inventory
+)
 
 // condition compares the revision of a key's last write with a number. A key that is not there has revision 0.
 type condition struct {

@@ -58,8 +58,8 @@ type embedded struct {
 	// launching is the start that OpenEmbedded did not wait for.
 	launching *launching
 
-	// reclaiming is held by the one who makes room.
-	reclaiming sync.Mutex
+	// compacting is held by the one who makes room.
+	compacting sync.Mutex
 }
 
 // OpenEmbedded starts etcd within this process and returns the store in it. No other process can open the same folder
@@ -175,7 +175,7 @@ func (e *embedded) config(data string) *embed.Config {
 	c.ListenClientUrls, c.AdvertiseClientUrls, c.ListenPeerUrls = nil, nil, nil
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
 	c.TickMs, c.ElectionMs = tick, 10*tick
-	c.QuotaBackendBytes = hardQuota(e.quota)
+	c.QuotaBackendBytes = -1 // quota.go has it
 	c.MaxTxnOps, c.MaxRequestBytes = maxOperations, maxRequest
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, history
 	c.EnableGRPCGateway = false

@@ -54,7 +54,7 @@ func (e *etcd) prepare(ctx context.Context) error {
 		operations: []keyValue{{key: formatKey, value: []byte(strconv.Itoa(format))}},
 	})
 	if dc.KindOf(err) == dc.Exhausted {
-		return nil // it would be the first key: a store that is full has it
+		return nil // it would be the first key: an etcd that is full of others' keys says so again
 	}
 	return err
 }
@@ -193,8 +193,10 @@ func (e *etcd) ops(operations []keyValue) []clientv3.Op {
 func commitError(ctx context.Context, err error, operations int) error {
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		return &dc.Error{Kind: dc.Exhausted, Object: "the store", Message: "etcd has no space left", Err: err,
-			Remedy: "compact and defragment etcd, or raise its quota, and disarm its alarm NOSPACE"}
+		// etcd says so before a transaction, but also after one with which it became full.
+		return &dc.Error{Kind: dc.Exhausted, Object: "the store", Err: err,
+			Message: "etcd has no space left, outcome unknown: the change may have been made or not",
+			Remedy:  "compact and defragment etcd, or raise its quota, and disarm its alarm NOSPACE"}
 	case errors.Is(err, rpctypes.ErrTooManyOps):
 		return dc.Errorf(dc.Exhausted, "the change has %d writes, more than etcd takes at once: %w", operations, err).
 			Fix("change fewer objects at once, or raise etcd's --max-txn-ops")
@@ -229,6 +231,5 @@ func (e *etcd) close() error {
 	return e.client.Close()
 }
 
-// noSpace reports whether etcd's own quota refused a transaction; compacted whether there was nothing to compact.
-func noSpace(err error) bool   { return errors.Is(err, rpctypes.ErrNoSpace) }
+// compacted reports whether there was nothing to compact.
 func compacted(err error) bool { return errors.Is(err, rpctypes.ErrCompacted) }

@@ -21,12 +21,14 @@ import (
 // server is an etcd that the store does not run itself, with etcd's own limits, on a unix socket.
 type server struct {
 	dir, endpoint string
+	quota         int64
 	etcd          *embed.Etcd
 }
 
-func startServer(t testing.TB) *server {
+// startServer starts one with a quota in bytes; 0 means etcd's own.
+func startServer(t testing.TB, quota int64) *server {
 	dir := t.TempDir()
-	s := &server{dir: dir, endpoint: "unix://" + filepath.Join(dir, "client.sock")}
+	s := &server{dir: dir, endpoint: "unix://" + filepath.Join(dir, "client.sock"), quota: quota}
 	s.start(t)
 	t.Cleanup(func() { s.etcd.Close() })
 	return s
@@ -42,6 +44,7 @@ func (s *server) start(t testing.TB) {
 	c.Dir = filepath.Join(s.dir, "data")
 	c.ListenClientUrls, c.AdvertiseClientUrls, c.ListenPeerUrls = []url.URL{*client}, []url.URL{*client}, nil
 	c.TickMs, c.ElectionMs = 10, 100
+	c.QuotaBackendBytes = s.quota
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 	if s.etcd, err = embed.StartEtcd(c); err != nil {
 		t.Fatal(err)
@@ -71,7 +74,7 @@ func (s *server) open(t *testing.T, prefix string) *store.Store {
 }
 
 func TestExternal(t *testing.T) {
-	s := startServer(t)
+	s := startServer(t, 0)
 	n := 0
 	storetest.Run(t, func(t *testing.T) *store.Store {
 		n++
@@ -89,7 +92,7 @@ func putFolder(ctx context.Context, s *store.Store, id dc.FolderID) error {
 // Two managers on one etcd see each other's changes, and a claim of one binds the other.
 func TestExternalIsShared(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
+	s := startServer(t, 0)
 	a, b := s.open(t, ""), s.open(t, "")
 	if err := putFolder(t.Context(), a, "group-a"); err != nil {
 		t.Fatal(err)
@@ -111,7 +114,7 @@ func TestExternalIsShared(t *testing.T) {
 
 // A condition that fails at a revision which somebody else's key has does not wait for that revision for ever.
 func TestExternalConflictAmongOthersKeys(t *testing.T) {
-	s := startServer(t)
+	s := startServer(t, 0)
 	a, other := s.open(t, ""), s.client(t)
 	if err := putFolder(t.Context(), a, "group-a"); err != nil {
 		t.Fatal(err)
@@ -143,7 +146,7 @@ func TestExternalConflictAmongOthersKeys(t *testing.T) {
 // in the changes when it is back.
 func TestExternalBridgesAGap(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
+	s := startServer(t, 0)
 	a := s.open(t, "")
 	start := a.View().Revision()
 	for _, id := range []dc.FolderID{"group-a", "group-b", "group-u"} { // the last one stays as it is
@@ -221,8 +224,26 @@ func TestExternalBridgesAGap(t *testing.T) {
 	}
 }
 
+// An etcd that is full says so, and takes deletions still.
+func TestExternalFull(t *testing.T) {
+	s := startServer(t, 1<<20)
+	st := s.open(t, "")
+	n, err := fill(t, st, func(n int) dc.Object { return large(n) })
+	want := "the store: etcd has no space left, outcome unknown: the change may have been made or not; " +
+		"compact and defragment etcd, or raise its quota, and disarm its alarm NOSPACE"
+	if dc.KindOf(err) != dc.Exhausted || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	deleteAll[*dc.VirtualMachine](t, st, n)
+	if u, err := st.Usage(t.Context()); err != nil || !u.Full {
+		t.Errorf("usage %+v, %v; want a full store", u, err)
+	}
+	st.Close()
+	s.open(t, "") // for reading
+}
+
 func TestExternalErrors(t *testing.T) {
-	s := startServer(t)
+	s := startServer(t, 0)
 	t.Run("nobody there", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

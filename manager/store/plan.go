@@ -79,7 +79,9 @@ func (p *plan) planObjects() error {
 		case w.created() && now != nil:
 			return &dc.Error{Kind: dc.Exists, Object: dc.Describe(w.kind, string(id)), Message: "its ID is taken"}
 		case w.created():
-			p.grows = p.grows || inventory(w.kind)
+			if inventory(w.kind) {
+				p.demand = grows
+			}
 			p.require(unwritten(key))
 		case now == nil:
 			return notFound(w.kind, id)
@@ -92,6 +94,7 @@ func (p *plan) planObjects() error {
 			p.delete(key)
 		} else {
 			p.put(key, w.value)
+			p.demand = max(p.demand, writes)
 		}
 	}
 	return nil

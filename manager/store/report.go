@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -84,20 +85,26 @@ func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
 	return slogCore{c.log.With(attributes(fields)...), c.quiet}
 }
 
-// irrelevant are messages about what an embedded etcd does not have (sockets, users), and about a file that it looks at
-// before it has written it for the first time.
-var irrelevant = map[string]bool{
-	"Running http and grpc server on single port. This is not recommended for production.": true,
-	"simple token is not cryptographically signed":                                         true,
-	"Failed to detect schema version":                                                      true,
-	"failed to update storage version":                                                     true,
+// irrelevant are warnings about what an embedded etcd does not have (sockets, users), about a file that it looks at before
+// it has written it for the first time, and about an election that is a tick too early.
+var irrelevant = []string{
+	"Running http and grpc server on single port.",
+	"simple token is not cryptographically signed",
+	"Failed to detect schema version",
+	"failed to update storage version",
+	"cannot campaign at term",
 }
 
 func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.Enabled(e.Level) && !irrelevant[e.Message] {
-		return ce.AddCore(e, c)
+	if !c.Enabled(e.Level) {
+		return ce
 	}
-	return ce
+	for _, message := range irrelevant {
+		if strings.Contains(e.Message, message) {
+			return ce
+		}
+	}
+	return ce.AddCore(e, c)
 }
 
 func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
