@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -8,7 +9,8 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"hanok/dc"
 	"hanok/host/volume"
@@ -66,15 +68,26 @@ func (m *machine) writeMemory(ctx context.Context, image *volume.SuspendImage) e
 		return err
 	}
 	err = m.migrate(ctx, mon, "migrate", file)
-	if err != nil && strings.Contains(err.Error(), "No space left on device") {
+	var failed errMigration
+	switch {
+	case !errors.As(err, &failed):
+		return m.failed(err)
+	case isFull(image.File):
 		return &dc.Error{Kind: dc.Exhausted, Object: dc.Describe(dc.KindDatastore, string(m.spec.Datastore)),
 			Message: fmt.Sprintf("it is too full for the memory of %s, which is up to %d MB", describe(m.spec), m.spec.MemoryMB),
 			Remedy:  "free space on the datastore, then suspend it again", Err: err}
 	}
+	return failure(dc.Unavailable, m.spec, "its memory can't be written: %w", err).Fix("look at the health of its datastore")
+}
+
+// isFull reports whether a file can't grow for lack of space. QEMU itself tells only sometimes.
+func isFull(file *os.File) bool {
+	info, err := file.Stat()
 	if err != nil {
-		err = fmt.Errorf("writing the memory: %w", err)
+		return false
 	}
-	return m.failed(err)
+	err = unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, info.Size(), 1<<20)
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
 // wakeAgain lets the machine run on after a suspension that failed.
@@ -144,6 +157,11 @@ func (m *machine) migrate(ctx context.Context, mon *qmp.Client, command string, 
 	return awaitMigration(ctx, mon, events)
 }
 
+// errMigration is QEMU's reason why a migration has failed.
+type errMigration string
+
+func (e errMigration) Error() string { return string(e) }
+
 // awaitMigration waits for the event that ends a migration.
 func awaitMigration(ctx context.Context, mon *qmp.Client, events <-chan qmp.Event) error {
 	for {
@@ -168,7 +186,7 @@ func awaitMigration(ctx context.Context, mon *qmp.Client, events <-chan qmp.Even
 				if err := mon.Execute(ctx, "query-migrate", nil, &ended); err != nil {
 					return err
 				}
-				return fmt.Errorf("QEMU's migration has %s: %s", data.Status, ended.Message)
+				return errMigration(cmp.Or(ended.Message, data.Status))
 			}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -219,7 +237,7 @@ func boardOf(head []byte) (string, bool) {
 // wake loads the memory into the machine, whose CPUs stand still afterwards.
 func (l *launch) wake(ctx context.Context, m *machine) error {
 	if err := m.migrate(ctx, l.mon, "migrate-incoming", l.memory); err != nil {
-		return failure(dc.WrongState, l.spec, "it can't wake up: its memory does not fit: %w", err).
+		return failure(dc.WrongState, l.spec, "it can't wake up, its memory does not fit: %w", err).
 			Fix("if it was suspended by another version of QEMU or on another host, start it there; else power it off, which " +
 				"loses its memory, and on again")
 	}

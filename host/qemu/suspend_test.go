@@ -1,6 +1,13 @@
 package qemu
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"hanok/dc"
+)
 
 func TestBoardOf(t *testing.T) {
 	stream := func(name string) string {
@@ -24,4 +31,67 @@ func TestBoardOf(t *testing.T) {
 			t.Errorf("%s: got %q, %v", test.name, got, ok)
 		}
 	}
+}
+
+func TestSuspendOnFullDatastore(t *testing.T) {
+	l := newLab(t, tinyMachine())
+	l.start()
+	port := l.serial()
+	port.await("H")
+	port.enter("n")
+	port.await("1")
+	l.fill()
+	err := l.d.Suspend(t.Context(), l.m)
+	if dc.KindOf(err) != dc.Exhausted || !strings.Contains(err.Error(), `datastore "datastore-1": it is too full for the memory`) {
+		t.Fatalf("error %v, want Exhausted", err)
+	}
+	t.Log(err)
+	l.is(dc.RunRunning)
+	port.enter("n")
+	port.await("2")
+	l.free()
+	if err := l.d.Suspend(t.Context(), l.m); err != nil {
+		t.Fatal(err)
+	}
+	l.is(dc.RunSuspended)
+	l.start()
+	port = l.serial()
+	port.enter("n")
+	port.await("3")
+}
+
+// A suspension that is canceled leaves the machine running.
+func TestSuspendCanceled(t *testing.T) {
+	l := newLab(t, tinyMachine())
+	l.start()
+	port := l.serial()
+	port.await("H")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.d.Suspend(ctx, l.m); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want Canceled", err)
+	}
+	l.is(dc.RunRunning)
+	port.enter("n")
+	port.await("1")
+}
+
+// Whatever halts the CPUs is reported, and a reset lets them run.
+func TestResetOfHaltedMachine(t *testing.T) {
+	l := newLab(t, tinyMachine())
+	l.start()
+	port := l.serial()
+	port.await("H")
+	if err := l.d.live[l.m.ID].execute(t.Context(), "stop", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	state := l.until("halt", func(s dc.MachineState) bool { return s.Run == dc.RunPaused })
+	if state.Pause == nil || state.Pause.Kind != dc.Unavailable || !strings.Contains(state.Pause.Message, "paused") {
+		t.Errorf("it is halted because of %+v", state.Pause)
+	}
+	if err := l.d.Reset(t.Context(), l.m.ID); err != nil {
+		t.Fatal(err)
+	}
+	port.await("H")
+	l.is(dc.RunRunning)
 }
