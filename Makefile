@@ -10,7 +10,7 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 BUF     := go tool -modfile=tools/go.mod buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run clean-run test test-clean check generate bench
+.PHONY: help setup build run clean-run test test-clean check generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,5 +41,3 @@ check: ## format, vet, lint, import rules, and whether generated code is what it
 generate: ## make the generated code anew
 	@cd api && $(subst tools/,../tools/,$(BUF)) generate
 
-bench: ## measure against the peers, as ratios in one run; figures go to doc/benchmarks.md by hand
-	@scripts/bench

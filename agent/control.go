@@ -50,6 +50,8 @@ func (a *Agent) converse(ctx context.Context, s *session) (synced bool, err erro
 		a: a, stream: stream, ctx: streamCtx, agentCtx: ctx,
 		received: make(chan *agentv1.ManagerMessage, 16), failed: make(chan *agentv1.StreamFailed), broken: make(chan error, 1),
 	}
+	// Go's HTTP/2 does not look at the context while it waits for more of the request's body; the body's end lets it.
+	defer context.AfterFunc(streamCtx, func() { _ = stream.CloseRequest() })() // what fails has ended already
 	a.tasks.Go(func() { c.broken <- c.receive() })
 	err = c.run(func() { cancel(errSilent) })
 	if cause := context.Cause(streamCtx); cause != nil {
