@@ -64,8 +64,8 @@ type embedded struct {
 
 // OpenEmbedded starts etcd within this process and returns the store in it. No other process can open the same folder
 // meanwhile (kind WrongState), not even over the network: it has no socket. The error names the folder and what to do:
-// when it belongs to somebody else (Denied), when its file system is full (Exhausted), when etcd finds its files damaged
-// (Internal). After an error of etcd itself the process should end before it tries again.
+// when it belongs to somebody else (Denied), when its file system is full (Exhausted), when etcd cannot read its files
+// (Unavailable). After an error of etcd itself the process should end before it tries again.
 func OpenEmbedded(ctx context.Context, cfg EmbeddedConfig) (*Store, error) {
 	if cfg.QuotaBytes == 0 {
 		cfg.QuotaBytes = defaultQuota
