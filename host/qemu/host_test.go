@@ -45,13 +45,13 @@ var starter = sync.OnceValues(func() (path string, err error) {
 // site is a host to test on: a datastore on a file system of its own below a folder that only root may enter, and a
 // folder for sockets.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	path   string // of the datastore's file system
 	run    string
 	binary string
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	testhost.Require(t)
 	private := filepath.Join(t.TempDir(), "private")
@@ -140,7 +140,7 @@ func (s *site) free() {
 
 // terminal types on a guest's serial port and reads it.
 type terminal struct {
-	t    *testing.T
+	t    testing.TB
 	port io.ReadWriter
 	seen []byte
 }

@@ -94,6 +94,9 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 	}
 	m := l.d.newMachine(l.spec, l.proc, l.sockets, l.mon)
 	if err := l.release(ctx, m); err != nil {
+		if dc.KindOf(err) == dc.WrongState { // which would say that it has power already
+			err = failure(dc.Unavailable, l.spec, "QEMU does not let it run: %w", err)
+		}
 		return nil, err
 	}
 	return m, nil

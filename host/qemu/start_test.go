@@ -40,7 +40,7 @@ func TestStartFails(t *testing.T) {
 		}, dc.NotFound, []string{"restore"}},
 		{"memory is nonsense", func(l *lab) {
 			write(l, strings.Repeat("nonsense", 1000))
-		}, dc.WrongState, []string{"can't wake up", "Invalid argument"}},
+		}, dc.Unsupported, []string{"can't wake up", "Invalid argument"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -237,7 +237,7 @@ func boardOf(head []byte) (string, bool) {
 // wake loads the memory into the machine, whose CPUs stand still afterwards.
 func (l *launch) wake(ctx context.Context, m *machine) error {
 	if err := m.migrate(ctx, l.mon, "migrate-incoming", l.memory); err != nil {
-		return failure(dc.WrongState, l.spec, "it can't wake up, its memory does not fit: %w", err).
+		return failure(dc.Unsupported, l.spec, "it can't wake up, its memory does not fit: %w", err).
 			Fix("if it was suspended by another version of QEMU or on another host, start it there; else power it off, which " +
 				"loses its memory, and on again")
 	}

@@ -63,7 +63,7 @@ type lab struct {
 }
 
 // newLab makes the machine's files.
-func newLab(t *testing.T, m dc.Machine) *lab {
+func newLab(t testing.TB, m dc.Machine) *lab {
 	t.Helper()
 	l := &lab{site: newSite(t), m: m}
 	t.Cleanup(func() {

@@ -54,17 +54,36 @@ func (h *Host) Close() error {
 	return nil
 }
 
+var errClosed = dc.Errorf(dc.Unavailable, "the driver is closed")
+
 // lock takes the world's lock after d, or fails when the host was closed or ctx has ended.
 func (h *Host) lock(ctx context.Context, d time.Duration) error {
-	if err := sleep(ctx, d); err != nil {
+	if err := h.sleep(ctx, d); err != nil {
 		return err
 	}
 	h.w.mu.Lock()
 	if h.closed {
 		h.w.mu.Unlock()
-		return dc.Errorf(dc.Unavailable, "the driver is closed")
+		return errClosed
 	}
 	return nil
+}
+
+// sleep waits for d, the end of ctx or Close, whichever comes first.
+func (h *Host) sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-h.done:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Changed implements the agent's Hypervisor.

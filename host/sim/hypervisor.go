@@ -136,7 +136,7 @@ func (h *Host) reset(m *machine, why string) {
 
 // Suspend implements the agent's Hypervisor.
 func (h *Host) Suspend(ctx context.Context, m dc.Machine) error {
-	if err := sleep(ctx, h.w.options.Suspend); err != nil {
+	if err := h.sleep(ctx, h.w.options.Suspend); err != nil {
 		return err
 	}
 	if _, err := h.running(ctx, m.ID); err != nil {
@@ -197,7 +197,7 @@ func (h *Host) askGuest(ctx context.Context, id dc.VirtualMachineID, what string
 		}
 		return &dc.Error{Kind: dc.Unavailable, Message: message, Remedy: "use power off or reset", Err: ctx.Err()}
 	}
-	if err := sleep(ctx, h.w.options.Shutdown); err != nil {
+	if err := h.sleep(ctx, h.w.options.Shutdown); err != nil {
 		return err
 	}
 	if m, err = h.running(ctx, id); err != nil {

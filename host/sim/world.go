@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -219,20 +218,5 @@ func address(id dc.VirtualMachineID) string {
 func (w *World) notify(id dc.VirtualMachineID) {
 	for h := range w.hosts {
 		h.notify(id)
-	}
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

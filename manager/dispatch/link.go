@@ -21,6 +21,9 @@ const protocolVersion = 1
 // missedHeartbeats is after how many of them a silent host is not responding.
 const missedHeartbeats = 3
 
+// farewell is how long the end of a connection may take to reach the host.
+const farewell = time.Second
+
 // protocolHandler serves the protocol's two calls.
 type protocolHandler struct{ s *Service }
 
@@ -40,7 +43,8 @@ func (h protocolHandler) Control(ctx context.Context, stream *connect.BidiStream
 }
 
 // link is the control connection of one host. It has four goroutines: one receives, one sends, one follows the store for
-// what to assign, and one commits reports, of which only the newest of each object counts.
+// what to assign, and one commits reports, of which only the newest of each object counts. When any of them fails the
+// connection ends; the host makes a new one and reports everything again.
 type link struct {
 	s      *Service
 	host   dc.HostID
@@ -65,7 +69,11 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 	if err != nil {
 		return err
 	}
+	p := peerOf(ctx)
+	defer context.AfterFunc(s.ctx, p.stopReading)()
+	patience := time.AfterFunc(missedHeartbeats*s.cfg.Heartbeat, p.stopReading)
 	first, err := stream.Receive()
+	patience.Stop()
 	if err != nil {
 		return dc.Errorf(dc.Unavailable, "the connection broke before Hello: %w", err)
 	}
@@ -82,7 +90,8 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 		return err
 	}
 	defer s.disconnect(l)
-	return l.run(peerOf(ctx))
+	defer context.AfterFunc(s.ctx, func() { l.end(dc.Errorf(dc.Unavailable, "the manager stops")) })()
+	return l.run(p)
 }
 
 // connect makes the connection the host's one, which ends the one before, and writes down what the host says of itself.
@@ -105,7 +114,6 @@ func (s *Service) connect(ctx context.Context, host dc.HostID, stream *connect.B
 		reported: make(chan struct{}, 1),
 	}
 	l.ctx, l.end = context.WithCancelCause(ctx)
-	context.AfterFunc(s.ctx, func() { l.end(dc.Errorf(dc.Unavailable, "the manager stops")) })
 	l.silence = time.AfterFunc(missedHeartbeats*s.cfg.Heartbeat, func() {
 		l.end(dc.Errorf(dc.Unavailable, "nothing was heard of the host for %v", missedHeartbeats*s.cfg.Heartbeat))
 	})
@@ -156,12 +164,10 @@ func (l *link) run(p *peer) error {
 	loop(l.transmit)
 	loop(l.follow)
 	loop(l.commit)
-	go func() { // ends when the call has returned, if not before
-		l.end(l.receive())
-	}()
+	loop(l.receive)
 	<-l.ctx.Done()
 	p.stopReading()
-	p.stopWriting()
+	time.AfterFunc(farewell, p.stopWriting) // until then the host can be told why
 	work.Wait()
 	return context.Cause(l.ctx)
 }
@@ -230,15 +236,20 @@ func (l *link) wakeCommit() {
 	}
 }
 
-// setProgress keeps how far a machine's files are, of a machine of that host.
+// setProgress keeps how far a machine's files are, of a machine of that host. No bytes at all mean that none are made any
+// more.
 func (s *Service) setProgress(host dc.HostID, p *agentv1.Progress) {
 	id := dc.VirtualMachineID(p.MachineId)
 	vm, err := store.Get[*dc.VirtualMachine](s.cfg.Store.View(), dc.ID(id))
-	if err != nil || vm.Spec.Host != host || vm.Status.Files != "" {
+	if err != nil || vm.Spec.Host != host {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.TotalBytes == 0 {
+		delete(s.progress, id)
+		return
+	}
 	s.progress[id] = progress{host: host, done: p.DoneBytes, total: p.TotalBytes}
 }
 
@@ -280,7 +291,11 @@ func (l *link) follow() error {
 			continue
 		}
 		for _, c := range changes {
-			l.assign(c.ID, c.Object, sent)
+			if c.Object == nil {
+				l.forget(c.ID, sent)
+			} else {
+				l.assign(c.ID, c.Object, sent)
+			}
 		}
 		since = upto
 	}
@@ -298,8 +313,6 @@ func (l *link) assignAll(v *store.View, sent map[dc.ID]any) {
 // assign sends what object asks of this host, if it asks for anything that was not sent.
 func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 	switch o := object.(type) {
-	case nil:
-		delete(sent, id) // an absence is never an order
 	case *dc.Datastore:
 		if o.Spec.Host != l.host || sent[id] == o.Spec.Path {
 			return
@@ -320,4 +333,26 @@ func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 		sent[id] = content
 		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
 	}
+}
+
+// forget tells the host that something which was assigned to it is gone from the store. That is no order to delete
+// anything: the host lets go of a tombstone that it has carried out, or of a datastore on which it has no machine.
+func (l *link) forget(id dc.ID, sent map[dc.ID]any) {
+	if sent[id] == nil {
+		return
+	}
+	delete(sent, id)
+	if id.Kind() == dc.KindDatastore {
+		l.forgetDatastore(string(id))
+	} else {
+		l.forgetMachine(string(id))
+	}
+}
+
+func (l *link) forgetMachine(id string) {
+	l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_ForgetMachine{ForgetMachine: &agentv1.ForgetMachine{Id: id}}})
+}
+
+func (l *link) forgetDatastore(id string) {
+	l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_ForgetDatastore{ForgetDatastore: &agentv1.ForgetDatastore{Id: id}}})
 }

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"reflect"
 
 	"hanok/api/convert"
@@ -72,13 +71,10 @@ func (l *link) commitMachine(r *agentv1.MachineReport) error {
 	case err != nil:
 		return err
 	case owner == l.host:
-		if status.Files != "" {
-			l.s.endProgress(id)
-		}
 		l.s.removeOrphan(id, l.host)
 	case !known && status.Files == dc.FilesRemoved:
 		l.s.removeOrphan(id, l.host)
-		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_ForgetMachine{ForgetMachine: &agentv1.ForgetMachine{Id: r.Id}}})
+		l.forgetMachine(r.Id)
 	default:
 		l.s.setOrphan(Orphan{ID: id, Name: r.Name, Host: l.host, Owner: owner, Status: status})
 	}
@@ -106,22 +102,15 @@ func (l *link) commitDatastore(r *agentv1.DatastoreReport) error {
 		return nil
 	})
 	if err == nil && !mine {
-		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_ForgetDatastore{ForgetDatastore: &agentv1.ForgetDatastore{Id: r.Id}}})
+		l.forgetDatastore(r.Id)
 	}
 	return err
 }
 
 // change commits on the condition that this connection still is the host's.
 func (l *link) change(fn func(tx *store.Tx) error) error {
-	return l.s.cfg.Store.Change(context.WithoutCancel(l.ctx), func(tx *store.Tx) error {
+	return l.s.cfg.Store.Change(l.ctx, func(tx *store.Tx) error {
 		tx.Require(l.fence)
 		return fn(tx)
 	})
-}
-
-// endProgress forgets how far a machine's files were.
-func (s *Service) endProgress(vm dc.VirtualMachineID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.progress, vm)
 }

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"hanok/agent"
+	"hanok/api/convert"
+	"hanok/dc"
+	"hanok/host/sim"
+	"hanok/manager"
+	"hanok/manager/store"
+)
+
+// center is a whole data center in this process: the manager over a store in memory, the server on the loopback address
+// with the data center's own TLS, and an agent with a simulated host.
+type center struct {
+	manager *manager.Manager
+	world   *sim.World
+	// data is a folder for --data.
+	data  string
+	url   string
+	first login
+	// token is of a session of the first user.
+	token string
+}
+
+// startCenter starts a data center with the host "alpha", the datastore "datastore1" and the image "starter". It ends with
+// the test.
+func startCenter(t testing.TB, options sim.Options) *center {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	log := slog.New(slog.NewTextHandler(testWriter(t), nil))
+	data := &dataFolder{path: t.TempDir()}
+	c := &center{data: data.path, world: sim.NewWorld(options)}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	const content = "what a disk starts as"
+	sum := sha256.Sum256([]byte(content))
+	digest := hex.EncodeToString(sum[:])
+	images := data.file("images")
+	check(os.Mkdir(images, 0o700))
+	check(os.WriteFile(filepath.Join(images, digest), []byte(content), 0o600))
+
+	st := store.OpenMemory()
+	m, err := manager.New(ctx, manager.Config{Store: st, Images: images, Log: log})
+	check(err)
+	c.manager = m
+	s, err := serve(data, m, "127.0.0.1:0", log)
+	check(err)
+	c.url = s.url
+	c.first, err = new(app).firstLogin(ctx, data, m, s.url)
+	check(err)
+	c.token, _, err = m.Access.Login(ctx, c.first.User, c.first.Password)
+	check(err)
+
+	var parts sync.WaitGroup
+	part := func(run func(context.Context) error) {
+		parts.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				t.Errorf("a part of the data center ended: %v", err)
+			}
+		})
+	}
+	part(s.run)
+	part(m.Run)
+	part(func(ctx context.Context) error { return forgetFirstLogin(ctx, data, st) })
+	clusters, err := m.Inventory.Clusters(dc.System)
+	check(err)
+	token, err := m.Hosts.CreateJoinToken(ctx, dc.System, clusters[0].ID)
+	check(err)
+	drivers := c.world.Open()
+	a, err := agent.New(agent.Config{
+		Dir: data.file("agent"), Manager: s.url, CA: m.CA.PEM(), Token: token, Name: "alpha", Facts: c.world.Facts(),
+		Hypervisor: drivers, Storage: drivers, Network: drivers, Log: log,
+	})
+	check(err)
+	part(a.Run)
+	t.Cleanup(func() {
+		cancel()
+		s.stop()
+		drivers.Close() // before the agent has stopped, which waits for a start in progress
+		parts.Wait()
+		st.Close()
+	})
+
+	host, err := await(ctx, st, func(v *store.View) (*dc.Host, error) {
+		for h := range store.List[*dc.Host](v) {
+			if h.Status.Connection == dc.Connected {
+				return h, nil
+			}
+		}
+		return nil, nil
+	})
+	check(err)
+	datacenters, err := m.Inventory.Datacenters(dc.System)
+	check(err)
+	ds, err := m.Inventory.CreateDatastore(ctx, dc.System, datacenters[0].ID, "datastore1", dc.DatastoreSpec{Type: dc.LocalDatastore, Host: host.ID, Path: "/datastore1"})
+	check(err)
+	_, err = await(ctx, st, func(v *store.View) (*dc.Datastore, error) {
+		if ds, err := store.Get[*dc.Datastore](v, dc.ID(ds.ID)); err != nil || ds.Status.Accessible {
+			return ds, err
+		}
+		return nil, nil
+	})
+	check(err)
+	_, err = m.Inventory.CreateImage(ctx, dc.System, dc.Image{Meta: dc.Meta{Name: "starter"}, Digest: "sha256:" + digest,
+		SizeBytes: int64(len(content)), GuestID: "otherLinux64Guest"})
+	check(err)
+	return c
+}
+
+// client returns a client with the first user's session.
+func (c *center) client(t testing.TB) *client { return c.clientOf(t, c.token) }
+
+// clientOf returns a client with a token, or without any for "".
+func (c *center) clientOf(t testing.TB, token string) *client {
+	t.Helper()
+	vars := c.env()
+	vars["HANOK_TOKEN"] = "unused"
+	a := &app{environment: environment{getenv: func(k string) string { return vars[k] }}}
+	cl, err := a.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl.token = token
+	t.Cleanup(cl.http.CloseIdleConnections)
+	return cl
+}
+
+// env is the environment of a client with the first user's session.
+func (c *center) env() map[string]string {
+	return map[string]string{"HANOK_SERVER": c.url, "HANOK_TOKEN": c.token, "HANOK_CA": filepath.Join(c.data, "ca.pem")}
+}
+
+// run runs a command line and returns its exit code and output.
+func (c *center) run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	vars := c.env()
+	var out, errs bytes.Buffer
+	code = run(ctx, environment{
+		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(k string) string { return vars[k] }, raw: noTerminal,
+	}, args)
+	return code, out.String(), errs.String()
+}
+
+// must runs a command line that has to succeed and returns its output.
+func (c *center) must(t testing.TB, args ...string) string {
+	t.Helper()
+	code, stdout, stderr := c.run(context.Background(), args...)
+	if code != exitOK {
+		t.Fatalf("hanok %v: %d\n%s", args, code, stderr)
+	}
+	return stdout
+}
+
+// readOnly makes a user who may only look, and returns a token of his.
+func (c *center) readOnly(t testing.TB) string {
+	t.Helper()
+	const name, password = "viewer", "may-only-look-around"
+	if _, err := c.manager.Access.CreateUser(t.Context(), dc.System, name, password, dc.RoleReadOnly); err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := c.manager.Access.Login(t.Context(), name, password)
+	if err != nil {
+		t.Fatal(convert.Error(err))
+	}
+	return token
+}
+
+// crash lets a machine's process die and returns when its host has said so.
+func (c *center) crash(name string) error {
+	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
+	if err != nil {
+		return err
+	}
+	c.world.Crash(dc.VirtualMachineID(id), "killed by signal 9")
+	_, err = await(context.Background(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
+		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || vm.Status.Fault != nil {
+			return vm, err
+		}
+		return nil, nil
+	})
+	return err
+}
+
+func noTerminal() (func(), error) { return func() {}, nil }
+
+// testWriter returns where the services' logs go: nowhere, unless the test is verbose.
+func testWriter(t testing.TB) io.Writer {
+	if testing.Verbose() {
+		return t.Output()
+	}
+	return io.Discard
+}
