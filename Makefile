@@ -39,5 +39,5 @@ check: ## format, vet, lint, import rules, and whether generated code is what it
 	@scripts/check
 
 generate: ## make the generated code anew
-	@cd api && $(subst tools/,../tools/,$(BUF)) generate
+	@$(BUF) generate api --template api/buf.gen.yaml
 

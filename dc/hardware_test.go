@@ -29,7 +29,7 @@ func TestCheckHardware(t *testing.T) {
 		{"good", func(h *Hardware) {}, "", ""},
 		{"no devices", func(h *Hardware) { h.Disks, h.NICs = nil, nil }, "", ""},
 		{"smallest", func(h *Hardware) { h.CPUs, h.MemoryMB = 1, 32 }, "", ""},
-		{"largest", func(h *Hardware) { h.CPUs, h.MemoryMB, h.Disks[0].CapacityBytes = 128, 6128 << 10, 62 << 40 }, "", ""},
+		{"largest", func(h *Hardware) { h.CPUs, h.MemoryMB, h.Disks[0].CapacityBytes = 128, 6128<<10, 62<<40 }, "", ""},
 		{"EFI", func(h *Hardware) { h.Firmware = EFI }, "", ""},
 		{"no UUID", func(h *Hardware) { h.UUID = "" }, `uuid: "" is no UUID`, "8-4-4-4-12"},
 		{"upper-case UUID", func(h *Hardware) { h.UUID = strings.ToUpper(h.UUID) }, "uuid: ", "lower-case"},

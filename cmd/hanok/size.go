@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -35,25 +36,26 @@ func (f *sizesFlag) Set(s string) error {
 func (f *sizesFlag) String() string { return "" }
 func (*sizesFlag) Type() string     { return "SIZE" }
 
+var errSize = errors.New("it is no size such as 512M or 10G")
+
 // parseSize returns the bytes of a size: a whole megabyte or several.
 func parseSize(s string) (int64, error) {
-	const wrong = "it is no size such as 512M or 10G"
 	text := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s), "B"), "I")
 	if text == "" {
-		return 0, fmt.Errorf(wrong)
+		return 0, errSize
 	}
 	unit := strings.IndexByte("KMGT", text[len(text)-1])
 	if unit < 0 {
-		return 0, fmt.Errorf(wrong + ": a unit of K, M, G or T is missing")
+		return 0, fmt.Errorf("%w: a unit of K, M, G or T is missing", errSize)
 	}
 	n, err := strconv.ParseFloat(text[:len(text)-1], 64)
 	if err != nil || n <= 0 || math.IsInf(n, 0) || math.IsNaN(n) {
-		return 0, fmt.Errorf(wrong)
+		return 0, errSize
 	}
 	size := n * float64(int64(1)<<(10*(unit+1)))
 	switch {
 	case size > 1<<56:
-		return 0, fmt.Errorf("it is larger than anything")
+		return 0, errors.New("it is larger than anything")
 	case size < 1<<20 || math.Mod(size, 1<<20) != 0:
 		return 0, fmt.Errorf("it is no whole number of megabytes")
 	}

@@ -2,7 +2,6 @@ package qemu
 
 import (
 	"encoding/json"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -268,7 +267,7 @@ func (h *halver) relay(ours, theirs net.Conn) {
 			h.t.Error(err)
 		}
 		if r.ID != nil && cut != nil && *r.ID == *cut {
-			io.WriteString(ours, string(line[:len(line)/2]))
+			ours.Write(line[:len(line)/2])
 			return
 		}
 		if _, err := ours.Write(append(line, '\n')); err != nil {

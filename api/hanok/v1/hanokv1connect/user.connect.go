@@ -47,7 +47,7 @@ const (
 
 // UserServiceClient is a client for the hanok.v1.UserService service.
 type UserServiceClient interface {
-	// ListUsers returns all users. Privilege: Authorization.ModifyPermissions.
+	// ListUsers returns all users. Privilege: System.View.
 	ListUsers(context.Context, *v1.ListUsersRequest) (*v1.ListUsersResponse, error)
 	// CreateUser makes a user. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak password or an
 	// unknown role, Exists for a name that is taken.
@@ -163,7 +163,7 @@ func (c *userServiceClient) SetPassword(ctx context.Context, req *v1.SetPassword
 
 // UserServiceHandler is an implementation of the hanok.v1.UserService service.
 type UserServiceHandler interface {
-	// ListUsers returns all users. Privilege: Authorization.ModifyPermissions.
+	// ListUsers returns all users. Privilege: System.View.
 	ListUsers(context.Context, *v1.ListUsersRequest) (*v1.ListUsersResponse, error)
 	// CreateUser makes a user. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak password or an
 	// unknown role, Exists for a name that is taken.
