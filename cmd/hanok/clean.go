@@ -31,7 +31,7 @@ func (a *app) cleanCommand() *cobra.Command {
 
 // clean stops the machines of a data center whose service does not run, and removes what the service made.
 func (a *app) clean(ctx context.Context) error {
-	data, m, err := openData(a.data)
+	data, err := openData(a.data)
 	if errors.Is(err, errNoData) {
 		fmt.Fprintf(a.stdout, "nothing to remove: there is no data center in %s\n", a.data)
 		return nil
@@ -50,7 +50,10 @@ func (a *app) clean(ctx context.Context) error {
 	if err := agent.Decommission(ctx, data.file("agent"), driver, files); err != nil {
 		return err
 	}
-	if err := data.remove(m); err != nil {
+	if err := eraseStore(ctx, data, log); err != nil {
+		return err
+	}
+	if err := data.remove(); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "removed the data center in %s\n", data.path)

@@ -77,7 +77,10 @@ func (a *app) report(cmd *cobra.Command, err error) {
 	}
 	f := &dc.Failure{Message: err.Error()}
 	var e *dc.Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		f.Message = "interrupted"
+	case errors.As(err, &e):
 		f = &dc.Failure{Object: e.Object, Message: e.Message, Remedy: e.Remedy}
 	}
 	if f.Object != "" && !(a.object != "" && strings.HasSuffix(f.Object, strconv.Quote(a.object))) {

@@ -33,6 +33,7 @@ type upFlags struct {
 	listen        string
 	imagePackages string
 	hello         bool
+	etcd          etcdSettings
 }
 
 func (a *app) upCommand() *cobra.Command {
@@ -50,6 +51,7 @@ machines running.`,
 	cmd.Flags().StringVar(&f.listen, "listen", ":443", "where to serve, ADDR:PORT; port 0 chooses a free one")
 	cmd.Flags().StringVar(&f.imagePackages, "image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	cmd.Flags().BoolVar(&f.hello, "hello", true, "have a first virtual machine, \"hello\"")
+	f.etcd.addFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a.started = true
 		if a.data == "" {
@@ -60,8 +62,17 @@ machines running.`,
 	return cmd
 }
 
-// up runs a data center until ctx ends.
-func (a *app) up(ctx context.Context, f upFlags) (err error) {
+// up runs a data center until ctx ends, and says so when all of it has stopped.
+func (a *app) up(ctx context.Context, f upFlags) error {
+	if err := a.runCenter(ctx, f); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, "\nstopped; virtual machines run on, and the next start finds them")
+	return nil
+}
+
+// runCenter runs a data center until ctx ends, and then returns nil, or until one of its parts fails.
+func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 	say := &stages{out: a.stdout}
 	data, err := prepareData(a.data)
 	if err != nil {
@@ -73,8 +84,7 @@ func (a *app) up(ctx context.Context, f upFlags) (err error) {
 	log := slog.New(slog.NewTextHandler(logs, nil))
 	log.Info("starting", "version", version)
 
-	say.stage("opening the store in %s", data.path)
-	st, err := store.OpenEmbedded(ctx, store.EmbeddedConfig{Dir: data.file("manager", "store"), Log: log})
+	st, err := openStore(ctx, say, data, f.etcd, log)
 	if err != nil {
 		return err
 	}
@@ -110,6 +120,7 @@ func (a *app) up(ctx context.Context, f upFlags) (err error) {
 		s.stop()
 		parts.Wait()
 	}()
+	part("store", func(ctx context.Context) error { return watchStore(ctx, st) })
 	part("server", s.run)
 	part("manager", m.Run)
 	part("first login", func(ctx context.Context) error { return forgetFirstLogin(ctx, data, st) })
@@ -119,17 +130,16 @@ func (a *app) up(ctx context.Context, f upFlags) (err error) {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	defer host.close()
+	defer func() {
+		fail(nil)
+		host.close()
+	}()
 	if err := settle(ctx, say, data, m, host, f); err != nil {
 		return ended(ctx, err)
 	}
 	a.welcome(say, data, m, s.url, first)
 	<-ctx.Done()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	fmt.Fprintln(a.stdout, "\nstopped; virtual machines run on, and the next start finds them")
-	return nil
+	return ended(ctx, nil)
 }
 
 // ended returns why ctx ended if it did, since err is then only what followed.

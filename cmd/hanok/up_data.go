@@ -35,8 +35,9 @@ import (
 type dataFolder struct {
 	path string
 	// run is the folder for sockets. It goes with a reboot, as what listens on the sockets does.
-	run  string
-	lock *os.File
+	run    string
+	marker marker
+	lock   *os.File
 }
 
 // marker is the content of hanok.json.
@@ -47,6 +48,8 @@ type marker struct {
 	Run string `json:"run"`
 	// MadeFolder is whether the folder itself is ours to remove.
 	MadeFolder bool `json:"madeFolder"`
+	// Etcd is where the store is, nil before the first start has said so and where it is in the folder.
+	Etcd *etcdSettings `json:"etcd,omitempty"`
 }
 
 const (
@@ -104,17 +107,16 @@ func prepareData(dir string) (*dataFolder, error) {
 }
 
 // openData locks the data folder dir, which must be one. The error is errNoData if it is none.
-func openData(dir string) (*dataFolder, marker, error) {
+func openData(dir string) (*dataFolder, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, marker{}, dataError(dir, err)
+		return nil, dataError(dir, err)
 	}
 	m, err := readMarker(dir)
 	if err != nil {
-		return nil, marker{}, err
+		return nil, err
 	}
-	d, err := lockData(dir, m)
-	return d, m, err
+	return lockData(dir, m)
 }
 
 // adopt writes the marker into an empty folder.
@@ -127,11 +129,18 @@ func adopt(dir string, made bool) (marker, error) {
 		return marker{}, badData(dir, "it holds %q and is not a data center's", entries[i].Name())
 	}
 	m := marker{Format: dataFormat, Run: random.Suffix()[:8], MadeFolder: made}
-	b, _ := json.Marshal(m)
-	if err := durable.WriteFile(filepath.Join(dir, "hanok.json"), append(b, '\n'), 0o600); err != nil {
-		return marker{}, dataError(dir, err)
+	return m, writeMarker(dir, m)
+}
+
+func writeMarker(dir string, m marker) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
 	}
-	return m, nil
+	if err := durable.WriteFile(filepath.Join(dir, "hanok.json"), append(b, '\n'), 0o600); err != nil {
+		return dataError(dir, err)
+	}
+	return nil
 }
 
 func readMarker(dir string) (marker, error) {
@@ -163,7 +172,7 @@ func lockData(dir string, m marker) (*dataFolder, error) {
 		return nil, &dc.Error{Kind: dc.WrongState, Object: dataName(dir), Message: "a data center runs on it already",
 			Remedy: "end that one with Ctrl-C first, or choose another folder with DATA=DIR"}
 	}
-	return &dataFolder{path: dir, run: filepath.Join(runRoot, m.Run), lock: lock}, nil
+	return &dataFolder{path: dir, run: filepath.Join(runRoot, m.Run), marker: m, lock: lock}, nil
 }
 
 // check makes the folders private and sees that there is room to work.
@@ -194,7 +203,7 @@ func (d *dataFolder) file(elem ...string) string {
 func (d *dataFolder) close() { d.lock.Close() }
 
 // remove deletes what the data center made, and the folder itself if it was made for it and nothing else is in it.
-func (d *dataFolder) remove(m marker) error {
+func (d *dataFolder) remove() error {
 	for _, name := range dataEntries {
 		if name == "hanok.json" {
 			continue // last: until it is gone, a second try knows the folder
@@ -210,7 +219,7 @@ func (d *dataFolder) remove(m marker) error {
 	if err := os.Remove(d.file("hanok.json")); err != nil {
 		return dataError(d.path, err)
 	}
-	if m.MadeFolder {
+	if d.marker.MadeFolder {
 		if err := os.Remove(d.path); err != nil && !errors.Is(err, unix.ENOTEMPTY) {
 			return dataError(d.path, err)
 		}

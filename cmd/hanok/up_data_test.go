@@ -47,14 +47,14 @@ func TestDataFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d, m, err := openData(dir)
+	d, err = openData(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !m.MadeFolder {
+	if !d.marker.MadeFolder {
 		t.Error("the marker does not say that the folder was made")
 	}
-	if err := d.remove(m); err != nil {
+	if err := d.remove(); err != nil {
 		t.Fatal(err)
 	}
 	d.close()
@@ -65,7 +65,7 @@ func TestDataFolder(t *testing.T) {
 	if _, err := os.Stat(d.run); err == nil {
 		t.Errorf("%s is left", d.run)
 	}
-	if _, _, err := openData(dir); err != errNoData {
+	if _, err := openData(dir); err != errNoData {
 		t.Errorf("opening it again: %v, want errNoData", err)
 	}
 }

@@ -183,7 +183,8 @@ func (l *launch) spawn() error {
 		return failure(dc.Exhausted, l.spec, "the host can't hold another process: %w", err).
 			Fix("power off other machines on this host")
 	case err != nil:
-		return failure(dc.Unavailable, l.spec, "QEMU can't be executed: %w", err).Fix("install the package qemu-system-x86")
+		return failure(dc.Unavailable, l.spec, "QEMU can't be executed: %w", err).
+			Fix("install the package qemu-system-x86, and see that every user may enter the folders it is in")
 	}
 	return nil
 }

@@ -41,37 +41,79 @@ type external struct {
 // connection are bridged: views stay as they are, changes fail with Unavailable, and when etcd answers again the view
 // catches up.
 func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
-	if cfg.Prefix == "" {
-		cfg.Prefix = defaultPrefix
-	}
-	if !strings.HasSuffix(cfg.Prefix, "/") {
-		return nil, dc.Errorf(dc.Invalid, "the prefix %q of the store's keys does not end with a slash", cfg.Prefix)
-	}
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: cfg.Endpoints, TLS: cfg.TLS, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		Logger: zap.New(slogCore{cfg.Log, new(atomic.Bool)}),
-	})
+	client, prefix, err := dial(cfg)
 	if err != nil {
-		return nil, dc.Errorf(dc.Invalid, "the endpoints of etcd: %w", err)
+		return nil, err
 	}
 	s := newStore()
 	e := &external{endpoints: cfg.Endpoints}
-	e.etcd = etcd{client: client, prefix: cfg.Prefix, sink: s, failed: s.end}
+	e.etcd = etcd{client: client, prefix: prefix, sink: s, failed: s.end}
 	s.backend = e
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	if err := e.start(ctx); err != nil {
 		s.Close()
-		if dc.KindOf(err) == dc.Unavailable {
-			return nil, &dc.Error{Kind: dc.Unavailable, Object: "etcd at " + strings.Join(cfg.Endpoints, ", "), Err: err,
-				Message: "it does not answer", Remedy: "check that it runs, and its address and certificates"}
-		}
-		return nil, err
+		return nil, cfg.explain(err)
 	}
 	return s, nil
+}
+
+// EraseExternal removes everything that a data center has in an etcd, as OpenExternal finds it. What is not Hanok's is
+// refused. No manager may run on it. It can be repeated.
+func EraseExternal(ctx context.Context, cfg ExternalConfig) error {
+	client, prefix, err := dial(cfg)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	found, err := client.Get(ctx, prefix+formatKey)
+	if err != nil {
+		return cfg.explain(&dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err})
+	}
+	if len(found.Kvs) == 0 {
+		return nil
+	}
+	if err := checkFormat(found.Kvs[0].Value); err != nil {
+		return err
+	}
+	if _, err := client.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {
+		return cfg.explain(&dc.Error{Kind: dc.Unavailable, Message: "cannot erase the store", Err: err})
+	}
+	return nil
+}
+
+// dial returns a client for an etcd, whether it answers or not, and what the keys begin with.
+func dial(cfg ExternalConfig) (client *clientv3.Client, prefix string, err error) {
+	log := cfg.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	prefix = cfg.Prefix
+	if prefix == "" {
+		prefix = defaultPrefix
+	}
+	if !strings.HasSuffix(prefix, "/") {
+		return nil, "", dc.Errorf(dc.Invalid, "the prefix %q of the store's keys does not end with a slash", prefix)
+	}
+	client, err = clientv3.New(clientv3.Config{
+		Endpoints: cfg.Endpoints, TLS: cfg.TLS, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
+		Logger: zap.New(slogCore{log, new(atomic.Bool)}),
+	})
+	if err != nil {
+		return nil, "", dc.Errorf(dc.Invalid, "the endpoints of etcd: %w", err)
+	}
+	return client, prefix, nil
+}
+
+// explain says which etcd does not answer.
+func (cfg ExternalConfig) explain(err error) error {
+	if dc.KindOf(err) != dc.Unavailable {
+		return err
+	}
+	return &dc.Error{Kind: dc.Unavailable, Object: "etcd at " + strings.Join(cfg.Endpoints, ", "), Err: err,
+		Message: "it does not answer", Remedy: "check that it runs, and its address and certificates"}
 }
 
 // usage implements backend with what the first endpoint that answers says of itself.

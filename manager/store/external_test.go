@@ -302,3 +302,48 @@ func TestExternalErrors(t *testing.T) {
 		}
 	})
 }
+
+func TestEraseExternal(t *testing.T) {
+	s := startServer(t, 0)
+	config := func(prefix string) store.ExternalConfig {
+		return store.ExternalConfig{Endpoints: []string{s.endpoint}, Prefix: prefix, Log: slog.New(slog.DiscardHandler)}
+	}
+	for _, prefix := range []string{"/ours/", "/theirs/"} {
+		err := s.open(t, prefix).Change(t.Context(), func(tx *store.Tx) error {
+			tx.Put(&dc.Secret{ID: "secret-1"})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := s.client(t)
+	if _, err := c.Put(t.Context(), "/somebody/else", "x"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := c.Get(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := store.EraseExternal(t.Context(), config("/ours/")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := c.Get(t.Context(), "/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Count != before.Count-2 {
+		t.Errorf("%d of %d keys are left, want 2 less: the format and the object", after.Count, before.Count)
+	}
+	if err := store.EraseExternal(t.Context(), config("/somebody/")); err != nil {
+		t.Errorf("erasing where nothing of Hanok's is: %v", err)
+	}
+	if _, err := c.Put(t.Context(), "/newer/format", "2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.EraseExternal(t.Context(), config("/newer/")); dc.KindOf(err) != dc.Unsupported {
+		t.Errorf("erasing a newer format: %v, want kind Unsupported", err)
+	}
+}
