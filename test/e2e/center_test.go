@@ -22,12 +22,25 @@ const patience = 3 * time.Minute
 
 // center is a data center that runs as its own process.
 type center struct {
+	// t is the test, or the story of it, that runs now.
 	t    *testing.T
 	data string
-	cmd  *exec.Cmd
+	// env is added to the environment of the client's commands.
+	env []string
+	cmd *exec.Cmd
 	// printed is everything that the service has printed, up to "ready".
 	printed []string
 	exited  chan error
+}
+
+// story runs a part of a test that several parts share a data center for.
+func (c *center) story(name string, tell func(t *testing.T)) {
+	whole := c.t
+	defer func() { c.t = whole }()
+	whole.Run(name, func(t *testing.T) {
+		c.t = t
+		tell(t)
+	})
 }
 
 func program(t *testing.T) string {
@@ -45,39 +58,13 @@ func program(t *testing.T) string {
 // up starts the service and waits until it says that it is ready.
 func (c *center) up(flags ...string) {
 	c.t.Helper()
-	packages, err := filepath.Abs("../../.cache/image-packages")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	args := append([]string{"up", "--data", c.data, "--listen", "127.0.0.1:0", "--image-packages", packages}, flags...)
-	c.cmd = exec.Command(program(c.t), args...)
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	var complaint bytes.Buffer
-	c.cmd.Stderr = &complaint
-	if err := c.cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	lines := make(chan string)
-	c.exited = make(chan error, 1)
-	go func() {
-		s := bufio.NewScanner(out)
-		for s.Scan() {
-			lines <- s.Text()
-		}
-		close(lines)
-		c.exited <- c.cmd.Wait()
-	}()
-	c.printed = nil
+	lines, complaint := c.start(flags...)
 	deadline := time.After(patience)
 	for {
 		select {
 		case line, ok := <-lines:
 			if !ok {
-				c.t.Fatalf("the service ended with %v before it was ready:\n%s\n%s%s", <-c.exited, strings.Join(c.printed, "\n"), complaint.String(), c.log())
+				c.t.Fatalf("the service ended with %v before it was ready:\n%s\n%s%s", <-c.exited, strings.Join(c.printed, "\n"), complaint, c.log())
 			}
 			c.printed = append(c.printed, line)
 			if strings.HasPrefix(line, "ready https://") {
@@ -91,6 +78,38 @@ func (c *center) up(flags ...string) {
 			c.t.Fatalf("the service is not ready after %v:\n%s\n%s", patience, strings.Join(c.printed, "\n"), c.log())
 		}
 	}
+}
+
+// start starts the service. It returns what it prints, line by line, and what it complains of once the lines have ended.
+func (c *center) start(flags ...string) (<-chan string, *bytes.Buffer) {
+	c.t.Helper()
+	packages, err := filepath.Abs("../../.cache/image-packages")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	args := append([]string{"up", "--data", c.data, "--listen", "127.0.0.1:0", "--image-packages", packages}, flags...)
+	cmd := exec.Command(program(c.t), args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	lines, exited := make(chan string, 100), make(chan error, 1) // more than it prints: it never waits for its reader
+	go func() {
+		s := bufio.NewScanner(out)
+		for s.Scan() {
+			lines <- s.Text()
+		}
+		exited <- cmd.Wait()
+		close(lines)
+	}()
+	c.cmd, c.exited, c.printed = cmd, exited, nil
+	return lines, &complaint
 }
 
 // log returns the end of the service's log, for a failure.
@@ -118,6 +137,7 @@ func (c *center) run(stdin string, args ...string) (stdout, stderr string, code 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(c.t), append([]string{"--data", c.data}, args...)...)
+	cmd.Env = append(os.Environ(), c.env...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &complaint
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
