@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"hanok/dc"
+	"hanok/facade/native"
+	"hanok/internal/durable"
+	"hanok/manager"
+	"hanok/manager/doctor"
+)
+
+// server is the one port that everything is served on.
+type server struct {
+	http *http.Server
+	ln   net.Listener
+	stop func()
+	// url is for people, local for this host's own agent.
+	url, local string
+}
+
+// serve listens. The connections wait until run.
+func serve(data *dataFolder, m *manager.Manager, listen string, log *slog.Logger) (*server, error) {
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, &dc.Error{Kind: dc.Unavailable, Object: "the address " + listen, Message: "can't listen there: " + errors.Unwrap(err).Error(), Err: err,
+			Remedy: "choose another with LISTEN=ADDR:PORT"}
+	}
+	addr := ln.Addr().(*net.TCPAddr)
+	names := addresses(addr)
+	config, err := m.CA.ServerConfig(append(names, "localhost", "127.0.0.1", "::1"), time.Now)
+	if err != nil {
+		ln.Close()
+		return nil, err
+	}
+	api := native.New(nativeBackend(nativeParts{
+		store: m.Store, access: m.Access, inventory: m.Inventory, machines: m.Machines, tasks: m.Tasks, events: m.Events,
+		usage: m.Hosts.Usage, system: nativeSystem{m.Doctor},
+	}), log)
+	agents := m.Hosts.Handler()
+	mux := http.NewServeMux()
+	mux.Handle("/hanok.agent.v1.AgentService/", agents)
+	mux.Handle("/agent/", agents)
+	mux.Handle("/", api.Handler())
+	s := &server{ln: ln, http: native.NewHTTPServer(mux, config, log)}
+	port := fmt.Sprint(addr.Port)
+	s.url = "https://" + net.JoinHostPort(names[0], port)
+	s.local = s.url
+	if addr.IP.IsUnspecified() {
+		s.local = "https://" + net.JoinHostPort("localhost", port)
+	}
+	s.stop = sync.OnceFunc(func() {
+		api.Close()
+		m.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		if s.http.Shutdown(ctx) != nil {
+			s.http.Close()
+		}
+		ln.Close()
+	})
+	if err := durable.WriteFile(data.file("ca.pem"), m.CA.PEM(), 0o644); err != nil {
+		s.stop()
+		return nil, dataError(data.path, err)
+	}
+	if err := writeLogin(data, "server.json", login{URL: s.url}); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// run serves until stop.
+func (s *server) run(context.Context) error {
+	if err := s.http.ServeTLS(s.ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// addresses returns the names that people reach addr by, the best first.
+func addresses(addr *net.TCPAddr) []string {
+	if !addr.IP.IsUnspecified() {
+		return []string{addr.IP.String()}
+	}
+	var names []string
+	all, _ := net.InterfaceAddrs() // without them there is still the loopback address
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			names = append(names, n.IP.String())
+		}
+	}
+	return append(names, "127.0.0.1")
+}
+
+// nativeSystem is what the native facade asks about the installation.
+type nativeSystem struct{ doctor *doctor.Service }
+
+func (nativeSystem) Version() string { return version }
+
+func (s nativeSystem) Doctor(ctx context.Context, by dc.Caller) ([]native.Check, error) {
+	checks, err := s.doctor.Examine(ctx, by)
+	out := make([]native.Check, len(checks))
+	for i, c := range checks {
+		out[i] = native.Check{Name: c.Name, Status: native.CheckStatus(c.Status), Message: c.Message, Remedy: c.Remedy}
+	}
+	return out, err
+}
