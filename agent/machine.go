@@ -26,8 +26,9 @@ type machine struct {
 	newest *dc.Assignment
 	// forget is set when the manager wants a tombstone to be known no longer.
 	forget bool
-	// datastore is where the machine is, by the newest assignment.
+	// datastore is where the machine is by the newest assignment, and revision that one's.
 	datastore dc.DatastoreID
+	revision  int64
 	// again is set when files that could not be made are to be tried again.
 	again bool
 	// interrupt ends the step in progress if it may be ended by the given assignment; nil if it may not be ended at all.
@@ -38,7 +39,7 @@ type machine struct {
 	recovered bool
 	tried     bool
 	failure   *dc.Failure // why files could not be made or deleted, until they are
-	seen      bool
+	unseen    error       // why the driver could not say state, or nil
 	state     dc.MachineState
 	retry     *backoff.ExponentialBackOff
 }
@@ -50,7 +51,8 @@ func (a *Agent) newMachine(rec record) *machine {
 	id := rec.Assignment.Machine.ID
 	return &machine{
 		id: id, a: a, log: a.cfg.Log.With("machine", id), rec: rec,
-		datastore: rec.Assignment.Machine.Datastore, wake: make(chan struct{}, 1), retry: retryDelays(),
+		datastore: rec.Assignment.Machine.Datastore, revision: rec.Assignment.Revision, wake: make(chan struct{}, 1),
+		retry: retryDelays(),
 	}
 }
 
@@ -75,8 +77,12 @@ func (m *machine) assign(a dc.Assignment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.newest == nil || a.Revision >= m.newest.Revision {
-		m.newest, m.again, m.datastore = &a, true, a.Machine.Datastore
+		m.newest, m.again = &a, true
 	}
+	if a.Revision >= m.revision {
+		m.revision, m.datastore = a.Revision, a.Machine.Datastore
+	}
+	m.forget = false // the manager knows it, after all
 	if m.interrupt != nil {
 		m.interrupt(a)
 	}
@@ -109,10 +115,10 @@ func (m *machine) tryAgain() {
 // run works until ctx ends or the machine is forgotten. The machine itself is left as it is.
 func (m *machine) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		again, err := m.advance(ctx)
 		if m.forgotten() {
 			return
 		}
-		again, err := m.advance(ctx)
 		if again {
 			m.retry.Reset()
 			continue
@@ -132,20 +138,22 @@ func (m *machine) run(ctx context.Context) {
 }
 
 // advance does one step. again means that there may be a next one at once; an error, that the same step is to be done
-// again later.
+// again later. While an assignment can't be written down nothing is done for the one before it, but what it is about is
+// watched.
 func (m *machine) advance(ctx context.Context) (again bool, err error) {
-	if err := m.take(); err != nil {
-		return false, err
+	untaken := m.take()
+	m.observe(ctx)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
 	}
-	unseen := m.observe(ctx)
+	m.report()
 	next := m.situation().next()
-	if next != stepRecover {
-		m.report() // before the recovery nothing is known
-	}
-	if next == stepNone {
-		if m.rec.hasPower() {
-			return false, unseen
-		}
+	switch {
+	case untaken != nil && next != stepRecover:
+		return false, untaken
+	case next == stepNone && m.rec.hasPower():
+		return false, m.unseen
+	case next == stepNone:
 		return false, nil
 	}
 	m.log.Debug("step", "step", next)
@@ -168,9 +176,11 @@ func (m *machine) forgotten() bool {
 	defer m.a.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	forget := m.forget
+	if !m.forget || m.newest != nil { // the newest assignment is taken first
+		return false
+	}
 	m.forget = false
-	if !forget || m.newest != nil || !m.rec.Assignment.Deleted || m.rec.Files != dc.FilesRemoved {
+	if !m.rec.Assignment.Deleted || m.rec.Files != dc.FilesRemoved {
 		return false
 	}
 	if err := m.a.disk.forget(machineFile(m.id)); err != nil {
@@ -238,24 +248,27 @@ func (m *machine) save(rec record) error {
 }
 
 // observe asks the driver for the machine's state.
-func (m *machine) observe(ctx context.Context) error {
+func (m *machine) observe(ctx context.Context) {
 	state, err := m.a.cfg.Hypervisor.State(ctx, m.rec.Assignment.Machine)
-	if m.seen = err == nil; m.seen {
+	if m.unseen = err; err == nil {
 		m.state = state
 	}
-	return err
 }
 
 func (m *machine) situation() *situation {
 	mounted, looking := m.a.datastores.state(m.rec.Assignment.Machine.Datastore)
 	return &situation{
-		record: m.rec, boot: m.a.boot, recovered: m.recovered, seen: m.seen, state: m.state,
+		record: m.rec, boot: m.a.boot, recovered: m.recovered, seen: m.unseen == nil, state: m.state,
 		mounted: mounted, looking: looking, tried: m.tried,
 	}
 }
 
-// report puts what is known of the machine on the board.
+// report puts what is known of the machine on the board, unless that is about to be known better.
 func (m *machine) report() {
+	s := m.situation()
+	if s.unsettled() {
+		return
+	}
 	status := dc.VirtualMachineStatus{
 		Files: m.rec.Files, Power: m.rec.Power, Outcome: m.rec.Outcome, Fault: m.rec.Fault,
 	}
@@ -264,11 +277,26 @@ func (m *machine) report() {
 	}
 	if m.rec.hasPower() {
 		status.Power, status.Booted = dc.PoweredOn, m.rec.Booted
-		if m.seen {
+		switch {
+		case s.executes():
 			status.Paused, status.Guest = m.state.Pause, m.state.Guest
+		case !m.rec.Assignment.Deleted:
+			status.Paused = m.waiting()
 		}
 	}
 	m.a.board.setMachine(m.id, machineReport{name: m.rec.Assignment.Machine.Name, status: status})
+}
+
+// waiting says why a machine that was on when its host died, and is to run, does not.
+func (m *machine) waiting() *dc.Failure {
+	err := m.unseen
+	if err == nil {
+		err = dc.Errorf(dc.Unavailable, "its datastore is not mounted")
+	}
+	f := m.failureOf(m.a.datastores.explain(m.rec.Assignment.Machine.Datastore, err))
+	f.Object = dc.Describe(dc.KindVirtualMachine, m.rec.Assignment.Machine.Name)
+	f.Message = "it does not run since its host died: " + f.Message
+	return f
 }
 
 // during runs f, a step that takes long, and goes on reporting meanwhile.
@@ -280,8 +308,9 @@ func (m *machine) during(ctx context.Context, f func() error) error {
 		case err := <-result:
 			return err
 		case <-m.wake:
-			m.observe(ctx)
-			m.report()
+			if m.observe(ctx); ctx.Err() == nil {
+				m.report()
+			}
 		}
 	}
 }

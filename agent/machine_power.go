@@ -55,9 +55,9 @@ func (m *machine) lost(ctx context.Context) error {
 // settle writes rec down as that of a machine without power.
 func (m *machine) settle(rec record) error {
 	switch {
-	case m.seen && m.state.Run == dc.RunSuspended:
+	case m.unseen == nil && m.state.Run == dc.RunSuspended:
 		rec.Power = dc.Suspended
-	case m.seen || rec.hasPower():
+	case m.unseen == nil || rec.hasPower():
 		rec.Power = dc.PoweredOff
 	}
 	rec.Handle, rec.BootID, rec.Booted, rec.Starting = nil, "", time.Time{}, false
@@ -136,7 +136,7 @@ func (m *machine) power(ctx context.Context) error {
 	case dc.PowerOff:
 		return m.powerOff(ctx)
 	case dc.Suspend:
-		if m.seen && m.state.Run == dc.RunSuspended {
+		if m.unseen == nil && m.state.Run == dc.RunSuspended {
 			return m.off(ctx)
 		}
 	case dc.ShutdownGuest:

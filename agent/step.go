@@ -97,9 +97,20 @@ func (s *situation) nextOfGone(request dc.PowerRequest, pending bool) step {
 	return stepLost
 }
 
+// unsettled reports whether what is known of a machine that had power is out of date: the next step finds out what became of
+// it, or changes it. To call it powered off before that would be taken for a fault of the machine, and to call it powered
+// on for the truth.
+func (s *situation) unsettled() bool {
+	next := s.next()
+	if next == stepRecover || s.Assignment.Deleted {
+		return next == stepRecover
+	}
+	return s.hasPower() && !s.executes() && (s.looking || next != stepNone)
+}
+
 // executes reports whether the driver sees the machine with power.
 func (s *situation) executes() bool {
-	return s.state.Run == dc.RunRunning || s.state.Run == dc.RunPaused
+	return s.seen && (s.state.Run == dc.RunRunning || s.state.Run == dc.RunPaused)
 }
 
 // onceOnly reports whether doing op a second time would be felt in the guest.

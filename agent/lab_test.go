@@ -1,0 +1,424 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"hanok/api/convert"
+	"hanok/api/hanok/agent/v1"
+	"hanok/api/hanok/agent/v1/agentv1connect"
+	"hanok/dc"
+	"hanok/host/sim"
+	"hanok/internal/pki"
+)
+
+// The laboratory of this package's tests: a manager that says what the test wants, and a host with a simulated world, on
+// which one agent's process follows the other. The agent, the protocol, TLS and the files are real.
+
+// patience bounds every wait. What is waited for comes in milliseconds.
+const patience = 30 * time.Second
+
+// manager is the other end of the protocol. It keeps the newest report of each machine.
+type manager struct {
+	t       testing.TB
+	ca      *pki.CA
+	address string
+	server  *http.Server
+	served  chan struct{}
+	// heard is called with every report of a machine; take makes it the newest one. It is set before the first start.
+	heard func(process string, id dc.VirtualMachineID, status dc.VirtualMachineStatus, take func())
+
+	mu        sync.Mutex
+	changed   chan struct{} // closed, and another one made, at each change
+	datastore *agentv1.DatastoreAssignment
+	machines  map[dc.VirtualMachineID]dc.Assignment
+	reports   map[dc.VirtualMachineID]dc.VirtualMachineStatus
+}
+
+func newManager(t testing.TB) *manager {
+	t.Helper()
+	ca, err := pki.NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &manager{
+		t: t, ca: ca, address: "127.0.0.1:0", changed: make(chan struct{}),
+		heard:     func(_ string, _ dc.VirtualMachineID, _ dc.VirtualMachineStatus, take func()) { take() },
+		datastore: &agentv1.DatastoreAssignment{Id: string(labDatastore), Revision: 1, Path: labPath},
+		machines:  map[dc.VirtualMachineID]dc.Assignment{}, reports: map[dc.VirtualMachineID]dc.VirtualMachineStatus{},
+	}
+}
+
+// start starts to serve; after stop it does so again at the same address.
+func (m *manager) start() {
+	m.t.Helper()
+	config, err := m.ca.ServerConfig([]string{"127.0.0.1"}, time.Now)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", m.address)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.address = listener.Addr().String()
+	mux := http.NewServeMux()
+	mux.Handle(agentv1connect.NewAgentServiceHandler(m))
+	server, served := &http.Server{Handler: mux, TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}, make(chan struct{})
+	m.server, m.served = server, served
+	go func() {
+		defer close(served)
+		if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			m.t.Error(err)
+		}
+	}()
+}
+
+// stop hangs up on everybody.
+func (m *manager) stop() {
+	m.server.Close()
+	<-m.served
+}
+
+// Join lets every host join, and does not look at tokens.
+func (m *manager) Join(_ context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
+	certificate, err := m.ca.SignHost(r.Csr, "host-1", time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &agentv1.JoinResponse{HostId: "host-1", Certificate: certificate, Ca: m.ca.PEM()}, nil
+}
+
+// Control sends everything, and then what changes.
+func (m *manager) Control(ctx context.Context, stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]) error {
+	first, err := stream.Receive()
+	if err != nil {
+		return err
+	}
+	c := &connection{m: m, process: first.GetHello().GetFacts().GetVersion(), revisions: map[dc.VirtualMachineID]int64{},
+		removed: map[dc.VirtualMachineID]bool{}, ended: make(chan struct{})}
+	go c.receive(stream)
+	welcome := &agentv1.Welcome{HeartbeatInterval: durationpb.New(time.Minute)}
+	out := []*agentv1.ManagerMessage{{Message: &agentv1.ManagerMessage_Welcome{Welcome: welcome}},
+		{Message: &agentv1.ManagerMessage_DatastoreAssignment{DatastoreAssignment: m.datastore}}}
+	news, changed := c.news()
+	out = append(append(out, news...), &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_Synced{Synced: &agentv1.Synced{}}})
+	for {
+		for _, msg := range out {
+			if err := stream.Send(msg); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+			out, changed = c.news()
+		case <-c.ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// connection is one control connection.
+type connection struct {
+	m       *manager
+	process string // the name of the agent's process
+	ended   chan struct{}
+	// Under m.mu: the revisions sent, and the machines whose removal was reported on this connection and not answered.
+	revisions map[dc.VirtualMachineID]int64
+	removed   map[dc.VirtualMachineID]bool
+}
+
+// news returns what was not sent yet, and a channel that is closed when there may be more.
+func (c *connection) news() (out []*agentv1.ManagerMessage, changed <-chan struct{}) {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	for id, a := range c.m.machines {
+		if c.revisions[id] != a.Revision {
+			c.revisions[id] = a.Revision
+			out = append(out, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
+		}
+	}
+	for id := range c.removed {
+		if _, known := c.m.machines[id]; !known {
+			delete(c.removed, id)
+			out = append(out, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_ForgetMachine{ForgetMachine: &agentv1.ForgetMachine{Id: string(id)}}})
+		}
+	}
+	return out, c.m.changed
+}
+
+func (c *connection) receive(stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]) {
+	defer close(c.ended)
+	for {
+		msg, err := stream.Receive()
+		if err != nil {
+			return
+		}
+		r := msg.GetMachineReport()
+		if r == nil {
+			continue
+		}
+		status, err := convert.FromMachineStatus(r.Status)
+		if err != nil {
+			c.m.t.Error(err)
+			continue
+		}
+		id := dc.VirtualMachineID(r.Id)
+		c.m.heard(c.process, id, status, func() {
+			c.m.change(func() {
+				c.m.reports[id] = status
+				if status.Files == dc.FilesRemoved {
+					c.removed[id] = true
+				}
+			})
+		})
+	}
+}
+
+// change calls f with m.mu held, and wakes who waits for changes.
+func (m *manager) change(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// ask assigns a machine after edit has changed what was asked of it before.
+func (m *manager) ask(id dc.VirtualMachineID, edit func(a *dc.Assignment)) {
+	m.change(func() {
+		a, ok := m.machines[id]
+		if !ok {
+			a.Machine = labMachine(id)
+		}
+		a.Revision++
+		edit(&a)
+		m.machines[id] = a
+	})
+}
+
+// askPower asks for the next power operation.
+func (m *manager) askPower(id dc.VirtualMachineID, op dc.PowerOp) {
+	m.ask(id, func(a *dc.Assignment) { a.Power = a.Power.Next(op, time.Hour) })
+}
+
+// asked returns what is asked of a machine.
+func (m *manager) asked(id dc.VirtualMachineID) dc.Assignment {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.machines[id]
+}
+
+// status returns the newest report of a machine.
+func (m *manager) status(id dc.VirtualMachineID) dc.VirtualMachineStatus {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reports[id]
+}
+
+// until waits for a machine's report to satisfy done, and returns it.
+func (m *manager) until(id dc.VirtualMachineID, what string, done func(dc.VirtualMachineStatus) bool) dc.VirtualMachineStatus {
+	m.t.Helper()
+	timeout := time.After(patience)
+	for {
+		m.mu.Lock()
+		status, changed := m.reports[id], m.changed
+		m.mu.Unlock()
+		if done(status) {
+			return status
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			m.t.Fatalf("no %s of %s: it was said to be %+v; asked was %+v", what, id, status, m.asked(id))
+		}
+	}
+}
+
+// untilDone waits for the outcome of the last power request, and for the machine to be on or off by it.
+func (m *manager) untilDone(id dc.VirtualMachineID, power dc.PowerState) dc.VirtualMachineStatus {
+	m.t.Helper()
+	generation := m.asked(id).Power.Generation
+	return m.until(id, "outcome "+strconv.Itoa(int(generation))+", "+string(power), func(s dc.VirtualMachineStatus) bool {
+		return s.Outcome.Generation == generation && s.Power == power
+	})
+}
+
+const (
+	labDatastore dc.DatastoreID = "datastore-1"
+	labPath                     = "/one"
+)
+
+func labMachine(id dc.VirtualMachineID) dc.Machine {
+	return dc.Machine{ID: id, Name: "the " + string(id), Datastore: labDatastore, Folder: string(id), Hardware: dc.Hardware{
+		UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 64,
+		Disks: []dc.Disk{{Key: dc.FirstDiskKey, CapacityBytes: 1 << 20}},
+		NICs:  []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
+}
+
+// host is a simulated machine, its disk, and the agent's processes on it.
+type host struct {
+	t       testing.TB
+	dir     string
+	world   *sim.World
+	manager *manager
+	// around is called for everything that lasts: writes and removals of files, and calls of drivers that change
+	// something. do does it. It is set before the first start.
+	around    func(p *process, what string, do func() error) error
+	processes int
+}
+
+func newHost(t testing.TB, m *manager) *host {
+	return &host{t: t, dir: t.TempDir(), world: sim.NewWorld(sim.Options{}), manager: m,
+		around: func(_ *process, _ string, do func() error) error { return do() }}
+}
+
+// process is one process of the agent.
+type process struct {
+	h       *host
+	name    string
+	agent   *Agent
+	drivers *sim.Host
+	cancel  context.CancelFunc
+	dead    atomic.Bool
+	ended   chan struct{}
+	err     error // of Run, when ended is closed
+}
+
+// errDead is what a process that has died hears of everything that it still tries.
+var errDead = errors.New("this process is dead")
+
+// start starts a process.
+func (h *host) start() *process {
+	h.t.Helper()
+	h.processes++
+	p := &process{h: h, name: strconv.Itoa(h.processes), drivers: h.world.Open(), ended: make(chan struct{})}
+	facts := h.world.Facts()
+	facts.Version = p.name
+	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, CA: h.manager.ca.PEM(), Token: "token", Name: "host",
+		Facts: facts, Hypervisor: watched{p.drivers, p}, Storage: watched{p.drivers, p}, Network: watched{p.drivers, p}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	p.agent = a
+	a.disk.write = func(path string, data []byte) error {
+		return p.do("write "+filepath.Base(path), func() error { return replace(path, data) })
+	}
+	a.disk.remove = func(path string) error {
+		return p.do("remove "+filepath.Base(path), func() error { return os.Remove(path) })
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	go func() {
+		defer close(p.ended)
+		p.err = a.Run(ctx)
+	}()
+	return p
+}
+
+// replace is durable.WriteFile without its waiting for the disk: the power goes in these tests, but not the kernel's.
+func replace(path string, data []byte) error {
+	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
+
+// do does something that lasts, unless the process is dead.
+func (p *process) do(what string, f func() error) error {
+	return p.h.around(p, what, func() error {
+		if p.dead.Load() {
+			return errDead
+		}
+		return f()
+	})
+}
+
+// die ends the process as the loss of power would: nothing that it still tries has an effect. Its goroutines end soon after.
+func (p *process) die() {
+	p.dead.Store(true)
+	p.drivers.Close()
+	p.cancel()
+}
+
+// kill ends the process and waits for its end.
+func (p *process) kill() {
+	p.h.t.Helper()
+	p.die()
+	<-p.ended
+	if p.err != nil {
+		p.h.t.Error("the agent has ended:", p.err)
+	}
+}
+
+// watched are the drivers of a process.
+type watched struct {
+	*sim.Host
+	p *process
+}
+
+func (w watched) Start(ctx context.Context, m dc.Machine, nics []dc.Attachment, keep func(dc.Handle) error) error {
+	return w.p.do("Start", func() error { return w.Host.Start(ctx, m, nics, keep) })
+}
+
+func (w watched) Recover(ctx context.Context, m dc.Machine, handle dc.Handle) error {
+	return w.p.do("Recover", func() error { return w.Host.Recover(ctx, m, handle) })
+}
+
+func (w watched) Stop(ctx context.Context, m dc.Machine) error {
+	return w.p.do("Stop", func() error { return w.Host.Stop(ctx, m) })
+}
+
+func (w watched) Reset(ctx context.Context, id dc.VirtualMachineID) error {
+	return w.p.do("Reset", func() error { return w.Host.Reset(ctx, id) })
+}
+
+func (w watched) Suspend(ctx context.Context, m dc.Machine) error {
+	return w.p.do("Suspend", func() error { return w.Host.Suspend(ctx, m) })
+}
+
+func (w watched) Continue(ctx context.Context, id dc.VirtualMachineID) error {
+	return w.p.do("Continue", func() error { return w.Host.Continue(ctx, id) })
+}
+
+func (w watched) ShutdownGuest(ctx context.Context, id dc.VirtualMachineID) error {
+	return w.p.do("ShutdownGuest", func() error { return w.Host.ShutdownGuest(ctx, id) })
+}
+
+func (w watched) RebootGuest(ctx context.Context, id dc.VirtualMachineID) error {
+	return w.p.do("RebootGuest", func() error { return w.Host.RebootGuest(ctx, id) })
+}
+
+func (w watched) CreateMachine(ctx context.Context, m dc.Machine, fetch ImageFetcher, progress func(done, total int64)) error {
+	return w.p.do("CreateMachine", func() error { return w.Host.CreateMachine(ctx, m, fetch, progress) })
+}
+
+func (w watched) DeleteMachine(ctx context.Context, m dc.Machine) error {
+	return w.p.do("DeleteMachine", func() error { return w.Host.DeleteMachine(ctx, m) })
+}
+
+func (w watched) Plug(ctx context.Context, m dc.Machine) (nics []dc.Attachment, err error) {
+	err = w.p.do("Plug", func() error {
+		nics, err = w.Host.Plug(ctx, m)
+		return err
+	})
+	return nics, err
+}
+
+func (w watched) Unplug(ctx context.Context, m dc.Machine) error {
+	return w.p.do("Unplug", func() error { return w.Host.Unplug(ctx, m) })
+}
