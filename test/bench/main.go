@@ -1,0 +1,98 @@
+// Command bench compares how fast Hanok powers on a virtual machine with a bare QEMU and with libvirt. `make bench` runs it,
+// as root and in network, mount and process namespaces of its own: it mounts over libvirt's folders and starts a guest
+// with a NIC. doc/benchmarks.md says what it measures and how.
+//
+// It is no test: `go test ./...` runs only those of its arithmetic. It ends with an error when a figure is out of its bound.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"hanok/internal/testhost"
+)
+
+func main() {
+	turns := flag.Int("turns", 15, "how often each way powers the machine on, after one turn that does not count")
+	program := flag.String("hanok", "bin/hanok", "the program")
+	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
+	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
+	flag.Parse()
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	if err := run(ctx, *turns, *program, *packages, *scratch); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		cancel()
+		os.Exit(1)
+	}
+}
+
+// run measures and prints.
+func run(ctx context.Context, turns int, program, packages, scratch string) (err error) {
+	if os.Getenv(testhost.Variable) != "1" {
+		return fmt.Errorf("needs a prepared host: run make bench")
+	}
+	work, err := os.MkdirTemp(scratch, "hanok-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if err := os.Chmod(work, 0o711); err != nil { // libvirt's QEMU has its disk below it
+		return err
+	}
+
+	c, err := newCenter(ctx, work, program, packages)
+	if err != nil {
+		return err
+	}
+	defer c.remove()
+	if err := c.measureStarts(ctx); err != nil {
+		return err
+	}
+	m, err := c.machine(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := newDriver(ctx, work, m, c.image())
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	b, err := newBare(work, m, d.accelerator, c.image())
+	if err != nil {
+		return err
+	}
+	l, err := newLibvirt(ctx, work, m, d.accelerator, c.image())
+	if err != nil {
+		return err
+	}
+	defer l.close()
+
+	fmt.Printf("\nQEMU %s with %s, libvirt %s; %d turns of each way, one after the other\n", d.version, d.accelerator, l.version, turns)
+	all := results{{name: nameBare}, {name: nameDriver}, {name: nameHanok}, {name: nameLibvirt}}
+	ways := []way{b, d, c, l}
+	for turn := range turns + 1 {
+		for i, w := range ways {
+			took, err := w.powerOn(ctx)
+			if err == nil {
+				err = w.powerOff(ctx)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", all[i].name, err)
+			}
+			if turn > 0 { // the first one fills caches
+				all[i].took = append(all[i].took, took)
+			}
+		}
+	}
+	memory, err := c.memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("memory of hanok up after these turns: %d MB\n\n%s\n", memory>>20, all.table())
+	return all.check()
+}
