@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"hanok/dc"
-	"hanok/internal/durable"
 )
 
 // Config is all that an agent needs to start.
@@ -90,7 +89,7 @@ func New(cfg Config) (*Agent, error) {
 // every machine as it is. It returns an error when Dir is in use or can't be read, and when the manager refuses to let the
 // host join. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
-	lock, err := durable.Lock(a.cfg.Dir)
+	lock, err := a.disk.lock()
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"hanok/dc"
-	"hanok/internal/durable"
 )
 
 // Decommission takes the power of every machine that the host with the folder dir may still execute, so that its files can be
@@ -18,15 +17,15 @@ func Decommission(ctx context.Context, dir string, h Hypervisor, s Storage) erro
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	lock, err := durable.Lock(dir)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
 	d, err := openDisk(dir)
 	if err != nil {
 		return err
 	}
+	lock, err := d.lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	stores, err := load[datastoreRecord](d, datastoreFolder)
 	if err != nil {
 		return err

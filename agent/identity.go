@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"hanok/api/convert"
@@ -35,12 +35,16 @@ func (d *disk) readIdentity() (*identity, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	path := filepath.Join(d.dir, identityFile)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(path, err, remedies[identityFile])
 	}
 	id := new(identity)
-	if err := json.Unmarshal(data, id); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(d.dir, identityFile), err)
+	if err := decode(path, data, id, remedies[identityFile]); err != nil {
+		return nil, err
+	}
+	if _, err := id.tlsConfig(); err != nil {
+		return nil, unreadable(path, err, remedies[identityFile])
 	}
 	return id, nil
 }
@@ -61,8 +65,9 @@ func (a *Agent) join(ctx context.Context) (*identity, error) {
 	transport := controlTransport(config)
 	defer transport.CloseIdleConnections()
 	client := agentv1connect.NewAgentServiceClient(&http.Client{Transport: transport}, a.cfg.Manager)
+	secret, _, _ := strings.Cut(a.cfg.Token, ".")
 	answer, err := client.Join(ctx, &agentv1.JoinRequest{
-		Token: a.cfg.Token, Csr: csr, Name: a.cfg.Name, Facts: convert.HostFacts(a.facts)})
+		Token: secret, Csr: csr, Name: a.cfg.Name, Facts: convert.HostFacts(a.facts)})
 	if err != nil {
 		return nil, convert.FromError(err)
 	}

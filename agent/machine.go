@@ -287,7 +287,7 @@ func (m *machine) report() {
 	m.a.board.setMachine(m.id, machineReport{name: m.rec.Assignment.Machine.Name, status: status})
 }
 
-// waiting says why a machine that was on when its host died, and is to run, does not.
+// waiting says why a machine that is to be started again, or of which that is not known yet, does not run.
 func (m *machine) waiting() *dc.Failure {
 	err := m.unseen
 	if err == nil {
@@ -295,7 +295,7 @@ func (m *machine) waiting() *dc.Failure {
 	}
 	f := m.failureOf(m.a.datastores.explain(m.rec.Assignment.Machine.Datastore, err))
 	f.Object = dc.Describe(dc.KindVirtualMachine, m.rec.Assignment.Machine.Name)
-	f.Message = "it does not run since its host died: " + f.Message
+	f.Message = "it does not run: " + f.Message
 	return f
 }
 
