@@ -53,9 +53,9 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 	{"Booted", func(o *hanokv1.VirtualMachine) string { return ago(o.Booted) }},
 	{"Created", func(o *hanokv1.VirtualMachine) string { return ago(o.Created) }},
 	{"Annotation", (*hanokv1.VirtualMachine).GetAnnotation},
-	{"Files failed", func(o *hanokv1.VirtualMachine) string { return failureText(o.FilesFailure) }},
-	{"Paused", func(o *hanokv1.VirtualMachine) string { return failureText(o.Paused) }},
-	{"Fault", func(o *hanokv1.VirtualMachine) string { return failureText(o.Fault) }},
+	{"Files failed", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.FilesFailure) }},
+	{"Paused", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.Paused) }},
+	{"Fault", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.Fault) }},
 }
 
 func joined[T any](items []T, text func(T) string) string {
@@ -66,11 +66,16 @@ func joined[T any](items []T, text func(T) string) string {
 	return strings.Join(out, ", ")
 }
 
-func failureText(f *hanokv1.Failure) string {
-	if f.GetRemedy() != "" {
-		return f.Message + "; " + f.Remedy
+// failureText returns what failed about a machine, with its object where that is another one.
+func failureText(of *hanokv1.VirtualMachine, f *hanokv1.Failure) string {
+	text := f.GetMessage()
+	if object := f.GetObject(); object != "" && object != dc.Describe(dc.KindVirtualMachine, of.Name) {
+		text = object + ": " + text
 	}
-	return f.GetMessage()
+	if f.GetRemedy() != "" {
+		text += "; " + f.Remedy
+	}
+	return text
 }
 
 func (a *app) vmCommands() *cobra.Command {

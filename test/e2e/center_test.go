@@ -160,6 +160,7 @@ func (c *center) ok(args ...string) string {
 func (c *center) refused(parts []string, args ...string) {
 	c.t.Helper()
 	out, complaint, code := c.run("", args...)
+	c.t.Logf("hanok %s\n%s", strings.Join(args, " "), complaint)
 	if code != 1 {
 		c.t.Errorf("hanok %s: exit code %d, want 1\n%s%s", strings.Join(args, " "), code, out, complaint)
 	}
@@ -168,6 +169,17 @@ func (c *center) refused(parts []string, args ...string) {
 			c.t.Errorf("hanok %s does not say %q:\n%s", strings.Join(args, " "), p, complaint)
 		}
 	}
+}
+
+// objects returns what a list command shows, as JSON objects.
+func (c *center) objects(noun string) []map[string]any {
+	c.t.Helper()
+	var all []map[string]any
+	out := c.ok(noun, "list", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		c.t.Fatalf("%v in %s", err, out)
+	}
+	return all
 }
 
 // machine is a row of `vm list -o json`.
@@ -225,26 +237,36 @@ func (c *center) event(parts ...string) {
 	c.t.Fatalf("no event with %q came", parts)
 }
 
-// qemu returns the process that executes a machine of this data center, or 0.
+// qemu returns the process that executes a machine of the data center's own datastore, or 0. Two would be a disaster.
 func (c *center) qemu(name string) int {
 	c.t.Helper()
-	folders, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	return qemuIn(c.t, filepath.Join(c.data, "datastore1", name))
+}
+
+// qemuIn returns the process that executes the machine in a folder, or 0.
+func qemuIn(t *testing.T, folder string) int {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	mine := regexp.MustCompile(regexp.QuoteMeta(filepath.Join(c.data, "datastore1", name)) + `([^0-9A-Za-z_]|$)`)
-	for _, f := range folders {
-		line, err := os.ReadFile(f)
+	mine := regexp.MustCompile(regexp.QuoteMeta(folder) + `([^0-9A-Za-z_-]|$)`)
+	found := 0
+	for _, path := range lines {
+		line, err := os.ReadFile(path)
 		if err != nil || !bytes.Contains(line, []byte("qemu-system")) || !mine.Match(line) {
 			continue
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err != nil {
-			c.t.Fatal(err)
+			t.Fatal(err)
 		}
-		return pid
+		if found != 0 {
+			t.Fatalf("processes %d and %d both execute the machine in %s", found, pid, folder)
+		}
+		found = pid
 	}
-	return 0
+	return found
 }
 
 // newCenter returns a data center that is not started yet, below a folder that only root may enter. What it leaves at
