@@ -303,11 +303,11 @@ type process struct {
 // errDead is what a process that has died hears of everything that it still tries.
 var errDead = errors.New("this process is dead")
 
-// start starts a process.
-func (h *host) start() *process {
+// prepare makes a process whose agent does nothing yet.
+func (h *host) prepare() *process {
 	h.t.Helper()
 	h.processes++
-	p := &process{h: h, name: strconv.Itoa(h.processes), drivers: h.world.Open(), ended: make(chan struct{})}
+	p := &process{h: h, name: strconv.Itoa(h.processes), drivers: h.world.Open(), cancel: func() {}, ended: make(chan struct{})}
 	facts := h.world.Facts()
 	facts.Version = p.name
 	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, CA: h.manager.ca.PEM(), Token: "token", Name: "host",
@@ -322,11 +322,18 @@ func (h *host) start() *process {
 	a.disk.remove = func(path string) error {
 		return p.do("remove "+filepath.Base(path), func() error { return os.Remove(path) })
 	}
+	return p
+}
+
+// start starts a process.
+func (h *host) start() *process {
+	h.t.Helper()
+	p := h.prepare()
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go func() {
 		defer close(p.ended)
-		p.err = a.Run(ctx)
+		p.err = p.agent.Run(ctx)
 	}()
 	return p
 }
