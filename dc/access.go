@@ -28,6 +28,9 @@ const (
 	PrivClusterCreate    Privilege = "Host.Inventory.CreateCluster"
 	PrivClusterDelete    Privilege = "Host.Inventory.DeleteCluster"
 	PrivHostAdd          Privilege = "Host.Inventory.AddHostToCluster"
+	PrivHostRemove       Privilege = "Host.Inventory.RemoveHostFromCluster"
+	PrivHostMaintenance  Privilege = "Host.Config.Maintenance"
+	PrivHostConnection   Privilege = "Host.Config.Connection"
 	PrivDatastoreCreate  Privilege = "Host.Config.Storage"
 	PrivDatastoreDelete  Privilege = "Datastore.Delete"
 	PrivNetworkAssign    Privilege = "Network.Config"
@@ -96,12 +99,14 @@ type Session struct {
 	Expires time.Time `json:"expires"`
 }
 
-// JoinToken lets one host join. It is removed by its use.
+// JoinToken lets one host join, or join again. It is removed by its use.
 type JoinToken struct {
 	ID JoinTokenID `json:"id"`
 	Meta
-	// Cluster is where the host joins.
-	Cluster ClusterID `json:"cluster"`
+	// Cluster is where a new host joins.
+	Cluster ClusterID `json:"cluster,omitempty"`
+	// Host is the host that joins again, or "" for a new one.
+	Host HostID `json:"host,omitempty"`
 	// TokenHash is the SHA-256 of the token, in hexadecimal.
 	TokenHash string    `json:"tokenHash"`
 	Expires   time.Time `json:"expires"`

@@ -7,6 +7,16 @@ type Connection string
 const (
 	Connected     Connection = "connected"
 	NotResponding Connection = "notResponding"
+	Disconnected  Connection = "disconnected" // because somebody wanted it
+)
+
+// Maintenance is how far a host is on its way out of service.
+type Maintenance string
+
+// The stages of maintenance. The empty one is that of a host in service.
+const (
+	MaintenanceEntering Maintenance = "entering" // nothing new comes, and what has power on it may go on
+	InMaintenance       Maintenance = "inMaintenance"
 )
 
 // Accelerator is how a host executes guest code.
@@ -22,12 +32,22 @@ const (
 type Host struct {
 	ID HostID `json:"id"`
 	Meta
+	// Spec is what its administrator wants of it.
+	Spec HostSpec `json:"spec"`
 	// Status is authored by the host's agent, except Connection, which the manager that holds its connection sets.
 	Status HostStatus `json:"status"`
 }
 
+// HostSpec is what an administrator wants of a host.
+type HostSpec struct {
+	Maintenance Maintenance `json:"maintenance,omitempty"`
+	// Disconnected keeps the host's agent from connecting. Its machines run on.
+	Disconnected bool `json:"disconnected,omitempty"`
+}
+
 // HostStatus is what a host says of itself.
 type HostStatus struct {
+	// Connection is Connected or NotResponding; see Host.Connection.
 	Connection Connection `json:"connection"`
 	// Version is the version of the agent's program.
 	Version string `json:"version,omitempty"`
@@ -51,6 +71,27 @@ type Hypervisor struct {
 	Reason string `json:"reason,omitempty"`
 	// Warnings are things an administrator should know, each a sentence with what to do.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Connection returns the state of the host's connection as users know it: one that does not respond because somebody
+// disconnected it is Disconnected.
+func (o *Host) Connection() Connection {
+	if o.Spec.Disconnected && o.Status.Connection != Connected {
+		return Disconnected
+	}
+	return o.Status.Connection
+}
+
+// CheckService returns an error of kind WrongState, without an object, where the host takes no machines because it is in
+// maintenance or on its way there.
+func (o *Host) CheckService() error {
+	switch o.Spec.Maintenance {
+	case MaintenanceEntering:
+		return Errorf(WrongState, "it is entering maintenance mode").Fix("choose another host, or cancel that task")
+	case InMaintenance:
+		return Errorf(WrongState, "it is in maintenance mode").Fix("choose another host, or let this one leave maintenance mode")
+	}
+	return nil
 }
 
 func (*Host) Kind() Kind         { return KindHost }

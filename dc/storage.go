@@ -67,8 +67,11 @@ func (o *Image) Identity() ID     { return ID(o.ID) }
 
 func (o *Image) Claims() []string { return []string{"image/" + o.Name} }
 
-// Claims are the datastore's name in its folder and its path on its host.
-func (o *Datastore) Claims() []string { return append(o.nameClaim(), PathClaim(o.Spec)) }
+// Claims are the datastore's name in its folder, its path on its host, and the use of that host, which cannot be deleted
+// before the datastore.
+func (o *Datastore) Claims() []string {
+	return append(o.nameClaim(), PathClaim(o.Spec), UseClaim(ID(o.Spec.Host), ID(o.ID)))
+}
 
 // PathClaim returns the claim of a datastore's path on its host.
 func PathClaim(s DatastoreSpec) string { return "path/" + string(s.Host) + s.Path }

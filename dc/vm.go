@@ -146,6 +146,12 @@ func (g Guest) Equal(o Guest) bool {
 	return true
 }
 
+// HasPower reports whether the machine has power or is about to have it.
+func (o *VirtualMachine) HasPower() bool {
+	pending := o.Status.Outcome.Generation < o.Spec.Power.Generation
+	return o.Status.Power == PoweredOn || pending && o.Spec.Power.Op == PowerOn
+}
+
 func (*VirtualMachine) Kind() Kind     { return KindVirtualMachine }
 func (o *VirtualMachine) Identity() ID { return ID(o.ID) }
 

@@ -19,6 +19,7 @@ import (
 	"hanok/manager/dispatch"
 	"hanok/manager/doctor"
 	"hanok/manager/event"
+	"hanok/manager/hostsystem"
 	"hanok/manager/inventory"
 	"hanok/manager/store"
 	"hanok/manager/task"
@@ -42,7 +43,8 @@ type Manager struct {
 	Machines  *compute.Service
 	Tasks     *task.Service
 	Events    *event.Service
-	Hosts     *dispatch.Service
+	Hosts     *hostsystem.Service
+	Agents    *dispatch.Service
 	Doctor    *doctor.Service
 
 	engine *task.Engine
@@ -64,15 +66,16 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Access = access.New(cfg.Store, cfg.Log)
 	m.Inventory = inventory.New(cfg.Store, m.Access, cfg.Log)
 	m.Events = event.NewService(cfg.Store, m.Access)
-	m.Hosts = dispatch.New(dispatch.Config{Store: cfg.Store, Access: m.Access, CA: ca, Images: cfg.Images, Log: cfg.Log})
+	m.Agents = dispatch.New(dispatch.Config{Store: cfg.Store, Access: m.Access, CA: ca, Images: cfg.Images, Log: cfg.Log})
 	m.engine = task.New(cfg.Store, cfg.Log)
+	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine)
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
-	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Hosts, Log: cfg.Log})
-	m.Doctor = doctor.New(cfg.Store, m.Access, m.Hosts, ends)
+	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
+	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends)
 	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
 		return nil, err
 	}
-	return m, m.Hosts.MarkUnconnected(ctx)
+	return m, m.Agents.MarkUnconnected(ctx)
 }
 
 // Run carries out tasks and keeps the rules until ctx ends, and then returns nil; any other end is an error.
@@ -104,7 +107,7 @@ func (m *Manager) Run(ctx context.Context) error {
 }
 
 // Close ends the connections to the hosts.
-func (m *Manager) Close() { m.Hosts.Close() }
+func (m *Manager) Close() { m.Agents.Close() }
 
 // sweeper is a reconciler that only time sets off.
 func sweeper(name string, sweep func(context.Context) error) task.Reconciler {

@@ -29,6 +29,7 @@ func TestEveryServiceAsksWhoCalls(t *testing.T) {
 	m := open(t, st)
 	t.Run("machines", func(t *testing.T) { accesstest.Check(t, m.Machines, "Get", "List") })
 	t.Run("hosts", func(t *testing.T) { accesstest.Check(t, m.Hosts) })
+	t.Run("agents", func(t *testing.T) { accesstest.Check(t, m.Agents) })
 	t.Run("doctor", func(t *testing.T) { accesstest.Check(t, m.Doctor) })
 }
 

@@ -50,7 +50,7 @@ func Host(o *dc.Host, names Names) *hanokv1.Host {
 	return &hanokv1.Host{
 		Id: string(o.ID), Name: o.Name, ClusterId: string(o.Parent), Cluster: names(o.Parent),
 		Created: Time(o.Created), Revision: o.Revision,
-		Connection: string(o.Status.Connection), Version: o.Status.Version, BootId: o.Status.BootID, Os: o.Status.OS,
+		Connection: string(o.Connection()), Maintenance: string(o.Spec.Maintenance), Version: o.Status.Version, BootId: o.Status.BootID, Os: o.Status.OS,
 		Cpus: int32(o.Status.CPUs), CpuModel: o.Status.CPUModel, MemoryMb: o.Status.MemoryMB,
 		Hypervisor: &hanokv1.Hypervisor{
 			Name: o.Status.Hypervisor.Name, Version: o.Status.Hypervisor.Version,

@@ -81,7 +81,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	part(func(ctx context.Context) error { return forgetFirstLogin(ctx, data, st) })
 	clusters, err := m.Inventory.Clusters(dc.System)
 	check(err)
-	token, err := m.Hosts.CreateJoinToken(ctx, dc.System, clusters[0].ID)
+	token, _, err := m.Agents.CreateJoinToken(ctx, dc.System, clusters[0].ID)
 	check(err)
 	drivers := c.world.Open()
 	a, err := agent.New(agent.Config{

@@ -8,7 +8,9 @@ import (
 	"hanok/facade/native"
 	"hanok/manager/access"
 	"hanok/manager/compute"
+	"hanok/manager/dispatch"
 	"hanok/manager/event"
+	"hanok/manager/hostsystem"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -18,6 +20,7 @@ type nativeParts struct {
 	store     *store.Store
 	access    *access.Service
 	inventory native.Inventory
+	hosts     native.Hosts
 	machines  *compute.Service
 	tasks     *task.Service
 	events    *event.Service
@@ -30,6 +33,7 @@ func nativeBackend(p nativeParts) native.Backend {
 	return native.Backend{
 		Access:    p.access,
 		Inventory: p.inventory,
+		Hosts:     p.hosts,
 		Machines:  nativeMachines{p.machines},
 		Tasks:     p.tasks,
 		Events:    nativeEvents{p.events},
@@ -37,6 +41,14 @@ func nativeBackend(p nativeParts) native.Backend {
 		System:    p.system,
 	}
 }
+
+// nativeHosts is all that is done with hosts.
+type nativeHosts struct {
+	*agents
+	*hostsystem.Service
+}
+
+type agents = dispatch.Service
 
 // nativeMachines is the compute service with the facade's own request type.
 type nativeMachines struct{ *compute.Service }

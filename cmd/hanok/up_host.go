@@ -66,7 +66,8 @@ func joinToken(ctx context.Context, data *dataFolder, m *manager.Manager) (strin
 		return "", nil
 	}
 	for c := range store.List[*dc.Cluster](m.Store.View()) {
-		return m.Hosts.CreateJoinToken(ctx, dc.System, c.ID)
+		token, _, err := m.Agents.CreateJoinToken(ctx, dc.System, c.ID)
+		return token, err
 	}
 	return "", dc.Errorf(dc.NotFound, "there is no cluster for this host to join").Fix("start with an empty DATA folder")
 }

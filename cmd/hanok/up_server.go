@@ -41,10 +41,10 @@ func serve(data *dataFolder, m *manager.Manager, listen string, log *slog.Logger
 		return nil, err
 	}
 	api := native.New(nativeBackend(nativeParts{
-		store: m.Store, access: m.Access, inventory: m.Inventory, machines: m.Machines, tasks: m.Tasks, events: m.Events,
-		usage: m.Hosts.Usage, system: nativeSystem{m.Doctor},
+		store: m.Store, access: m.Access, inventory: m.Inventory, hosts: nativeHosts{m.Agents, m.Hosts}, machines: m.Machines, tasks: m.Tasks, events: m.Events,
+		usage: m.Agents.Usage, system: nativeSystem{m.Doctor},
 	}), log)
-	agents := m.Hosts.Handler()
+	agents := m.Agents.Handler()
 	mux := http.NewServeMux()
 	mux.Handle("/hanok.agent.v1.AgentService/", agents)
 	mux.Handle("/agent/", agents)

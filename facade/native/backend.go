@@ -15,6 +15,7 @@ import (
 type Backend struct {
 	Access    Access
 	Inventory Inventory
+	Hosts     Hosts
 	Machines  Machines
 	Tasks     Tasks
 	Events    Events
@@ -70,6 +71,19 @@ type Inventory interface {
 	PortGroups(by dc.Caller) ([]*dc.PortGroup, error)
 	CreatePortGroup(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.PortGroup, error)
 	DeletePortGroup(ctx context.Context, by dc.Caller, id dc.PortGroupID) error
+}
+
+// Hosts is what administrators do with hosts, besides looking at them.
+type Hosts interface {
+	// CreateJoinToken returns a token for a new host of the cluster, and until when it is good.
+	CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.ClusterID) (token string, expires time.Time, err error)
+	// CreateRejoinToken returns one for a host that lost its certificate.
+	CreateRejoinToken(ctx context.Context, by dc.Caller, host dc.HostID) (token string, expires time.Time, err error)
+	EnterMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
+	ExitMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
+	Disconnect(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
+	Reconnect(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
+	Remove(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
 }
 
 // Machines keeps the virtual machines.

@@ -35,25 +35,6 @@ func (s *service) DeleteCluster(ctx context.Context, req *hanokv1.DeleteClusterR
 	return &hanokv1.DeleteClusterResponse{}, s.Inventory.DeleteCluster(ctx, by, id)
 }
 
-func (s *service) ListHosts(ctx context.Context, _ *hanokv1.ListHostsRequest) (*hanokv1.ListHostsResponse, error) {
-	all, err := each(s.host)(s.Inventory.Hosts(caller(ctx)))
-	return &hanokv1.ListHostsResponse{Hosts: all}, err
-}
-
-func (s *service) GetHost(ctx context.Context, req *hanokv1.GetHostRequest) (*hanokv1.GetHostResponse, error) {
-	id, err := s.Inventory.Resolve(caller(ctx), dc.KindHost, req.Host)
-	if err != nil {
-		return nil, err
-	}
-	o, ok := s.State.View().Object(id).(*dc.Host)
-	if !ok { // it went since
-		return nil, &dc.Error{Kind: dc.NotFound, Object: dc.Describe(dc.KindHost, req.Host), Message: "it does not exist"}
-	}
-	return &hanokv1.GetHostResponse{Host: s.host(o)}, nil
-}
-
-func (s *service) host(o *dc.Host) *hanokv1.Host { return convert.Host(o, s.names()) }
-
 func (s *service) ListResourcePools(ctx context.Context, _ *hanokv1.ListResourcePoolsRequest) (*hanokv1.ListResourcePoolsResponse, error) {
 	all, err := each(convert.ResourcePool)(s.Inventory.Pools(caller(ctx)))
 	return &hanokv1.ListResourcePoolsResponse{ResourcePools: all}, err

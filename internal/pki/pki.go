@@ -11,6 +11,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -99,6 +100,17 @@ func (ca *CA) PEM() []byte {
 }
 
 // pool returns a pool with the authority in it and nothing else.
+// Fingerprint returns the SHA-256 of an authority's certificate, which is given in PEM form, in hexadecimal: what tells it
+// from every other.
+func Fingerprint(caPEM []byte) (string, error) {
+	block, _ := pem.Decode(caPEM)
+	if block == nil || block.Type != pemCertificate {
+		return "", errors.New("the certificate authority is not a PEM certificate")
+	}
+	sum := sha256.Sum256(block.Bytes)
+	return hex.EncodeToString(sum[:]), nil
+}
+
 func (ca *CA) pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)

@@ -82,6 +82,9 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 	if c.host.Status.Connection != dc.Connected {
 		return "", dc.Errorf(dc.Unavailable, "it is not connected")
 	}
+	if err := c.host.CheckService(); err != nil {
+		return "", dc.Errorf(dc.Exhausted, "%s", publicMessage(err))
+	}
 	if err := dc.Fits(d.hardware, c.host.Status); err != nil {
 		return "", err
 	}

@@ -60,6 +60,9 @@ func (s *Service) admitPower(v *store.View, vm *dc.VirtualMachine, op dc.PowerOp
 	if err != nil {
 		return err
 	}
+	if err := host.CheckService(); err != nil {
+		return on(err, dc.Describe(dc.KindHost, host.Name))
+	}
 	if err := dc.Fits(vm.Spec.Hardware, host.Status); err != nil {
 		return on(err, dc.Describe(dc.KindHost, host.Name))
 	}
@@ -71,7 +74,7 @@ func (s *Service) admitPower(v *store.View, vm *dc.VirtualMachine, op dc.PowerOp
 func checkMemory(v *store.View, host *dc.Host, vm *dc.VirtualMachine) error {
 	free := host.Status.MemoryMB
 	for o := range store.OnHost(v, host.ID) {
-		if o.ID != vm.ID && takesMemory(o) {
+		if o.ID != vm.ID && o.HasPower() {
 			free -= o.Spec.Hardware.MemoryMB
 		}
 	}
@@ -81,12 +84,6 @@ func checkMemory(v *store.View, host *dc.Host, vm *dc.VirtualMachine) error {
 			Remedy:  "power off another virtual machine on this host, or use one with less memory"}
 	}
 	return nil
-}
-
-// takesMemory reports whether the machine has power or is about to have it.
-func takesMemory(vm *dc.VirtualMachine) bool {
-	pending := vm.Status.Outcome.Generation < vm.Spec.Power.Generation
-	return vm.Status.Power == dc.PoweredOn || pending && vm.Spec.Power.Op == dc.PowerOn
 }
 
 // record adds an event about the machine that the task t caused.

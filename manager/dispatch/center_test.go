@@ -191,7 +191,7 @@ func (c *center) events(typ dc.EventType, target dc.ID) (n int) {
 
 func (c *center) token() string {
 	c.Helper()
-	token, err := c.svc.CreateJoinToken(c.Context(), dc.System, cluster)
+	token, _, err := c.svc.CreateJoinToken(c.Context(), dc.System, cluster)
 	c.ok(err)
 	return token
 }

@@ -250,9 +250,9 @@ func TestJoin(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d tokens are stored, want the last one without the expired one", n)
 	}
-	_, err = c.svc.CreateJoinToken(t.Context(), dc.System, "domain-c9")
+	_, _, err = c.svc.CreateJoinToken(t.Context(), dc.System, "domain-c9")
 	c.kind(err, dc.NotFound)
-	_, err = c.svc.CreateJoinToken(t.Context(), dc.Caller{Name: "reader", User: "user-1", Role: dc.RoleReadOnly}, cluster)
+	_, _, err = c.svc.CreateJoinToken(t.Context(), dc.Caller{Name: "reader", User: "user-1", Role: dc.RoleReadOnly}, cluster)
 	c.kind(err, dc.Denied)
 
 	// One that never connected is replaced, and its certificate is worth nothing then; one that did is not.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"time"
 
 	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
+	"hanok/internal/pki"
 	"hanok/internal/random"
 	"hanok/manager/event"
 	"hanok/manager/store"
@@ -17,28 +19,48 @@ import (
 // tokenLife is how long a join token is good for.
 const tokenLife = time.Hour
 
-// CreateJoinToken returns a token that lets one host join the cluster, within an hour. It is shown once and not stored.
-// Privilege: PrivHostAdd. Kinds: NotFound for the cluster.
-func (s *Service) CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.ClusterID) (string, error) {
+// CreateJoinToken returns a token that lets one host join the cluster, and until when it is good. It is shown once and not
+// stored, and carries the fingerprint of the authority behind a dot. Privilege: PrivHostAdd. Kinds: NotFound for the cluster.
+func (s *Service) CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.ClusterID) (string, time.Time, error) {
 	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, "cluster "+string(cluster)); err != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
-	token, now := random.Token(), time.Now().UTC()
-	err := s.cfg.Store.Change(ctx, func(tx *store.Tx) error {
+	return s.createToken(ctx, dc.JoinToken{Cluster: cluster}, dc.ID(cluster))
+}
+
+// CreateRejoinToken returns a token that lets a host in again as the one that it was, after its certificate or its key was
+// lost; see CreateJoinToken. Kinds: NotFound for the host.
+func (s *Service) CreateRejoinToken(ctx context.Context, by dc.Caller, host dc.HostID) (string, time.Time, error) {
+	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, "host "+string(host)); err != nil {
+		return "", time.Time{}, err
+	}
+	return s.createToken(ctx, dc.JoinToken{Host: host}, dc.ID(host))
+}
+
+// createToken stores a token for the object target.
+func (s *Service) createToken(ctx context.Context, t dc.JoinToken, target dc.ID) (string, time.Time, error) {
+	fingerprint, err := pki.Fingerprint(s.cfg.CA.PEM())
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	secret, now := random.Token(), time.Now().UTC()
+	t.ID, t.Meta = dc.JoinTokenID(dc.NewID(dc.KindJoinToken, random.Suffix())), dc.Meta{Created: now}
+	t.TokenHash, t.Expires = hash(secret), now.Add(tokenLife)
+	err = s.cfg.Store.Change(ctx, func(tx *store.Tx) error {
 		for old := range store.List[*dc.JoinToken](tx.View()) {
 			if !now.Before(old.Expires) {
 				tx.Delete(old)
 			}
 		}
-		tx.Exists(dc.ID(cluster))
-		tx.Put(&dc.JoinToken{ID: dc.JoinTokenID(dc.NewID(dc.KindJoinToken, random.Suffix())), Meta: dc.Meta{Created: now},
-			Cluster: cluster, TokenHash: hash(token), Expires: now.Add(tokenLife)})
+		tx.Exists(target)
+		added := t
+		tx.Put(&added)
 		return nil
 	})
 	if err != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
-	return token, nil
+	return secret + "." + fingerprint, t.Expires, nil
 }
 
 func hash(token string) string {
@@ -52,53 +74,94 @@ func hash(token string) string {
 // A host whose agent died before it had the answer can't prove who it is. It has never been connected and so has never had
 // a machine: another one that joins under its name takes its place, with an ID of its own.
 func (s *Service) join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
-	if err := dc.CheckName(dc.KindHost, r.Name); err != nil {
+	now := time.Now().UTC()
+	token, err := findToken(s.cfg.Store.View(), r.Token, now)
+	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
-	host := &dc.Host{ID: dc.HostID(dc.NewID(dc.KindHost, random.Suffix())), Status: convert.FromHostFacts(r.Facts)}
-	certificate, err := s.cfg.CA.SignHost(r.Csr, string(host.ID), now)
+	id := token.Host
+	if id == "" {
+		if err := dc.CheckName(dc.KindHost, r.Name); err != nil {
+			return nil, err
+		}
+		id = dc.HostID(dc.NewID(dc.KindHost, random.Suffix()))
+	}
+	certificate, err := s.cfg.CA.SignHost(r.Csr, string(id), now)
 	if err != nil {
 		return nil, dc.Errorf(dc.Invalid, "%w", err).On(dc.Describe(dc.KindHost, r.Name))
 	}
+	var joined *dc.Host
 	err = s.cfg.Store.Change(ctx, func(tx *store.Tx) error {
-		token, err := useToken(tx, r.Token, now)
+		token, err := findToken(tx.View(), r.Token, now)
 		if err != nil {
 			return err
 		}
-		if old, ok := store.Named[*dc.Host](tx.View(), dc.ID(token.Cluster), r.Name); ok {
-			if old.Status.Connection != "" {
-				return dc.Errorf(dc.Exists, "a host of this name has joined already").On(dc.Describe(dc.KindHost, r.Name)).
-					Fix("give this host another name")
-			}
-			tx.Delete(old)
+		tx.Delete(token)
+		what := "has joined"
+		if token.Host != "" {
+			joined, err = store.Load[*dc.Host](tx, dc.ID(token.Host))
+			what = "has joined again, with a new certificate"
+		} else {
+			joined, err = addHost(tx, token.Cluster, id, r.Name, convert.FromHostFacts(r.Facts), now)
 		}
-		tx.Exists(dc.ID(token.Cluster))
-		added := *host
-		added.Meta = dc.Meta{Name: r.Name, Parent: dc.ID(token.Cluster), Created: now}
-		tx.Put(&added)
-		event.Add(tx, now, dc.Event{Type: dc.EventHostAdded, Target: dc.ID(host.ID), TargetName: r.Name,
-			Message: dc.Describe(dc.KindHost, r.Name) + " has joined"})
+		if err != nil {
+			return err
+		}
+		event.Add(tx, now, dc.Event{Type: dc.EventHostAdded, Target: dc.ID(id), TargetName: joined.Name,
+			Message: dc.Describe(dc.KindHost, joined.Name) + " " + what})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.cfg.Log.Info("a host has joined", "host", host.ID, "name", r.Name)
-	return &agentv1.JoinResponse{HostId: string(host.ID), Certificate: certificate, Ca: s.cfg.CA.PEM()}, nil
+	s.cfg.Log.Info("a host has joined", "host", id, "name", joined.Name)
+	return &agentv1.JoinResponse{HostId: string(id), Certificate: certificate, Ca: s.cfg.CA.PEM()}, nil
 }
 
-// useToken removes the token and returns it.
-func useToken(tx *store.Tx, token string, now time.Time) (*dc.JoinToken, error) {
+func addHost(tx *store.Tx, cluster dc.ClusterID, id dc.HostID, name string, facts dc.HostStatus, now time.Time) (*dc.Host, error) {
+	if old, ok := store.Named[*dc.Host](tx.View(), dc.ID(cluster), name); ok {
+		if old.Status.Connection != "" {
+			return nil, dc.Errorf(dc.Exists, "a host of this name has joined already").On(dc.Describe(dc.KindHost, name)).
+				Fix("give this host another name; or, if it is that host, make a token for it")
+		}
+		tx.Delete(old)
+	}
+	tx.Exists(dc.ID(cluster))
+	h := &dc.Host{ID: id, Meta: dc.Meta{Name: name, Parent: dc.ID(cluster), Created: now}, Status: facts}
+	tx.Put(h)
+	return h, nil
+}
+
+// findToken returns the token whose secret is given.
+func findToken(v *store.View, secret string, now time.Time) (*dc.JoinToken, error) {
 	refused := dc.Errorf(dc.Unauthenticated, "the join token is wrong, used or expired").Fix("make a new one")
-	id, ok := store.Claimed(tx.View(), "join/"+hash(token))
+	id, ok := store.Claimed(v, "join/"+hash(secret))
 	if !ok {
 		return nil, refused
 	}
-	t, err := store.Load[*dc.JoinToken](tx, id)
+	t, err := store.Get[*dc.JoinToken](v, id)
 	if err != nil || !now.Before(t.Expires) {
 		return nil, refused
 	}
-	tx.Delete(t)
 	return t, nil
+}
+
+// renew signs a new certificate for the host that calls.
+func (s *Service) renew(ctx context.Context, r *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
+	host, err := s.hostOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := s.cfg.CA.SignHost(r.Csr, string(host.ID), time.Now())
+	if err != nil {
+		return nil, dc.Errorf(dc.Invalid, "%w", err).On(dc.Describe(dc.KindHost, host.Name))
+	}
+	s.cfg.Log.Info("renewed a host's certificate", "host", host.ID, "name", host.Name)
+	return &agentv1.RenewResponse{Certificate: certificate, Ca: s.cfg.CA.PEM()}, nil
+}
+
+// serveAuthority sends the authority's certificate to anybody: a host that joins has its fingerprint.
+func (s *Service) serveAuthority(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_, _ = w.Write(s.cfg.CA.PEM()) // an error is the caller's, who is gone
 }

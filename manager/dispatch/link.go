@@ -24,11 +24,19 @@ const missedHeartbeats = 3
 // farewell is how long the end of a connection may take to reach the host.
 const farewell = time.Second
 
-// protocolHandler serves the protocol's two calls.
+// protocolHandler serves the protocol's calls.
 type protocolHandler struct{ s *Service }
 
 func (h protocolHandler) Join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
 	answer, err := h.s.join(ctx, r)
+	if err != nil {
+		return nil, convert.Error(err)
+	}
+	return answer, nil
+}
+
+func (h protocolHandler) Renew(ctx context.Context, r *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
+	answer, err := h.s.renew(ctx, r)
 	if err != nil {
 		return nil, convert.Error(err)
 	}
@@ -283,6 +291,9 @@ func (l *link) follow() error {
 			}
 			return err
 		}
+		if err := l.checkHost(); err != nil {
+			return err
+		}
 		changes, upto, ok := st.Changes(since)
 		if !ok {
 			v := st.View()
@@ -299,6 +310,15 @@ func (l *link) follow() error {
 		}
 		since = upto
 	}
+}
+
+// checkHost returns why the host may not be connected any more, or nil.
+func (l *link) checkHost() error {
+	h, err := store.Get[*dc.Host](l.s.cfg.Store.View(), dc.ID(l.host))
+	if err != nil {
+		return errRemoved(l.host)
+	}
+	return checkWelcome(h)
 }
 
 func (l *link) assignAll(v *store.View, sent map[dc.ID]any) {

@@ -55,7 +55,7 @@ func (p *peer) deadline(set func(*http.ResponseController, time.Time) error) {
 	}
 }
 
-// hostOf returns the host that calls, if it is one of the inventory.
+// hostOf returns the host that calls, if it is one of the inventory and nobody wants it disconnected.
 func (s *Service) hostOf(ctx context.Context) (*dc.Host, error) {
 	p := peerOf(ctx)
 	if p.err != nil {
@@ -63,10 +63,22 @@ func (s *Service) hostOf(ctx context.Context) (*dc.Host, error) {
 	}
 	host, err := store.Get[*dc.Host](s.cfg.Store.View(), dc.ID(p.host))
 	if err != nil {
-		return nil, dc.Errorf(dc.NotFound, "it was removed from the inventory").On("host " + string(p.host)).
-			Fix("join it to the data center again")
+		return nil, errRemoved(p.host)
 	}
-	return host, nil
+	return host, checkWelcome(host)
+}
+
+func errRemoved(host dc.HostID) error {
+	return dc.Errorf(dc.NotFound, "it was removed from the inventory").On("host " + string(host)).Fix("join it to the data center again")
+}
+
+// checkWelcome refuses a host that somebody wants disconnected.
+func checkWelcome(h *dc.Host) error {
+	if h.Spec.Disconnected {
+		return dc.Errorf(dc.WrongState, "an administrator has disconnected it").On(dc.Describe(dc.KindHost, h.Name)).
+			Fix("let it reconnect on the manager")
+	}
+	return nil
 }
 
 // status is the HTTP status of an error outside of the protocol's messages.
@@ -74,7 +86,7 @@ func status(err error) int {
 	switch dc.KindOf(err) {
 	case dc.Unauthenticated:
 		return http.StatusUnauthorized
-	case dc.NotFound:
+	case dc.NotFound, dc.WrongState:
 		return http.StatusForbidden // of a host; what a host asks for and is not there, is answered with 404
 	}
 	return http.StatusInternalServerError

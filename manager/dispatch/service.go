@@ -77,6 +77,7 @@ func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	path, protocol := agentv1connect.NewAgentServiceHandler(protocolHandler{s})
 	mux.Handle(path, s.withPeer(protocol))
+	mux.HandleFunc("GET /agent/ca.pem", s.serveAuthority)
 	mux.Handle("GET /agent/images/{digest}", s.withPeer(http.HandlerFunc(s.serveImage)))
 	mux.Handle("GET /agent/stream/{ticket}", s.withPeer(http.HandlerFunc(s.serveStream)))
 	return mux
@@ -158,6 +159,9 @@ func (s *Service) commitLost(ctx context.Context, host dc.HostID, fence store.Fe
 		}
 		h.Status.Connection = dc.NotResponding
 		tx.Put(h)
+		if h.Spec.Disconnected {
+			return nil // who wanted it records it
+		}
 		event.Add(tx, time.Now(), dc.Event{Type: dc.EventHostLost, Target: dc.ID(host), TargetName: h.Name,
 			Message: "the connection to " + dc.Describe(dc.KindHost, h.Name) + " was lost: " + why})
 		return nil
@@ -170,6 +174,9 @@ func (s *Service) commitConnected(ctx context.Context, host dc.HostID, fence sto
 		tx.Require(fence)
 		h, err := store.Load[*dc.Host](tx, dc.ID(host))
 		if err != nil {
+			return err
+		}
+		if err := checkWelcome(h); err != nil {
 			return err
 		}
 		before := h.Status.Connection

@@ -272,8 +272,13 @@ func TestDeleteOnlyEmpty(t *testing.T) {
 	w.wantKind(w.DeleteFolder(ctx, dc.System, "group-none"), dc.NotFound)
 
 	// From the leaves to the root, all of it goes.
-	w.drop(all[*dc.VirtualMachine](w))
-	w.drop([]*dc.Host{w.host})
+	for _, vm := range all[*dc.VirtualMachine](w) {
+		w.drop(vm)
+	}
+	if err := w.DeleteDatastore(ctx, dc.System, ds.ID); err != nil {
+		t.Error(err)
+	}
+	w.drop(w.host)
 	for _, f := range []string{"/Datacenter/vm/team/sub", "/Datacenter/vm/team"} {
 		id, err := w.Resolve(dc.System, dc.KindFolder, f)
 		if err != nil {
@@ -284,7 +289,7 @@ func TestDeleteOnlyEmpty(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		w.DeleteDatastore(ctx, dc.System, ds.ID), w.DeletePortGroup(ctx, dc.System, w.portGroup.ID),
+		w.DeletePortGroup(ctx, dc.System, w.portGroup.ID),
 		w.DeleteCluster(ctx, dc.System, w.cluster.ID), w.DeleteDatacenter(ctx, dc.System, w.datacenter.ID),
 	} {
 		if err != nil {
@@ -297,18 +302,11 @@ func TestDeleteOnlyEmpty(t *testing.T) {
 }
 
 // drop deletes objects of other packages.
-func (w *world) drop(objects any) {
+func (w *world) drop(objects ...dc.Object) {
 	w.t.Helper()
 	err := w.store.Change(w.t.Context(), func(tx *store.Tx) error {
-		switch objects := objects.(type) {
-		case []*dc.VirtualMachine:
-			for _, o := range objects {
-				tx.Delete(o)
-			}
-		case []*dc.Host:
-			for _, o := range objects {
-				tx.Delete(o)
-			}
+		for _, o := range objects {
+			tx.Delete(o)
 		}
 		return nil
 	})

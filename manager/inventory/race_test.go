@@ -66,7 +66,7 @@ func TestDeletionMeetsUse(t *testing.T) {
 			if name == "a machine in a data center" {
 				w.clear(ds, f)
 			} else if name != "a machine on a datastore" {
-				w.drop([]*dc.Host{w.host})
+				w.drop(ds, w.host)
 			}
 			runs := 0
 			err := w.store.Change(t.Context(), func(tx *store.Tx) error {
@@ -90,9 +90,8 @@ func TestDeletionMeetsUse(t *testing.T) {
 // clear leaves the four folders of the data center, empty.
 func (w *world) clear(ds *dc.Datastore, f *dc.Folder) {
 	w.t.Helper()
-	w.drop([]*dc.Host{w.host})
+	w.drop(ds, w.host)
 	for _, err := range []error{
-		w.DeleteDatastore(w.t.Context(), dc.System, ds.ID),
 		w.DeleteFolder(w.t.Context(), dc.System, f.ID),
 		w.DeletePortGroup(w.t.Context(), dc.System, w.portGroup.ID),
 		w.DeleteCluster(w.t.Context(), dc.System, w.cluster.ID),

@@ -31,17 +31,20 @@ type Host struct {
 	Cluster  string                 `protobuf:"bytes,4,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Created  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
 	Revision int64                  `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Whether the manager and the host's agent can talk: "connected" or "notResponding".
+	// Whether the manager and the host's agent can talk: "connected", "notResponding", or "disconnected" where somebody wants it
+	// so.
 	Connection string `protobuf:"bytes,7,opt,name=connection,proto3" json:"connection,omitempty"`
 	// The version of the agent's program.
 	Version string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
 	// It changes with every boot of the host's kernel.
-	BootId        string      `protobuf:"bytes,9,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
-	Os            string      `protobuf:"bytes,10,opt,name=os,proto3" json:"os,omitempty"`
-	Cpus          int32       `protobuf:"varint,11,opt,name=cpus,proto3" json:"cpus,omitempty"`
-	CpuModel      string      `protobuf:"bytes,12,opt,name=cpu_model,json=cpuModel,proto3" json:"cpu_model,omitempty"`
-	MemoryMb      int64       `protobuf:"varint,13,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
-	Hypervisor    *Hypervisor `protobuf:"bytes,14,opt,name=hypervisor,proto3" json:"hypervisor,omitempty"`
+	BootId     string      `protobuf:"bytes,9,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	Os         string      `protobuf:"bytes,10,opt,name=os,proto3" json:"os,omitempty"`
+	Cpus       int32       `protobuf:"varint,11,opt,name=cpus,proto3" json:"cpus,omitempty"`
+	CpuModel   string      `protobuf:"bytes,12,opt,name=cpu_model,json=cpuModel,proto3" json:"cpu_model,omitempty"`
+	MemoryMb   int64       `protobuf:"varint,13,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
+	Hypervisor *Hypervisor `protobuf:"bytes,14,opt,name=hypervisor,proto3" json:"hypervisor,omitempty"`
+	// "" in service, "entering", or "inMaintenance".
+	Maintenance   string `protobuf:"bytes,15,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -172,6 +175,13 @@ func (x *Host) GetHypervisor() *Hypervisor {
 		return x.Hypervisor
 	}
 	return nil
+}
+
+func (x *Host) GetMaintenance() string {
+	if x != nil {
+		return x.Maintenance
+	}
+	return ""
 }
 
 // Hypervisor is what executes guests on a host.
@@ -425,11 +435,563 @@ func (x *GetHostResponse) GetHost() *Host {
 	return nil
 }
 
+type CreateJoinTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path. For a new host in this cluster,
+	Cluster string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// or for a host that lost its certificate.
+	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateJoinTokenRequest) Reset() {
+	*x = CreateJoinTokenRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateJoinTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateJoinTokenRequest) ProtoMessage() {}
+
+func (x *CreateJoinTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateJoinTokenRequest.ProtoReflect.Descriptor instead.
+func (*CreateJoinTokenRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CreateJoinTokenRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *CreateJoinTokenRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type CreateJoinTokenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For one use. It carries the fingerprint of the data center's authority, and is shown this once.
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateJoinTokenResponse) Reset() {
+	*x = CreateJoinTokenResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateJoinTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateJoinTokenResponse) ProtoMessage() {}
+
+func (x *CreateJoinTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateJoinTokenResponse.ProtoReflect.Descriptor instead.
+func (*CreateJoinTokenResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CreateJoinTokenResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *CreateJoinTokenResponse) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+type EnterMaintenanceModeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnterMaintenanceModeRequest) Reset() {
+	*x = EnterMaintenanceModeRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnterMaintenanceModeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnterMaintenanceModeRequest) ProtoMessage() {}
+
+func (x *EnterMaintenanceModeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnterMaintenanceModeRequest.ProtoReflect.Descriptor instead.
+func (*EnterMaintenanceModeRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EnterMaintenanceModeRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type EnterMaintenanceModeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnterMaintenanceModeResponse) Reset() {
+	*x = EnterMaintenanceModeResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnterMaintenanceModeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnterMaintenanceModeResponse) ProtoMessage() {}
+
+func (x *EnterMaintenanceModeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnterMaintenanceModeResponse.ProtoReflect.Descriptor instead.
+func (*EnterMaintenanceModeResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EnterMaintenanceModeResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type ExitMaintenanceModeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExitMaintenanceModeRequest) Reset() {
+	*x = ExitMaintenanceModeRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExitMaintenanceModeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExitMaintenanceModeRequest) ProtoMessage() {}
+
+func (x *ExitMaintenanceModeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExitMaintenanceModeRequest.ProtoReflect.Descriptor instead.
+func (*ExitMaintenanceModeRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExitMaintenanceModeRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type ExitMaintenanceModeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExitMaintenanceModeResponse) Reset() {
+	*x = ExitMaintenanceModeResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExitMaintenanceModeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExitMaintenanceModeResponse) ProtoMessage() {}
+
+func (x *ExitMaintenanceModeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExitMaintenanceModeResponse.ProtoReflect.Descriptor instead.
+func (*ExitMaintenanceModeResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExitMaintenanceModeResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type DisconnectHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisconnectHostRequest) Reset() {
+	*x = DisconnectHostRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisconnectHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisconnectHostRequest) ProtoMessage() {}
+
+func (x *DisconnectHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisconnectHostRequest.ProtoReflect.Descriptor instead.
+func (*DisconnectHostRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DisconnectHostRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type DisconnectHostResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisconnectHostResponse) Reset() {
+	*x = DisconnectHostResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisconnectHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisconnectHostResponse) ProtoMessage() {}
+
+func (x *DisconnectHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisconnectHostResponse.ProtoReflect.Descriptor instead.
+func (*DisconnectHostResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DisconnectHostResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type ReconnectHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconnectHostRequest) Reset() {
+	*x = ReconnectHostRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconnectHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconnectHostRequest) ProtoMessage() {}
+
+func (x *ReconnectHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconnectHostRequest.ProtoReflect.Descriptor instead.
+func (*ReconnectHostRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReconnectHostRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type ReconnectHostResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconnectHostResponse) Reset() {
+	*x = ReconnectHostResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconnectHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconnectHostResponse) ProtoMessage() {}
+
+func (x *ReconnectHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconnectHostResponse.ProtoReflect.Descriptor instead.
+func (*ReconnectHostResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReconnectHostResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type RemoveHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveHostRequest) Reset() {
+	*x = RemoveHostRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveHostRequest) ProtoMessage() {}
+
+func (x *RemoveHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveHostRequest.ProtoReflect.Descriptor instead.
+func (*RemoveHostRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RemoveHostRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type RemoveHostResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveHostResponse) Reset() {
+	*x = RemoveHostResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveHostResponse) ProtoMessage() {}
+
+func (x *RemoveHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveHostResponse.ProtoReflect.Descriptor instead.
+func (*RemoveHostResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RemoveHostResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 var File_hanok_v1_host_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_host_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/host.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x03\n" +
+	"\x13hanok/v1/host.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13hanok/v1/task.proto\"\xbe\x03\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -450,7 +1012,8 @@ const file_hanok_v1_host_proto_rawDesc = "" +
 	"\tmemory_mb\x18\r \x01(\x03R\bmemoryMb\x124\n" +
 	"\n" +
 	"hypervisor\x18\x0e \x01(\v2\x14.hanok.v1.HypervisorR\n" +
-	"hypervisor\"\x90\x01\n" +
+	"hypervisor\x12 \n" +
+	"\vmaintenance\x18\x0f \x01(\tR\vmaintenance\"\x90\x01\n" +
 	"\n" +
 	"Hypervisor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -464,10 +1027,43 @@ const file_hanok_v1_host_proto_rawDesc = "" +
 	"\x0eGetHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\"5\n" +
 	"\x0fGetHostResponse\x12\"\n" +
-	"\x04host\x18\x01 \x01(\v2\x0e.hanok.v1.HostR\x04host2\x93\x01\n" +
+	"\x04host\x18\x01 \x01(\v2\x0e.hanok.v1.HostR\x04host\"F\n" +
+	"\x16CreateJoinTokenRequest\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\"e\n" +
+	"\x17CreateJoinTokenResponse\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x124\n" +
+	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"1\n" +
+	"\x1bEnterMaintenanceModeRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\"B\n" +
+	"\x1cEnterMaintenanceModeResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"0\n" +
+	"\x1aExitMaintenanceModeRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\"A\n" +
+	"\x1bExitMaintenanceModeResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"+\n" +
+	"\x15DisconnectHostRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\"<\n" +
+	"\x16DisconnectHostResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"*\n" +
+	"\x14ReconnectHostRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\";\n" +
+	"\x15ReconnectHostResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"'\n" +
+	"\x11RemoveHostRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\"8\n" +
+	"\x12RemoveHostResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xa6\x05\n" +
 	"\vHostService\x12D\n" +
 	"\tListHosts\x12\x1a.hanok.v1.ListHostsRequest\x1a\x1b.hanok.v1.ListHostsResponse\x12>\n" +
-	"\aGetHost\x12\x18.hanok.v1.GetHostRequest\x1a\x19.hanok.v1.GetHostResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"\aGetHost\x12\x18.hanok.v1.GetHostRequest\x1a\x19.hanok.v1.GetHostResponse\x12V\n" +
+	"\x0fCreateJoinToken\x12 .hanok.v1.CreateJoinTokenRequest\x1a!.hanok.v1.CreateJoinTokenResponse\x12e\n" +
+	"\x14EnterMaintenanceMode\x12%.hanok.v1.EnterMaintenanceModeRequest\x1a&.hanok.v1.EnterMaintenanceModeResponse\x12b\n" +
+	"\x13ExitMaintenanceMode\x12$.hanok.v1.ExitMaintenanceModeRequest\x1a%.hanok.v1.ExitMaintenanceModeResponse\x12S\n" +
+	"\x0eDisconnectHost\x12\x1f.hanok.v1.DisconnectHostRequest\x1a .hanok.v1.DisconnectHostResponse\x12P\n" +
+	"\rReconnectHost\x12\x1e.hanok.v1.ReconnectHostRequest\x1a\x1f.hanok.v1.ReconnectHostResponse\x12G\n" +
+	"\n" +
+	"RemoveHost\x12\x1b.hanok.v1.RemoveHostRequest\x1a\x1c.hanok.v1.RemoveHostResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_host_proto_rawDescOnce sync.Once
@@ -481,30 +1077,61 @@ func file_hanok_v1_host_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_host_proto_rawDescData
 }
 
-var file_hanok_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_hanok_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_hanok_v1_host_proto_goTypes = []any{
-	(*Host)(nil),                  // 0: hanok.v1.Host
-	(*Hypervisor)(nil),            // 1: hanok.v1.Hypervisor
-	(*ListHostsRequest)(nil),      // 2: hanok.v1.ListHostsRequest
-	(*ListHostsResponse)(nil),     // 3: hanok.v1.ListHostsResponse
-	(*GetHostRequest)(nil),        // 4: hanok.v1.GetHostRequest
-	(*GetHostResponse)(nil),       // 5: hanok.v1.GetHostResponse
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Host)(nil),                         // 0: hanok.v1.Host
+	(*Hypervisor)(nil),                   // 1: hanok.v1.Hypervisor
+	(*ListHostsRequest)(nil),             // 2: hanok.v1.ListHostsRequest
+	(*ListHostsResponse)(nil),            // 3: hanok.v1.ListHostsResponse
+	(*GetHostRequest)(nil),               // 4: hanok.v1.GetHostRequest
+	(*GetHostResponse)(nil),              // 5: hanok.v1.GetHostResponse
+	(*CreateJoinTokenRequest)(nil),       // 6: hanok.v1.CreateJoinTokenRequest
+	(*CreateJoinTokenResponse)(nil),      // 7: hanok.v1.CreateJoinTokenResponse
+	(*EnterMaintenanceModeRequest)(nil),  // 8: hanok.v1.EnterMaintenanceModeRequest
+	(*EnterMaintenanceModeResponse)(nil), // 9: hanok.v1.EnterMaintenanceModeResponse
+	(*ExitMaintenanceModeRequest)(nil),   // 10: hanok.v1.ExitMaintenanceModeRequest
+	(*ExitMaintenanceModeResponse)(nil),  // 11: hanok.v1.ExitMaintenanceModeResponse
+	(*DisconnectHostRequest)(nil),        // 12: hanok.v1.DisconnectHostRequest
+	(*DisconnectHostResponse)(nil),       // 13: hanok.v1.DisconnectHostResponse
+	(*ReconnectHostRequest)(nil),         // 14: hanok.v1.ReconnectHostRequest
+	(*ReconnectHostResponse)(nil),        // 15: hanok.v1.ReconnectHostResponse
+	(*RemoveHostRequest)(nil),            // 16: hanok.v1.RemoveHostRequest
+	(*RemoveHostResponse)(nil),           // 17: hanok.v1.RemoveHostResponse
+	(*timestamppb.Timestamp)(nil),        // 18: google.protobuf.Timestamp
+	(*Task)(nil),                         // 19: hanok.v1.Task
 }
 var file_hanok_v1_host_proto_depIdxs = []int32{
-	6, // 0: hanok.v1.Host.created:type_name -> google.protobuf.Timestamp
-	1, // 1: hanok.v1.Host.hypervisor:type_name -> hanok.v1.Hypervisor
-	0, // 2: hanok.v1.ListHostsResponse.hosts:type_name -> hanok.v1.Host
-	0, // 3: hanok.v1.GetHostResponse.host:type_name -> hanok.v1.Host
-	2, // 4: hanok.v1.HostService.ListHosts:input_type -> hanok.v1.ListHostsRequest
-	4, // 5: hanok.v1.HostService.GetHost:input_type -> hanok.v1.GetHostRequest
-	3, // 6: hanok.v1.HostService.ListHosts:output_type -> hanok.v1.ListHostsResponse
-	5, // 7: hanok.v1.HostService.GetHost:output_type -> hanok.v1.GetHostResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	18, // 0: hanok.v1.Host.created:type_name -> google.protobuf.Timestamp
+	1,  // 1: hanok.v1.Host.hypervisor:type_name -> hanok.v1.Hypervisor
+	0,  // 2: hanok.v1.ListHostsResponse.hosts:type_name -> hanok.v1.Host
+	0,  // 3: hanok.v1.GetHostResponse.host:type_name -> hanok.v1.Host
+	18, // 4: hanok.v1.CreateJoinTokenResponse.expires:type_name -> google.protobuf.Timestamp
+	19, // 5: hanok.v1.EnterMaintenanceModeResponse.task:type_name -> hanok.v1.Task
+	19, // 6: hanok.v1.ExitMaintenanceModeResponse.task:type_name -> hanok.v1.Task
+	19, // 7: hanok.v1.DisconnectHostResponse.task:type_name -> hanok.v1.Task
+	19, // 8: hanok.v1.ReconnectHostResponse.task:type_name -> hanok.v1.Task
+	19, // 9: hanok.v1.RemoveHostResponse.task:type_name -> hanok.v1.Task
+	2,  // 10: hanok.v1.HostService.ListHosts:input_type -> hanok.v1.ListHostsRequest
+	4,  // 11: hanok.v1.HostService.GetHost:input_type -> hanok.v1.GetHostRequest
+	6,  // 12: hanok.v1.HostService.CreateJoinToken:input_type -> hanok.v1.CreateJoinTokenRequest
+	8,  // 13: hanok.v1.HostService.EnterMaintenanceMode:input_type -> hanok.v1.EnterMaintenanceModeRequest
+	10, // 14: hanok.v1.HostService.ExitMaintenanceMode:input_type -> hanok.v1.ExitMaintenanceModeRequest
+	12, // 15: hanok.v1.HostService.DisconnectHost:input_type -> hanok.v1.DisconnectHostRequest
+	14, // 16: hanok.v1.HostService.ReconnectHost:input_type -> hanok.v1.ReconnectHostRequest
+	16, // 17: hanok.v1.HostService.RemoveHost:input_type -> hanok.v1.RemoveHostRequest
+	3,  // 18: hanok.v1.HostService.ListHosts:output_type -> hanok.v1.ListHostsResponse
+	5,  // 19: hanok.v1.HostService.GetHost:output_type -> hanok.v1.GetHostResponse
+	7,  // 20: hanok.v1.HostService.CreateJoinToken:output_type -> hanok.v1.CreateJoinTokenResponse
+	9,  // 21: hanok.v1.HostService.EnterMaintenanceMode:output_type -> hanok.v1.EnterMaintenanceModeResponse
+	11, // 22: hanok.v1.HostService.ExitMaintenanceMode:output_type -> hanok.v1.ExitMaintenanceModeResponse
+	13, // 23: hanok.v1.HostService.DisconnectHost:output_type -> hanok.v1.DisconnectHostResponse
+	15, // 24: hanok.v1.HostService.ReconnectHost:output_type -> hanok.v1.ReconnectHostResponse
+	17, // 25: hanok.v1.HostService.RemoveHost:output_type -> hanok.v1.RemoveHostResponse
+	18, // [18:26] is the sub-list for method output_type
+	10, // [10:18] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_host_proto_init() }
@@ -512,13 +1139,14 @@ func file_hanok_v1_host_proto_init() {
 	if File_hanok_v1_host_proto != nil {
 		return
 	}
+	file_hanok_v1_task_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_host_proto_rawDesc), len(file_hanok_v1_host_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,10 +26,11 @@ const (
 
 type JoinRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// The secret part of the token, before the dot.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// A PKCS #10 request in DER form. Only its key counts.
 	Csr []byte `protobuf:"bytes,2,opt,name=csr,proto3" json:"csr,omitempty"`
-	// The name that the host is to have in the inventory.
+	// The name that a new host is to have in the inventory.
 	Name          string     `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Facts         *HostFacts `protobuf:"bytes,4,opt,name=facts,proto3" json:"facts,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -155,6 +156,104 @@ func (x *JoinResponse) GetCa() []byte {
 	return nil
 }
 
+type RenewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A PKCS #10 request in DER form. Only its key counts.
+	Csr           []byte `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewRequest) Reset() {
+	*x = RenewRequest{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewRequest) ProtoMessage() {}
+
+func (x *RenewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
+func (*RenewRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RenewRequest) GetCsr() []byte {
+	if x != nil {
+		return x.Csr
+	}
+	return nil
+}
+
+type RenewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host's certificate and the certificate of the authority to trust, in PEM form.
+	Certificate   []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Ca            []byte `protobuf:"bytes,2,opt,name=ca,proto3" json:"ca,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewResponse) Reset() {
+	*x = RenewResponse{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewResponse) ProtoMessage() {}
+
+func (x *RenewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
+func (*RenewResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RenewResponse) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetCa() []byte {
+	if x != nil {
+		return x.Ca
+	}
+	return nil
+}
+
 // HostFacts is what a host says of itself.
 type HostFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -173,7 +272,7 @@ type HostFacts struct {
 
 func (x *HostFacts) Reset() {
 	*x = HostFacts{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[2]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -185,7 +284,7 @@ func (x *HostFacts) String() string {
 func (*HostFacts) ProtoMessage() {}
 
 func (x *HostFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[2]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -198,7 +297,7 @@ func (x *HostFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFacts.ProtoReflect.Descriptor instead.
 func (*HostFacts) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HostFacts) GetVersion() string {
@@ -264,7 +363,7 @@ type Hypervisor struct {
 
 func (x *Hypervisor) Reset() {
 	*x = Hypervisor{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +375,7 @@ func (x *Hypervisor) String() string {
 func (*Hypervisor) ProtoMessage() {}
 
 func (x *Hypervisor) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +388,7 @@ func (x *Hypervisor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hypervisor.ProtoReflect.Descriptor instead.
 func (*Hypervisor) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Hypervisor) GetName() string {
@@ -344,7 +443,7 @@ type AgentMessage struct {
 
 func (x *AgentMessage) Reset() {
 	*x = AgentMessage{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +455,7 @@ func (x *AgentMessage) String() string {
 func (*AgentMessage) ProtoMessage() {}
 
 func (x *AgentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +468,7 @@ func (x *AgentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentMessage.ProtoReflect.Descriptor instead.
 func (*AgentMessage) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{4}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AgentMessage) GetMessage() isAgentMessage_Message {
@@ -492,7 +591,7 @@ type ManagerMessage struct {
 
 func (x *ManagerMessage) Reset() {
 	*x = ManagerMessage{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +603,7 @@ func (x *ManagerMessage) String() string {
 func (*ManagerMessage) ProtoMessage() {}
 
 func (x *ManagerMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +616,7 @@ func (x *ManagerMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ManagerMessage.ProtoReflect.Descriptor instead.
 func (*ManagerMessage) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{5}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ManagerMessage) GetMessage() isManagerMessage_Message {
@@ -663,7 +762,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +774,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +787,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Hello) GetProtocol() int32 {
@@ -716,7 +815,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +827,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +840,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Welcome) GetHeartbeatInterval() *durationpb.Duration {
@@ -761,7 +860,7 @@ type Synced struct {
 
 func (x *Synced) Reset() {
 	*x = Synced{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +872,7 @@ func (x *Synced) String() string {
 func (*Synced) ProtoMessage() {}
 
 func (x *Synced) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +885,7 @@ func (x *Synced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Synced.ProtoReflect.Descriptor instead.
 func (*Synced) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{8}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{10}
 }
 
 // Heartbeat shows that the agent is alive, and how full the mounted datastores are.
@@ -799,7 +898,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +910,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +923,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{9}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Heartbeat) GetDatastores() []*DatastoreUsage {
@@ -843,7 +942,7 @@ type HeartbeatReply struct {
 
 func (x *HeartbeatReply) Reset() {
 	*x = HeartbeatReply{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +954,7 @@ func (x *HeartbeatReply) String() string {
 func (*HeartbeatReply) ProtoMessage() {}
 
 func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +967,7 @@ func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatReply.ProtoReflect.Descriptor instead.
 func (*HeartbeatReply) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 type DatastoreUsage struct {
@@ -882,7 +981,7 @@ type DatastoreUsage struct {
 
 func (x *DatastoreUsage) Reset() {
 	*x = DatastoreUsage{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +993,7 @@ func (x *DatastoreUsage) String() string {
 func (*DatastoreUsage) ProtoMessage() {}
 
 func (x *DatastoreUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +1006,7 @@ func (x *DatastoreUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatastoreUsage.ProtoReflect.Descriptor instead.
 func (*DatastoreUsage) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DatastoreUsage) GetId() string {
@@ -944,7 +1043,7 @@ type DatastoreAssignment struct {
 
 func (x *DatastoreAssignment) Reset() {
 	*x = DatastoreAssignment{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1055,7 @@ func (x *DatastoreAssignment) String() string {
 func (*DatastoreAssignment) ProtoMessage() {}
 
 func (x *DatastoreAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1068,7 @@ func (x *DatastoreAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatastoreAssignment.ProtoReflect.Descriptor instead.
 func (*DatastoreAssignment) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DatastoreAssignment) GetId() string {
@@ -1006,7 +1105,7 @@ type DatastoreReport struct {
 
 func (x *DatastoreReport) Reset() {
 	*x = DatastoreReport{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1117,7 @@ func (x *DatastoreReport) String() string {
 func (*DatastoreReport) ProtoMessage() {}
 
 func (x *DatastoreReport) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1130,7 @@ func (x *DatastoreReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatastoreReport.ProtoReflect.Descriptor instead.
 func (*DatastoreReport) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DatastoreReport) GetId() string {
@@ -1073,7 +1172,7 @@ type ForgetDatastore struct {
 
 func (x *ForgetDatastore) Reset() {
 	*x = ForgetDatastore{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1184,7 @@ func (x *ForgetDatastore) String() string {
 func (*ForgetDatastore) ProtoMessage() {}
 
 func (x *ForgetDatastore) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1197,7 @@ func (x *ForgetDatastore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetDatastore.ProtoReflect.Descriptor instead.
 func (*ForgetDatastore) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ForgetDatastore) GetId() string {
@@ -1122,7 +1221,7 @@ type MachineAssignment struct {
 
 func (x *MachineAssignment) Reset() {
 	*x = MachineAssignment{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1233,7 @@ func (x *MachineAssignment) String() string {
 func (*MachineAssignment) ProtoMessage() {}
 
 func (x *MachineAssignment) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1246,7 @@ func (x *MachineAssignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineAssignment.ProtoReflect.Descriptor instead.
 func (*MachineAssignment) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MachineAssignment) GetRevision() int64 {
@@ -1198,7 +1297,7 @@ type Machine struct {
 
 func (x *Machine) Reset() {
 	*x = Machine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1309,7 @@ func (x *Machine) String() string {
 func (*Machine) ProtoMessage() {}
 
 func (x *Machine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1322,7 @@ func (x *Machine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Machine.ProtoReflect.Descriptor instead.
 func (*Machine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Machine) GetId() string {
@@ -1315,7 +1414,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1426,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1439,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Disk) GetKey() int32 {
@@ -1375,7 +1474,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1486,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1499,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *NIC) GetKey() int32 {
@@ -1436,7 +1535,7 @@ type PowerRequest struct {
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1547,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1560,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PowerRequest) GetGeneration() int64 {
@@ -1498,7 +1597,7 @@ type MachineReport struct {
 
 func (x *MachineReport) Reset() {
 	*x = MachineReport{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1609,7 @@ func (x *MachineReport) String() string {
 func (*MachineReport) ProtoMessage() {}
 
 func (x *MachineReport) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1622,7 @@ func (x *MachineReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineReport.ProtoReflect.Descriptor instead.
 func (*MachineReport) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MachineReport) GetId() string {
@@ -1568,7 +1667,7 @@ type MachineStatus struct {
 
 func (x *MachineStatus) Reset() {
 	*x = MachineStatus{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1679,7 @@ func (x *MachineStatus) String() string {
 func (*MachineStatus) ProtoMessage() {}
 
 func (x *MachineStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1692,7 @@ func (x *MachineStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineStatus.ProtoReflect.Descriptor instead.
 func (*MachineStatus) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MachineStatus) GetFiles() string {
@@ -1671,7 +1770,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1782,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1795,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Guest) GetAgentRunning() bool {
@@ -1738,7 +1837,7 @@ type ForgetMachine struct {
 
 func (x *ForgetMachine) Reset() {
 	*x = ForgetMachine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1849,7 @@ func (x *ForgetMachine) String() string {
 func (*ForgetMachine) ProtoMessage() {}
 
 func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1862,7 @@ func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetMachine.ProtoReflect.Descriptor instead.
 func (*ForgetMachine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ForgetMachine) GetId() string {
@@ -1785,7 +1884,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +1896,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +1909,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Progress) GetMachineId() string {
@@ -1848,7 +1947,7 @@ type OpenStream struct {
 
 func (x *OpenStream) Reset() {
 	*x = OpenStream{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +1959,7 @@ func (x *OpenStream) String() string {
 func (*OpenStream) ProtoMessage() {}
 
 func (x *OpenStream) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +1972,7 @@ func (x *OpenStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenStream.ProtoReflect.Descriptor instead.
 func (*OpenStream) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *OpenStream) GetTicket() string {
@@ -1908,7 +2007,7 @@ type StreamFailed struct {
 
 func (x *StreamFailed) Reset() {
 	*x = StreamFailed{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2019,7 @@ func (x *StreamFailed) String() string {
 func (*StreamFailed) ProtoMessage() {}
 
 func (x *StreamFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2032,7 @@ func (x *StreamFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFailed.ProtoReflect.Descriptor instead.
 func (*StreamFailed) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StreamFailed) GetTicket() string {
@@ -1963,7 +2062,12 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\fJoinResponse\x12\x17\n" +
 	"\ahost_id\x18\x01 \x01(\tR\x06hostId\x12 \n" +
 	"\vcertificate\x18\x02 \x01(\fR\vcertificate\x12\x0e\n" +
-	"\x02ca\x18\x03 \x01(\fR\x02ca\"\xd8\x01\n" +
+	"\x02ca\x18\x03 \x01(\fR\x02ca\" \n" +
+	"\fRenewRequest\x12\x10\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
+	"\rRenewResponse\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
+	"\x02ca\x18\x02 \x01(\fR\x02ca\"\xd8\x01\n" +
 	"\tHostFacts\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x0e\n" +
@@ -2098,9 +2202,10 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\"S\n" +
 	"\fStreamFailed\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12+\n" +
-	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure2\x9e\x01\n" +
+	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure2\xe4\x01\n" +
 	"\fAgentService\x12A\n" +
-	"\x04Join\x12\x1b.hanok.agent.v1.JoinRequest\x1a\x1c.hanok.agent.v1.JoinResponse\x12K\n" +
+	"\x04Join\x12\x1b.hanok.agent.v1.JoinRequest\x1a\x1c.hanok.agent.v1.JoinResponse\x12D\n" +
+	"\x05Renew\x12\x1c.hanok.agent.v1.RenewRequest\x1a\x1d.hanok.agent.v1.RenewResponse\x12K\n" +
 	"\aControl\x12\x1c.hanok.agent.v1.AgentMessage\x1a\x1e.hanok.agent.v1.ManagerMessage(\x010\x01B\"Z hanok/api/hanok/agent/v1;agentv1b\x06proto3"
 
 var (
@@ -2115,79 +2220,83 @@ func file_hanok_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_hanok_agent_v1_agent_proto_rawDescData
 }
 
-var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: hanok.agent.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: hanok.agent.v1.JoinResponse
-	(*HostFacts)(nil),             // 2: hanok.agent.v1.HostFacts
-	(*Hypervisor)(nil),            // 3: hanok.agent.v1.Hypervisor
-	(*AgentMessage)(nil),          // 4: hanok.agent.v1.AgentMessage
-	(*ManagerMessage)(nil),        // 5: hanok.agent.v1.ManagerMessage
-	(*Hello)(nil),                 // 6: hanok.agent.v1.Hello
-	(*Welcome)(nil),               // 7: hanok.agent.v1.Welcome
-	(*Synced)(nil),                // 8: hanok.agent.v1.Synced
-	(*Heartbeat)(nil),             // 9: hanok.agent.v1.Heartbeat
-	(*HeartbeatReply)(nil),        // 10: hanok.agent.v1.HeartbeatReply
-	(*DatastoreUsage)(nil),        // 11: hanok.agent.v1.DatastoreUsage
-	(*DatastoreAssignment)(nil),   // 12: hanok.agent.v1.DatastoreAssignment
-	(*DatastoreReport)(nil),       // 13: hanok.agent.v1.DatastoreReport
-	(*ForgetDatastore)(nil),       // 14: hanok.agent.v1.ForgetDatastore
-	(*MachineAssignment)(nil),     // 15: hanok.agent.v1.MachineAssignment
-	(*Machine)(nil),               // 16: hanok.agent.v1.Machine
-	(*Disk)(nil),                  // 17: hanok.agent.v1.Disk
-	(*NIC)(nil),                   // 18: hanok.agent.v1.NIC
-	(*PowerRequest)(nil),          // 19: hanok.agent.v1.PowerRequest
-	(*MachineReport)(nil),         // 20: hanok.agent.v1.MachineReport
-	(*MachineStatus)(nil),         // 21: hanok.agent.v1.MachineStatus
-	(*Guest)(nil),                 // 22: hanok.agent.v1.Guest
-	(*ForgetMachine)(nil),         // 23: hanok.agent.v1.ForgetMachine
-	(*Progress)(nil),              // 24: hanok.agent.v1.Progress
-	(*OpenStream)(nil),            // 25: hanok.agent.v1.OpenStream
-	(*StreamFailed)(nil),          // 26: hanok.agent.v1.StreamFailed
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*v1.Failure)(nil),            // 28: hanok.v1.Failure
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*RenewRequest)(nil),          // 2: hanok.agent.v1.RenewRequest
+	(*RenewResponse)(nil),         // 3: hanok.agent.v1.RenewResponse
+	(*HostFacts)(nil),             // 4: hanok.agent.v1.HostFacts
+	(*Hypervisor)(nil),            // 5: hanok.agent.v1.Hypervisor
+	(*AgentMessage)(nil),          // 6: hanok.agent.v1.AgentMessage
+	(*ManagerMessage)(nil),        // 7: hanok.agent.v1.ManagerMessage
+	(*Hello)(nil),                 // 8: hanok.agent.v1.Hello
+	(*Welcome)(nil),               // 9: hanok.agent.v1.Welcome
+	(*Synced)(nil),                // 10: hanok.agent.v1.Synced
+	(*Heartbeat)(nil),             // 11: hanok.agent.v1.Heartbeat
+	(*HeartbeatReply)(nil),        // 12: hanok.agent.v1.HeartbeatReply
+	(*DatastoreUsage)(nil),        // 13: hanok.agent.v1.DatastoreUsage
+	(*DatastoreAssignment)(nil),   // 14: hanok.agent.v1.DatastoreAssignment
+	(*DatastoreReport)(nil),       // 15: hanok.agent.v1.DatastoreReport
+	(*ForgetDatastore)(nil),       // 16: hanok.agent.v1.ForgetDatastore
+	(*MachineAssignment)(nil),     // 17: hanok.agent.v1.MachineAssignment
+	(*Machine)(nil),               // 18: hanok.agent.v1.Machine
+	(*Disk)(nil),                  // 19: hanok.agent.v1.Disk
+	(*NIC)(nil),                   // 20: hanok.agent.v1.NIC
+	(*PowerRequest)(nil),          // 21: hanok.agent.v1.PowerRequest
+	(*MachineReport)(nil),         // 22: hanok.agent.v1.MachineReport
+	(*MachineStatus)(nil),         // 23: hanok.agent.v1.MachineStatus
+	(*Guest)(nil),                 // 24: hanok.agent.v1.Guest
+	(*ForgetMachine)(nil),         // 25: hanok.agent.v1.ForgetMachine
+	(*Progress)(nil),              // 26: hanok.agent.v1.Progress
+	(*OpenStream)(nil),            // 27: hanok.agent.v1.OpenStream
+	(*StreamFailed)(nil),          // 28: hanok.agent.v1.StreamFailed
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*v1.Failure)(nil),            // 30: hanok.v1.Failure
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
-	2,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
-	3,  // 1: hanok.agent.v1.HostFacts.hypervisor:type_name -> hanok.agent.v1.Hypervisor
-	6,  // 2: hanok.agent.v1.AgentMessage.hello:type_name -> hanok.agent.v1.Hello
-	20, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
-	24, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
-	13, // 5: hanok.agent.v1.AgentMessage.datastore_report:type_name -> hanok.agent.v1.DatastoreReport
-	9,  // 6: hanok.agent.v1.AgentMessage.heartbeat:type_name -> hanok.agent.v1.Heartbeat
-	26, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
-	7,  // 8: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
-	12, // 9: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
-	15, // 10: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
-	8,  // 11: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
-	25, // 12: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
-	10, // 13: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
-	23, // 14: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
-	14, // 15: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
-	2,  // 16: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
-	27, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
-	11, // 18: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
-	28, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
-	16, // 20: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
-	19, // 21: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
-	17, // 22: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
-	18, // 23: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	27, // 24: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	21, // 25: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	28, // 26: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
-	28, // 27: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
-	28, // 28: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
-	28, // 29: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
-	29, // 30: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
-	22, // 31: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	28, // 32: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	4,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
+	5,  // 1: hanok.agent.v1.HostFacts.hypervisor:type_name -> hanok.agent.v1.Hypervisor
+	8,  // 2: hanok.agent.v1.AgentMessage.hello:type_name -> hanok.agent.v1.Hello
+	22, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
+	26, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
+	15, // 5: hanok.agent.v1.AgentMessage.datastore_report:type_name -> hanok.agent.v1.DatastoreReport
+	11, // 6: hanok.agent.v1.AgentMessage.heartbeat:type_name -> hanok.agent.v1.Heartbeat
+	28, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
+	9,  // 8: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
+	14, // 9: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
+	17, // 10: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
+	10, // 11: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
+	27, // 12: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
+	12, // 13: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
+	25, // 14: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
+	16, // 15: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
+	4,  // 16: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
+	29, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	13, // 18: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
+	30, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
+	18, // 20: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
+	21, // 21: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
+	19, // 22: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
+	20, // 23: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
+	29, // 24: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	23, // 25: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
+	30, // 26: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	30, // 27: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	30, // 28: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	30, // 29: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
+	31, // 30: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
+	24, // 31: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
+	30, // 32: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
 	0,  // 33: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	4,  // 34: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 35: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	5,  // 36: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	35, // [35:37] is the sub-list for method output_type
-	33, // [33:35] is the sub-list for method input_type
+	2,  // 34: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 35: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 36: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 37: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 38: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	36, // [36:39] is the sub-list for method output_type
+	33, // [33:36] is the sub-list for method input_type
 	33, // [33:33] is the sub-list for extension type_name
 	33, // [33:33] is the sub-list for extension extendee
 	0,  // [0:33] is the sub-list for field type_name
@@ -2198,7 +2307,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 	if File_hanok_agent_v1_agent_proto != nil {
 		return
 	}
-	file_hanok_agent_v1_agent_proto_msgTypes[4].OneofWrappers = []any{
+	file_hanok_agent_v1_agent_proto_msgTypes[6].OneofWrappers = []any{
 		(*AgentMessage_Hello)(nil),
 		(*AgentMessage_MachineReport)(nil),
 		(*AgentMessage_Progress)(nil),
@@ -2206,7 +2315,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 		(*AgentMessage_Heartbeat)(nil),
 		(*AgentMessage_StreamFailed)(nil),
 	}
-	file_hanok_agent_v1_agent_proto_msgTypes[5].OneofWrappers = []any{
+	file_hanok_agent_v1_agent_proto_msgTypes[7].OneofWrappers = []any{
 		(*ManagerMessage_Welcome)(nil),
 		(*ManagerMessage_DatastoreAssignment)(nil),
 		(*ManagerMessage_MachineAssignment)(nil),
@@ -2222,7 +2331,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_agent_v1_agent_proto_rawDesc), len(file_hanok_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,23 @@ const (
 	HostServiceListHostsProcedure = "/hanok.v1.HostService/ListHosts"
 	// HostServiceGetHostProcedure is the fully-qualified name of the HostService's GetHost RPC.
 	HostServiceGetHostProcedure = "/hanok.v1.HostService/GetHost"
+	// HostServiceCreateJoinTokenProcedure is the fully-qualified name of the HostService's
+	// CreateJoinToken RPC.
+	HostServiceCreateJoinTokenProcedure = "/hanok.v1.HostService/CreateJoinToken"
+	// HostServiceEnterMaintenanceModeProcedure is the fully-qualified name of the HostService's
+	// EnterMaintenanceMode RPC.
+	HostServiceEnterMaintenanceModeProcedure = "/hanok.v1.HostService/EnterMaintenanceMode"
+	// HostServiceExitMaintenanceModeProcedure is the fully-qualified name of the HostService's
+	// ExitMaintenanceMode RPC.
+	HostServiceExitMaintenanceModeProcedure = "/hanok.v1.HostService/ExitMaintenanceMode"
+	// HostServiceDisconnectHostProcedure is the fully-qualified name of the HostService's
+	// DisconnectHost RPC.
+	HostServiceDisconnectHostProcedure = "/hanok.v1.HostService/DisconnectHost"
+	// HostServiceReconnectHostProcedure is the fully-qualified name of the HostService's ReconnectHost
+	// RPC.
+	HostServiceReconnectHostProcedure = "/hanok.v1.HostService/ReconnectHost"
+	// HostServiceRemoveHostProcedure is the fully-qualified name of the HostService's RemoveHost RPC.
+	HostServiceRemoveHostProcedure = "/hanok.v1.HostService/RemoveHost"
 )
 
 // HostServiceClient is a client for the hanok.v1.HostService service.
@@ -45,6 +62,26 @@ type HostServiceClient interface {
 	ListHosts(context.Context, *v1.ListHostsRequest) (*v1.ListHostsResponse, error)
 	// GetHost returns one host. Privilege: System.View. NotFound; Invalid for an ambiguous reference.
 	GetHost(context.Context, *v1.GetHostRequest) (*v1.GetHostResponse, error)
+	// CreateJoinToken returns what a machine needs to become a host, or to be let in again as the host that it was. Privilege:
+	// Host.Inventory.AddHostToCluster. NotFound; Invalid unless one of cluster and host is named.
+	CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error)
+	// EnterMaintenanceMode takes a host out of service: no machine is placed or powered on there any more, and the task ends
+	// when none on it has power. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host that is in maintenance or
+	// not connected; Conflict while another task works on the host.
+	EnterMaintenanceMode(context.Context, *v1.EnterMaintenanceModeRequest) (*v1.EnterMaintenanceModeResponse, error)
+	// ExitMaintenanceMode puts a host back into service. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host in
+	// service; Conflict.
+	ExitMaintenanceMode(context.Context, *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error)
+	// DisconnectHost keeps a host's agent from connecting; its machines run on. Privilege: Host.Config.Connection. NotFound;
+	// WrongState for a host that was disconnected; Conflict.
+	DisconnectHost(context.Context, *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error)
+	// ReconnectHost lets a host's agent connect again, and its task waits until it has. Privilege: Host.Config.Connection.
+	// NotFound; WrongState for a host that nobody disconnected; Conflict.
+	ReconnectHost(context.Context, *v1.ReconnectHostRequest) (*v1.ReconnectHostResponse, error)
+	// RemoveHost removes a host and its local datastores from the inventory; their files stay. Privilege:
+	// Host.Inventory.RemoveHostFromCluster. NotFound; WrongState for a host that is neither in maintenance nor disconnected, or
+	// that has virtual machines; Conflict.
+	RemoveHost(context.Context, *v1.RemoveHostRequest) (*v1.RemoveHostResponse, error)
 }
 
 // NewHostServiceClient constructs a client for the hanok.v1.HostService service. By default, it
@@ -70,13 +107,55 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(hostServiceMethods.ByName("GetHost")),
 			connect.WithClientOptions(opts...),
 		),
+		createJoinToken: connect.NewClient[v1.CreateJoinTokenRequest, v1.CreateJoinTokenResponse](
+			httpClient,
+			baseURL+HostServiceCreateJoinTokenProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("CreateJoinToken")),
+			connect.WithClientOptions(opts...),
+		),
+		enterMaintenanceMode: connect.NewClient[v1.EnterMaintenanceModeRequest, v1.EnterMaintenanceModeResponse](
+			httpClient,
+			baseURL+HostServiceEnterMaintenanceModeProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("EnterMaintenanceMode")),
+			connect.WithClientOptions(opts...),
+		),
+		exitMaintenanceMode: connect.NewClient[v1.ExitMaintenanceModeRequest, v1.ExitMaintenanceModeResponse](
+			httpClient,
+			baseURL+HostServiceExitMaintenanceModeProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ExitMaintenanceMode")),
+			connect.WithClientOptions(opts...),
+		),
+		disconnectHost: connect.NewClient[v1.DisconnectHostRequest, v1.DisconnectHostResponse](
+			httpClient,
+			baseURL+HostServiceDisconnectHostProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("DisconnectHost")),
+			connect.WithClientOptions(opts...),
+		),
+		reconnectHost: connect.NewClient[v1.ReconnectHostRequest, v1.ReconnectHostResponse](
+			httpClient,
+			baseURL+HostServiceReconnectHostProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ReconnectHost")),
+			connect.WithClientOptions(opts...),
+		),
+		removeHost: connect.NewClient[v1.RemoveHostRequest, v1.RemoveHostResponse](
+			httpClient,
+			baseURL+HostServiceRemoveHostProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("RemoveHost")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // hostServiceClient implements HostServiceClient.
 type hostServiceClient struct {
-	listHosts *connect.Client[v1.ListHostsRequest, v1.ListHostsResponse]
-	getHost   *connect.Client[v1.GetHostRequest, v1.GetHostResponse]
+	listHosts            *connect.Client[v1.ListHostsRequest, v1.ListHostsResponse]
+	getHost              *connect.Client[v1.GetHostRequest, v1.GetHostResponse]
+	createJoinToken      *connect.Client[v1.CreateJoinTokenRequest, v1.CreateJoinTokenResponse]
+	enterMaintenanceMode *connect.Client[v1.EnterMaintenanceModeRequest, v1.EnterMaintenanceModeResponse]
+	exitMaintenanceMode  *connect.Client[v1.ExitMaintenanceModeRequest, v1.ExitMaintenanceModeResponse]
+	disconnectHost       *connect.Client[v1.DisconnectHostRequest, v1.DisconnectHostResponse]
+	reconnectHost        *connect.Client[v1.ReconnectHostRequest, v1.ReconnectHostResponse]
+	removeHost           *connect.Client[v1.RemoveHostRequest, v1.RemoveHostResponse]
 }
 
 // ListHosts calls hanok.v1.HostService.ListHosts.
@@ -97,12 +176,86 @@ func (c *hostServiceClient) GetHost(ctx context.Context, req *v1.GetHostRequest)
 	return nil, err
 }
 
+// CreateJoinToken calls hanok.v1.HostService.CreateJoinToken.
+func (c *hostServiceClient) CreateJoinToken(ctx context.Context, req *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error) {
+	response, err := c.createJoinToken.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// EnterMaintenanceMode calls hanok.v1.HostService.EnterMaintenanceMode.
+func (c *hostServiceClient) EnterMaintenanceMode(ctx context.Context, req *v1.EnterMaintenanceModeRequest) (*v1.EnterMaintenanceModeResponse, error) {
+	response, err := c.enterMaintenanceMode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ExitMaintenanceMode calls hanok.v1.HostService.ExitMaintenanceMode.
+func (c *hostServiceClient) ExitMaintenanceMode(ctx context.Context, req *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error) {
+	response, err := c.exitMaintenanceMode.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DisconnectHost calls hanok.v1.HostService.DisconnectHost.
+func (c *hostServiceClient) DisconnectHost(ctx context.Context, req *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error) {
+	response, err := c.disconnectHost.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ReconnectHost calls hanok.v1.HostService.ReconnectHost.
+func (c *hostServiceClient) ReconnectHost(ctx context.Context, req *v1.ReconnectHostRequest) (*v1.ReconnectHostResponse, error) {
+	response, err := c.reconnectHost.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RemoveHost calls hanok.v1.HostService.RemoveHost.
+func (c *hostServiceClient) RemoveHost(ctx context.Context, req *v1.RemoveHostRequest) (*v1.RemoveHostResponse, error) {
+	response, err := c.removeHost.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // HostServiceHandler is an implementation of the hanok.v1.HostService service.
 type HostServiceHandler interface {
 	// ListHosts returns all hosts. Privilege: System.View.
 	ListHosts(context.Context, *v1.ListHostsRequest) (*v1.ListHostsResponse, error)
 	// GetHost returns one host. Privilege: System.View. NotFound; Invalid for an ambiguous reference.
 	GetHost(context.Context, *v1.GetHostRequest) (*v1.GetHostResponse, error)
+	// CreateJoinToken returns what a machine needs to become a host, or to be let in again as the host that it was. Privilege:
+	// Host.Inventory.AddHostToCluster. NotFound; Invalid unless one of cluster and host is named.
+	CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error)
+	// EnterMaintenanceMode takes a host out of service: no machine is placed or powered on there any more, and the task ends
+	// when none on it has power. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host that is in maintenance or
+	// not connected; Conflict while another task works on the host.
+	EnterMaintenanceMode(context.Context, *v1.EnterMaintenanceModeRequest) (*v1.EnterMaintenanceModeResponse, error)
+	// ExitMaintenanceMode puts a host back into service. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host in
+	// service; Conflict.
+	ExitMaintenanceMode(context.Context, *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error)
+	// DisconnectHost keeps a host's agent from connecting; its machines run on. Privilege: Host.Config.Connection. NotFound;
+	// WrongState for a host that was disconnected; Conflict.
+	DisconnectHost(context.Context, *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error)
+	// ReconnectHost lets a host's agent connect again, and its task waits until it has. Privilege: Host.Config.Connection.
+	// NotFound; WrongState for a host that nobody disconnected; Conflict.
+	ReconnectHost(context.Context, *v1.ReconnectHostRequest) (*v1.ReconnectHostResponse, error)
+	// RemoveHost removes a host and its local datastores from the inventory; their files stay. Privilege:
+	// Host.Inventory.RemoveHostFromCluster. NotFound; WrongState for a host that is neither in maintenance nor disconnected, or
+	// that has virtual machines; Conflict.
+	RemoveHost(context.Context, *v1.RemoveHostRequest) (*v1.RemoveHostResponse, error)
 }
 
 // NewHostServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -124,12 +277,60 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(hostServiceMethods.ByName("GetHost")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hostServiceCreateJoinTokenHandler := connect.NewUnaryHandlerSimple(
+		HostServiceCreateJoinTokenProcedure,
+		svc.CreateJoinToken,
+		connect.WithSchema(hostServiceMethods.ByName("CreateJoinToken")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceEnterMaintenanceModeHandler := connect.NewUnaryHandlerSimple(
+		HostServiceEnterMaintenanceModeProcedure,
+		svc.EnterMaintenanceMode,
+		connect.WithSchema(hostServiceMethods.ByName("EnterMaintenanceMode")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceExitMaintenanceModeHandler := connect.NewUnaryHandlerSimple(
+		HostServiceExitMaintenanceModeProcedure,
+		svc.ExitMaintenanceMode,
+		connect.WithSchema(hostServiceMethods.ByName("ExitMaintenanceMode")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceDisconnectHostHandler := connect.NewUnaryHandlerSimple(
+		HostServiceDisconnectHostProcedure,
+		svc.DisconnectHost,
+		connect.WithSchema(hostServiceMethods.ByName("DisconnectHost")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceReconnectHostHandler := connect.NewUnaryHandlerSimple(
+		HostServiceReconnectHostProcedure,
+		svc.ReconnectHost,
+		connect.WithSchema(hostServiceMethods.ByName("ReconnectHost")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceRemoveHostHandler := connect.NewUnaryHandlerSimple(
+		HostServiceRemoveHostProcedure,
+		svc.RemoveHost,
+		connect.WithSchema(hostServiceMethods.ByName("RemoveHost")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.HostService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case HostServiceListHostsProcedure:
 			hostServiceListHostsHandler.ServeHTTP(w, r)
 		case HostServiceGetHostProcedure:
 			hostServiceGetHostHandler.ServeHTTP(w, r)
+		case HostServiceCreateJoinTokenProcedure:
+			hostServiceCreateJoinTokenHandler.ServeHTTP(w, r)
+		case HostServiceEnterMaintenanceModeProcedure:
+			hostServiceEnterMaintenanceModeHandler.ServeHTTP(w, r)
+		case HostServiceExitMaintenanceModeProcedure:
+			hostServiceExitMaintenanceModeHandler.ServeHTTP(w, r)
+		case HostServiceDisconnectHostProcedure:
+			hostServiceDisconnectHostHandler.ServeHTTP(w, r)
+		case HostServiceReconnectHostProcedure:
+			hostServiceReconnectHostHandler.ServeHTTP(w, r)
+		case HostServiceRemoveHostProcedure:
+			hostServiceRemoveHostHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -145,4 +346,28 @@ func (UnimplementedHostServiceHandler) ListHosts(context.Context, *v1.ListHostsR
 
 func (UnimplementedHostServiceHandler) GetHost(context.Context, *v1.GetHostRequest) (*v1.GetHostResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.GetHost is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.CreateJoinToken is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) EnterMaintenanceMode(context.Context, *v1.EnterMaintenanceModeRequest) (*v1.EnterMaintenanceModeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.EnterMaintenanceMode is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ExitMaintenanceMode(context.Context, *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.ExitMaintenanceMode is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) DisconnectHost(context.Context, *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.DisconnectHost is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ReconnectHost(context.Context, *v1.ReconnectHostRequest) (*v1.ReconnectHostResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.ReconnectHost is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) RemoveHost(context.Context, *v1.RemoveHostRequest) (*v1.RemoveHostResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.RemoveHost is not implemented"))
 }

@@ -35,22 +35,28 @@ const (
 const (
 	// AgentServiceJoinProcedure is the fully-qualified name of the AgentService's Join RPC.
 	AgentServiceJoinProcedure = "/hanok.agent.v1.AgentService/Join"
+	// AgentServiceRenewProcedure is the fully-qualified name of the AgentService's Renew RPC.
+	AgentServiceRenewProcedure = "/hanok.agent.v1.AgentService/Renew"
 	// AgentServiceControlProcedure is the fully-qualified name of the AgentService's Control RPC.
 	AgentServiceControlProcedure = "/hanok.agent.v1.AgentService/Control"
 )
 
 // AgentServiceClient is a client for the hanok.agent.v1.AgentService service.
 type AgentServiceClient interface {
-	// Join makes the caller a host of the data center. It needs no client certificate; the token is used up by it. Kinds:
-	// Unauthenticated for a token that is wrong, used or expired, Exists for the name of a host that has been connected,
-	// Invalid for a name or request that can't be used.
+	// Join makes the caller a host of the data center, or gives a host that is one already a new certificate, as the token
+	// says. It needs no client certificate; the token is used up by it. Kinds: Unauthenticated for a token that is wrong, used
+	// or expired, Exists for the name of a host that has been connected, Invalid for a name or request that can't be used.
 	Join(context.Context, *v1.JoinRequest) (*v1.JoinResponse, error)
+	// Renew gives a host a new certificate, in time before the one ends with which it calls. Kinds: Unauthenticated without a
+	// host's certificate, NotFound for a host that was removed, WrongState for one that was disconnected.
+	Renew(context.Context, *v1.RenewRequest) (*v1.RenewResponse, error)
 	// Control is the one connection of a host, with the client certificate that Join returned; who the host is, the
 	// certificate alone says. The agent sends Hello first and the manager answers with Welcome, all datastores and machines
 	// assigned to the host, and Synced; from then on either side sends what changes. A newer connection of the same host
 	// ends the older one. Either side ends a connection on which it hears nothing for three heartbeats. Kinds:
-	// Unauthenticated without a host's certificate, NotFound for a host that was removed from the inventory, Unsupported for
-	// a protocol version that the manager does not speak, Conflict when a newer connection took over.
+	// Unauthenticated without a host's certificate, NotFound for a host that was removed from the inventory, WrongState for
+	// one that somebody disconnected, Unsupported for a protocol version that the manager does not speak, Conflict when a newer
+	// connection took over.
 	// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
 	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	Control(context.Context) (*connect.BidiStreamForClientSimple[v1.AgentMessage, v1.ManagerMessage], error)
@@ -73,6 +79,12 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("Join")),
 			connect.WithClientOptions(opts...),
 		),
+		renew: connect.NewClient[v1.RenewRequest, v1.RenewResponse](
+			httpClient,
+			baseURL+AgentServiceRenewProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("Renew")),
+			connect.WithClientOptions(opts...),
+		),
 		control: connect.NewClient[v1.AgentMessage, v1.ManagerMessage](
 			httpClient,
 			baseURL+AgentServiceControlProcedure,
@@ -85,12 +97,22 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 // agentServiceClient implements AgentServiceClient.
 type agentServiceClient struct {
 	join    *connect.Client[v1.JoinRequest, v1.JoinResponse]
+	renew   *connect.Client[v1.RenewRequest, v1.RenewResponse]
 	control *connect.Client[v1.AgentMessage, v1.ManagerMessage]
 }
 
 // Join calls hanok.agent.v1.AgentService.Join.
 func (c *agentServiceClient) Join(ctx context.Context, req *v1.JoinRequest) (*v1.JoinResponse, error) {
 	response, err := c.join.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Renew calls hanok.agent.v1.AgentService.Renew.
+func (c *agentServiceClient) Renew(ctx context.Context, req *v1.RenewRequest) (*v1.RenewResponse, error) {
+	response, err := c.renew.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -104,16 +126,20 @@ func (c *agentServiceClient) Control(ctx context.Context) (*connect.BidiStreamFo
 
 // AgentServiceHandler is an implementation of the hanok.agent.v1.AgentService service.
 type AgentServiceHandler interface {
-	// Join makes the caller a host of the data center. It needs no client certificate; the token is used up by it. Kinds:
-	// Unauthenticated for a token that is wrong, used or expired, Exists for the name of a host that has been connected,
-	// Invalid for a name or request that can't be used.
+	// Join makes the caller a host of the data center, or gives a host that is one already a new certificate, as the token
+	// says. It needs no client certificate; the token is used up by it. Kinds: Unauthenticated for a token that is wrong, used
+	// or expired, Exists for the name of a host that has been connected, Invalid for a name or request that can't be used.
 	Join(context.Context, *v1.JoinRequest) (*v1.JoinResponse, error)
+	// Renew gives a host a new certificate, in time before the one ends with which it calls. Kinds: Unauthenticated without a
+	// host's certificate, NotFound for a host that was removed, WrongState for one that was disconnected.
+	Renew(context.Context, *v1.RenewRequest) (*v1.RenewResponse, error)
 	// Control is the one connection of a host, with the client certificate that Join returned; who the host is, the
 	// certificate alone says. The agent sends Hello first and the manager answers with Welcome, all datastores and machines
 	// assigned to the host, and Synced; from then on either side sends what changes. A newer connection of the same host
 	// ends the older one. Either side ends a connection on which it hears nothing for three heartbeats. Kinds:
-	// Unauthenticated without a host's certificate, NotFound for a host that was removed from the inventory, Unsupported for
-	// a protocol version that the manager does not speak, Conflict when a newer connection took over.
+	// Unauthenticated without a host's certificate, NotFound for a host that was removed from the inventory, WrongState for
+	// one that somebody disconnected, Unsupported for a protocol version that the manager does not speak, Conflict when a newer
+	// connection took over.
 	// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
 	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	Control(context.Context, *connect.BidiStream[v1.AgentMessage, v1.ManagerMessage]) error
@@ -132,6 +158,12 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("Join")),
 		connect.WithHandlerOptions(opts...),
 	)
+	agentServiceRenewHandler := connect.NewUnaryHandlerSimple(
+		AgentServiceRenewProcedure,
+		svc.Renew,
+		connect.WithSchema(agentServiceMethods.ByName("Renew")),
+		connect.WithHandlerOptions(opts...),
+	)
 	agentServiceControlHandler := connect.NewBidiStreamHandler(
 		AgentServiceControlProcedure,
 		svc.Control,
@@ -142,6 +174,8 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		switch r.URL.Path {
 		case AgentServiceJoinProcedure:
 			agentServiceJoinHandler.ServeHTTP(w, r)
+		case AgentServiceRenewProcedure:
+			agentServiceRenewHandler.ServeHTTP(w, r)
 		case AgentServiceControlProcedure:
 			agentServiceControlHandler.ServeHTTP(w, r)
 		default:
@@ -155,6 +189,10 @@ type UnimplementedAgentServiceHandler struct{}
 
 func (UnimplementedAgentServiceHandler) Join(context.Context, *v1.JoinRequest) (*v1.JoinResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.agent.v1.AgentService.Join is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) Renew(context.Context, *v1.RenewRequest) (*v1.RenewResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.agent.v1.AgentService.Renew is not implemented"))
 }
 
 func (UnimplementedAgentServiceHandler) Control(context.Context, *connect.BidiStream[v1.AgentMessage, v1.ManagerMessage]) error {
