@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -298,7 +299,8 @@ func (c *center) tryJoin(name, token string) (*puppet, error) {
 	c.Helper()
 	key, csr, err := pki.NewCSR()
 	c.ok(err)
-	answer, err := c.anonymous().api.Join(c.Context(), &agentv1.JoinRequest{Token: token, Csr: csr, Name: name})
+	secret, _, _ := strings.Cut(token, ".")
+	answer, err := c.anonymous().api.Join(c.Context(), &agentv1.JoinRequest{Token: secret, Csr: csr, Name: name})
 	if err != nil {
 		return nil, convert.FromError(err)
 	}
