@@ -89,7 +89,8 @@ func prepareData(dir string) (*dataFolder, error) {
 		}
 	}
 	m, err := readMarker(dir)
-	if errors.Is(err, errNoData) {
+	fresh := errors.Is(err, errNoData)
+	if fresh {
 		m, err = adopt(dir, made)
 	}
 	if err != nil {
@@ -100,6 +101,9 @@ func prepareData(dir string) (*dataFolder, error) {
 		return nil, err
 	}
 	if err := d.check(); err != nil {
+		if fresh {
+			_ = d.remove() // a folder that is refused stays as it was, as far as that goes
+		}
 		d.close()
 		return nil, err
 	}
@@ -129,7 +133,11 @@ func adopt(dir string, made bool) (marker, error) {
 		return marker{}, badData(dir, "it holds %q and is not a data center's", entries[i].Name())
 	}
 	m := marker{Format: dataFormat, Run: random.Suffix()[:8], MadeFolder: made}
-	return m, writeMarker(dir, m)
+	err = writeMarker(dir, m)
+	if err != nil && made {
+		_ = os.Remove(dir) // it is empty
+	}
+	return m, err
 }
 
 func writeMarker(dir string, m marker) error {

@@ -25,9 +25,7 @@ type center struct {
 	// t is the test, or the story of it, that runs now.
 	t    *testing.T
 	data string
-	// env is added to the environment of the client's commands.
-	env []string
-	cmd *exec.Cmd
+	cmd  *exec.Cmd
 	// printed is everything that the service has printed, up to "ready".
 	printed []string
 	exited  chan error
@@ -134,14 +132,20 @@ func (c *center) signal(s syscall.Signal) {
 // run executes a command of the client and returns what it printed and its exit code.
 func (c *center) run(stdin string, args ...string) (stdout, stderr string, code int) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return execute(c.t, nil, stdin, append([]string{"--data", c.data}, args...)...)
+}
+
+// execute runs the program until it ends by itself. env is added to the environment.
+func execute(t *testing.T, env []string, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program(c.t), append([]string{"--data", c.data}, args...)...)
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd := exec.CommandContext(ctx, program(t), args...)
+	cmd.Env = append(os.Environ(), env...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &complaint
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return out.String(), complaint.String(), cmd.ProcessState.ExitCode()
 }
@@ -159,14 +163,20 @@ func (c *center) ok(args ...string) string {
 // refused runs a command that has to fail with a message that has all parts.
 func (c *center) refused(parts []string, args ...string) {
 	c.t.Helper()
-	out, complaint, code := c.run("", args...)
-	c.t.Logf("hanok %s\n%s", strings.Join(args, " "), complaint)
+	refused(c.t, nil, parts, append([]string{"--data", c.data}, args...)...)
+}
+
+// refused runs a command that has to fail with a message that has all parts. env is added to the environment.
+func refused(t *testing.T, env, parts []string, args ...string) {
+	t.Helper()
+	out, complaint, code := execute(t, env, "", args...)
+	t.Logf("hanok %s\n%s", strings.Join(args, " "), complaint)
 	if code != 1 {
-		c.t.Errorf("hanok %s: exit code %d, want 1\n%s%s", strings.Join(args, " "), code, out, complaint)
+		t.Errorf("exit code %d, want 1\n%s", code, out)
 	}
 	for _, p := range parts {
 		if !strings.Contains(complaint, p) {
-			c.t.Errorf("hanok %s does not say %q:\n%s", strings.Join(args, " "), p, complaint)
+			t.Errorf("it does not say %q", p)
 		}
 	}
 }
@@ -267,6 +277,16 @@ func qemuIn(t *testing.T, folder string) int {
 		found = pid
 	}
 	return found
+}
+
+// until waits for something that nobody tells of.
+func until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v it is still not true that %s", patience, what)
+		}
+	}
 }
 
 // newCenter returns a data center that is not started yet, below a folder that only root may enter. What it leaves at

@@ -1,12 +1,15 @@
 package e2e
 
 import (
-	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"hanok/internal/testhost"
 )
@@ -19,18 +22,21 @@ func TestHello(t *testing.T) {
 	url := strings.TrimPrefix(c.printed[len(c.printed)-1], "ready ")
 	t.Log("\n" + strings.Join(c.printed, "\n"))
 
-	t.Run("the machine is there", func(t *testing.T) {
+	c.story("the machine is there", func(t *testing.T) {
 		hello := c.machine("hello")
 		if hello.PowerState != "poweredOn" || len(hello.Addresses) == 0 || hello.ID == "" || hello.Host == "" {
 			t.Errorf("hello is %+v", hello)
 		}
-		var first struct{ URL, User, Password string }
-		b, err := os.ReadFile(filepath.Join(c.data, "first-login.json"))
-		if err == nil {
-			err = json.Unmarshal(b, &first)
+		for _, field := range []string{"name", "id", "powerState", "host", "addresses"} {
+			if _, ok := c.objects("vm")[0][field]; !ok {
+				t.Errorf("vm list -o json has no %q", field)
+			}
 		}
-		if err != nil || first.URL != url || first.User == "" || first.Password == "" {
-			t.Errorf("first-login.json has %+v, %v", first, err)
+		if first := c.firstLogin(); first.URL != url || first.User == "" || first.Password == "" {
+			t.Errorf("first-login.json has %+v", first)
+		}
+		if info, err := os.Stat(filepath.Join(c.data, "first-login.json")); err != nil || info.Mode() != 0o600 {
+			t.Errorf("first-login.json is %v, %v; want mode 0600", info.Mode(), err)
 		}
 		for _, name := range []string{"hello.vmx", "hello.vmdk", "hello-flat.vmdk", "vmware.log"} {
 			if _, err := os.Stat(filepath.Join(c.data, "datastore1", "hello", name)); err != nil {
@@ -40,7 +46,7 @@ func TestHello(t *testing.T) {
 	})
 
 	pid := c.qemu("hello")
-	t.Run("a killed service loses nothing", func(t *testing.T) {
+	c.story("a killed service loses nothing", func(t *testing.T) {
 		if pid == 0 {
 			t.Fatal("no process executes hello")
 		}
@@ -58,7 +64,8 @@ func TestHello(t *testing.T) {
 		}
 	})
 
-	t.Run("a stopped service leaves machines alone", func(t *testing.T) {
+	c.story("a stopped service leaves machines alone", func(t *testing.T) {
+		before := c.inventory()
 		c.signal(syscall.SIGINT)
 		if now := c.qemu("hello"); now != pid {
 			t.Fatalf("hello runs as process %d, and did as %d", now, pid)
@@ -67,12 +74,20 @@ func TestHello(t *testing.T) {
 		if now := c.qemu("hello"); now != pid {
 			t.Errorf("hello runs as process %d, and did as %d", now, pid)
 		}
-		if all := c.machines(); len(all) != 1 {
-			t.Errorf("the second start made machines: %v", all)
+		c.client().await(t, "hello", "has its address again", hasAddress) // its host asks the guest anew
+		if diff := cmp.Diff(before, c.inventory()); diff != "" {
+			t.Errorf("the second start changed something (-before +after):\n%s", diff)
 		}
 	})
 
-	t.Run("bad input", func(t *testing.T) {
+	c.story("only one service a folder", func(t *testing.T) {
+		c.refused([]string{c.data, "runs on it already", "next: "}, "up", "--listen", "127.0.0.1:0")
+		c.ok("vm", "list")
+	})
+
+	c.story("users elsewhere", func(t *testing.T) { usersElsewhere(t, c) })
+
+	c.story("bad input", func(t *testing.T) {
 		c.refused([]string{"slash", "next:"}, "vm", "create", "../x", "--image", "starter")
 		c.refused([]string{"hello", "of this name already", "next:"}, "vm", "create", "hello", "--image", "starter")
 		c.refused([]string{"memory", "next:"}, "vm", "create", "giant", "--memory", "900G", "--image", "starter")
@@ -81,7 +96,7 @@ func TestHello(t *testing.T) {
 		c.refused([]string{"nobody"}, "vm", "get", "nobody")
 	})
 
-	t.Run("a killed QEMU is a fault", func(t *testing.T) {
+	c.story("a killed QEMU is a fault", func(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +109,7 @@ func TestHello(t *testing.T) {
 		}
 	})
 
-	t.Run("power off, delete", func(t *testing.T) {
+	c.story("power off, delete", func(t *testing.T) {
 		c.ok("vm", "start", "hello")
 		c.ok("vm", "stop", "hello")
 		c.ok("vm", "delete", "hello")
@@ -106,10 +121,56 @@ func TestHello(t *testing.T) {
 		}
 	})
 
-	t.Run("the first login ends with its password", func(t *testing.T) {
+	c.story("the first login ends with its password", func(t *testing.T) {
 		if _, complaint, code := c.run("a better password", "user", "password", "administrator", "--password-stdin"); code != 0 {
 			t.Fatal(complaint)
 		}
+		until(t, "first-login.json is gone", func() bool {
+			_, err := os.Stat(filepath.Join(c.data, "first-login.json"))
+			return errors.Is(err, fs.ErrNotExist)
+		})
 		c.refused([]string{"initial login is gone", "HANOK_USERNAME"}, "vm", "list")
 	})
+}
+
+// inventory returns everything that list commands show, by their nouns.
+func (c *center) inventory() map[string][]map[string]any {
+	c.t.Helper()
+	all := map[string][]map[string]any{}
+	for _, noun := range []string{"datacenter", "cluster", "host", "pool", "folder", "datastore", "image", "network", "vm", "user", "task"} {
+		all[noun] = c.objects(noun)
+	}
+	// What each start measures and asks anew.
+	for _, host := range all["host"] {
+		delete(host, "hypervisor")
+		delete(host, "revision")
+	}
+	for _, datastore := range all["datastore"] {
+		delete(datastore, "freeBytes")
+	}
+	for _, vm := range all["vm"] {
+		delete(vm, "revision")
+	}
+	return all
+}
+
+// usersElsewhere log in from machines that have nothing of the data center but what they were told.
+func usersElsewhere(t *testing.T, c *center) {
+	const secret = "what only bob knows"
+	if _, complaint, code := c.run(secret+"\n", "user", "create", "bob", "--password-stdin"); code != 0 {
+		t.Fatal(complaint)
+	}
+	server, ca := "HANOK_SERVER="+c.firstLogin().URL, "HANOK_CA="+filepath.Join(c.data, "ca.pem")
+	bob := []string{server, ca, "HANOK_USERNAME=bob", "HANOK_PASSWORD=" + secret}
+	if out, complaint, code := execute(t, bob, "", "vm", "list"); code != 0 || !strings.Contains(out, "hello") {
+		t.Errorf("bob does not get in: %s%s", out, complaint)
+	}
+	refused(t, bob, []string{`hanok: vm stop "hello": `, "VirtualMachine.Interact.PowerOff"}, "vm", "stop", "hello")
+
+	wrong := []string{`hanok: vm list: wrong user name or password`, "next: log in again"}
+	refused(t, []string{server, ca, "HANOK_USERNAME=bob", "HANOK_PASSWORD=a guess"}, wrong, "vm", "list")
+	refused(t, []string{server, "HANOK_INSECURE=1", "HANOK_USERNAME=nobody", "HANOK_PASSWORD=" + secret}, wrong, "vm", "list")
+	refused(t, []string{server, "HANOK_USERNAME=bob", "HANOK_PASSWORD=" + secret},
+		[]string{"its certificate is not one of a data center that is trusted here", "next: set HANOK_CA"}, "vm", "list")
+	c.event("BadUsernameSessionEvent", `A login as \"bob\" failed`)
 }
