@@ -82,12 +82,12 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 	if err != nil {
 		return nil, failure(dc.Internal, l.spec, "encoding its handle: %w", err)
 	}
-	// QEMU gets ready while the handle is written.
-	kept := make(chan error, 1)
-	go func() { kept <- keep(h) }()
+	// QEMU gets ready meanwhile.
+	written := make(chan error, 1)
+	go func() { written <- l.write(h, keep) }()
 	err = l.connect(ctx)
-	if keepErr := <-kept; keepErr != nil {
-		return nil, keepErr
+	if writeErr := <-written; writeErr != nil {
+		return nil, writeErr
 	}
 	if err != nil {
 		return nil, err
@@ -124,9 +124,6 @@ func (l *launch) open() error {
 		return err
 	}
 	if err := l.openMemory(); err != nil {
-		return err
-	}
-	if err := l.files.SaveConfig(); err != nil {
 		return err
 	}
 	l.log, err = l.files.RotateLog()
@@ -201,6 +198,20 @@ func (l *launch) close() {
 	}
 }
 
+// write writes down what has to be on the disk before the CPUs run.
+func (l *launch) write(h dc.Handle, keep func(dc.Handle) error) error {
+	if err := l.files.SaveConfig(); err != nil {
+		return err
+	}
+	if l.memory == nil {
+		// Half a memory may be there. A whole one is not given up before it was read.
+		if err := l.files.RemoveSuspended(); err != nil {
+			return err
+		}
+	}
+	return keep(h)
+}
+
 // connect waits for QEMU to be ready.
 func (l *launch) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -252,10 +263,10 @@ func (l *launch) release(ctx context.Context, m *machine) error {
 		if err := l.wake(ctx, m); err != nil {
 			return err
 		}
-	}
-	// From here on the disks change, and a memory that remembers them otherwise must not come back.
-	if err := l.files.RemoveSuspended(); err != nil {
-		return err
+		// From here on the disks change, and a memory that remembers them otherwise must not come back.
+		if err := l.files.RemoveSuspended(); err != nil {
+			return err
+		}
 	}
 	if err := m.execute(ctx, "cont", nil, nil); err != nil {
 		return err
