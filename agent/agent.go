@@ -18,9 +18,8 @@ type Config struct {
 	Dir string
 	// Manager is the manager's URL: "https://10.0.0.1".
 	Manager string
-	// CA is the certificate of the manager's authority, in PEM form, and Token the one-use token to join with. Both
-	// are needed only until the host has joined.
-	CA    []byte
+	// Token is what the manager gave for this host to join, once: a secret, a dot, and the fingerprint of its authority. It
+	// is needed only until the host has joined. A host that is one already joins again with it, as the same one.
 	Token string
 	// Name is what the host is to be called in the inventory. Empty: the machine's host name.
 	Name string
@@ -30,6 +29,9 @@ type Config struct {
 	Hypervisor Hypervisor
 	Storage    Storage
 	Network    Network
+	// Connected, if not nil, is called with the host's ID whenever the manager has accepted a connection and sent all that
+	// it asks for. It may not wait.
+	Connected func(dc.HostID)
 	// Log may be nil.
 	Log *slog.Logger
 }

@@ -345,6 +345,45 @@ func TestTombstoneStays(t *testing.T) {
 	}
 }
 
+// TestForgotten: what the manager says of a tombstone counts in the order in which it is said.
+func TestForgotten(t *testing.T) {
+	p := newHost(t, newManager(t)).prepare()
+	defer p.die()
+	rec := record{Assignment: dc.Assignment{Revision: 5, Machine: labMachine("vm-1"), Deleted: true}, Files: dc.FilesRemoved}
+	same, newer := rec.Assignment, rec.Assignment
+	newer.Revision++
+	for _, test := range []struct {
+		name string
+		say  func(w *machine)
+		want bool
+	}{
+		{"nothing", func(*machine) {}, false},
+		{"forget it", (*machine).forgetTombstone, true},
+		{"here it is; forget it", func(w *machine) { w.assign(same); w.forgetTombstone() }, true},
+		{"here is a newer one; forget it", func(w *machine) { w.assign(newer); w.forgetTombstone() }, true},
+		{"forget it; here it is", func(w *machine) { w.forgetTombstone(); w.assign(same) }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := p.agent.newMachine(rec)
+			p.agent.machines = map[dc.VirtualMachineID]*machine{"vm-1": w}
+			if err := w.save(rec); err != nil {
+				t.Fatal(err)
+			}
+			test.say(w)
+			early := w.forgotten()
+			if err := w.take(); err != nil {
+				t.Fatal(err)
+			}
+			if got := early || w.forgotten(); got != test.want || (p.agent.machine("vm-1") == nil) != test.want {
+				t.Errorf("forgotten: %v, want %v", got, test.want)
+			}
+			if records, err := load[record](p.agent.disk, machineFolder); err != nil || (len(records) == 0) != test.want {
+				t.Errorf("on the disk: %+v, %v", records, err)
+			}
+		})
+	}
+}
+
 // TestNewerRequest: a request that waits for its guest ends when a newer one comes.
 func TestNewerRequest(t *testing.T) {
 	for _, op := range []dc.PowerOp{dc.ShutdownGuest, dc.RebootGuest} {

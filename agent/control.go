@@ -23,6 +23,7 @@ const progressPace = 500 * time.Millisecond
 // conversation is one control connection. The goroutine of run sends and obeys; a second one receives.
 type conversation struct {
 	a      *Agent
+	host   dc.HostID
 	stream *connect.BidiStreamForClientSimple[agentv1.AgentMessage, agentv1.ManagerMessage]
 	// ctx ends with the connection, agentCtx with the agent: what the manager asks for goes on without a connection.
 	ctx, agentCtx context.Context
@@ -47,7 +48,7 @@ func (a *Agent) converse(ctx context.Context, s *session) (synced bool, err erro
 		return false, convert.FromError(err)
 	}
 	c := &conversation{
-		a: a, stream: stream, ctx: streamCtx, agentCtx: ctx,
+		a: a, host: s.host, stream: stream, ctx: streamCtx, agentCtx: ctx,
 		received: make(chan *agentv1.ManagerMessage, 16), failed: make(chan *agentv1.StreamFailed), broken: make(chan error, 1),
 	}
 	// Go's HTTP/2 does not look at the context while it waits for more of the request's body; the body's end lets it.
@@ -156,6 +157,9 @@ func (c *conversation) obey(msg *agentv1.ManagerMessage) error {
 	case *agentv1.ManagerMessage_Synced:
 		c.synced = true
 		a.cfg.Log.Info("connected to the manager")
+		if a.cfg.Connected != nil {
+			a.cfg.Connected(c.host)
+		}
 	case *agentv1.ManagerMessage_OpenStream:
 		a.tasks.Go(func() { c.openStream(m.OpenStream) })
 	case *agentv1.ManagerMessage_ForgetMachine:

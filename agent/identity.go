@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -25,7 +26,7 @@ type identity struct {
 	Host        dc.HostID `json:"host"`
 	Key         string    `json:"key"`
 	Certificate string    `json:"certificate"`
-	// CA is the authority to trust, which takes the place of Config.CA.
+	// CA is the authority to trust.
 	CA string `json:"ca"`
 }
 
@@ -43,52 +44,86 @@ func (d *disk) readIdentity() (*identity, error) {
 	if err := decode(path, data, id, remedies[identityFile]); err != nil {
 		return nil, err
 	}
-	if _, err := id.tlsConfig(); err != nil {
+	if _, err := newCertificate(id); err != nil {
 		return nil, unreadable(path, err, remedies[identityFile])
 	}
 	return id, nil
 }
 
-// join makes this host one of the data center and writes the identity down.
+// join makes this host one of the data center and writes the identity down. known is the identity that it has, if any: it
+// remains that host, or nothing changes.
 //
 // When the power goes before that, the key is lost and the token used up. The manager then has a host that never
 // connected; joining again under its name with a new token replaces it.
-func (a *Agent) join(ctx context.Context) (*identity, error) {
+func (a *Agent) join(ctx context.Context, known *identity) (*identity, error) {
+	secret, fingerprint, ok := strings.Cut(a.cfg.Token, ".")
+	if !ok {
+		return nil, dc.Errorf(dc.Invalid, "the join token is not whole").Fix("copy all of what \"hanok host token\" prints on the manager")
+	}
+	ca, err := a.fetchAuthority(ctx, fingerprint)
+	if err != nil {
+		return nil, err
+	}
 	key, csr, err := pki.NewCSR()
 	if err != nil {
 		return nil, err
 	}
-	config, err := pki.ClientConfig(a.cfg.CA, nil)
+	config, err := pki.ClientConfig(ca, nil)
 	if err != nil {
 		return nil, err
 	}
 	transport := controlTransport(config)
 	defer transport.CloseIdleConnections()
 	client := agentv1connect.NewAgentServiceClient(&http.Client{Transport: transport}, a.cfg.Manager)
-	secret, _, _ := strings.Cut(a.cfg.Token, ".")
 	answer, err := client.Join(ctx, &agentv1.JoinRequest{
 		Token: secret, Csr: csr, Name: a.cfg.Name, Facts: convert.HostFacts(a.facts)})
 	if err != nil {
 		return nil, convert.FromError(err)
 	}
 	id := &identity{Host: dc.HostID(answer.HostId), Key: string(key), Certificate: string(answer.Certificate), CA: string(answer.Ca)}
-	if _, err := id.tlsConfig(); err != nil {
-		return nil, fmt.Errorf("the manager's answer to the joining host: %w", err)
+	if known != nil && known.Host != id.Host {
+		return nil, dc.Errorf(dc.WrongState, "this machine is the host %s, and the token has made it the host %s", known.Host, id.Host).
+			Fix("make a token for %s (hanok host token --host), and remove the other one from the inventory", known.Host)
 	}
-	if err := a.disk.save(identityFile, id); err != nil {
+	if err := a.keepIdentity(id); err != nil {
 		return nil, err
 	}
 	a.cfg.Log.Info("joined the data center", "host", id.Host, "name", a.cfg.Name)
 	return id, nil
 }
 
-// tlsConfig returns the settings of every connection to the manager.
-func (id *identity) tlsConfig() (*tls.Config, error) {
-	pair, err := tls.X509KeyPair([]byte(id.Certificate), []byte(id.Key))
-	if err != nil {
-		return nil, fmt.Errorf("the host's identity: %w", err)
+// keepIdentity writes an identity down that the manager has answered.
+func (a *Agent) keepIdentity(id *identity) error {
+	if _, err := newCertificate(id); err != nil {
+		return fmt.Errorf("the manager's answer: %w", err)
 	}
-	return pki.ClientConfig([]byte(id.CA), func() (*tls.Certificate, error) { return &pair, nil })
+	return a.disk.save(identityFile, id)
+}
+
+// fetchAuthority returns the certificate of the manager's authority, which must have the fingerprint: whoever answers, and
+// whatever comes, nothing else is taken.
+func (a *Agent) fetchAuthority(ctx context.Context, fingerprint string) ([]byte, error) {
+	transport := dataTransport(&tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true})
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.cfg.Manager+"/agent/ca.pem", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return nil, dc.Errorf(dc.Unavailable, "the manager does not answer: %w", err)
+	}
+	defer res.Body.Close()
+	const longest = 64 << 10
+	ca, err := io.ReadAll(io.LimitReader(res.Body, longest))
+	if err != nil {
+		return nil, dc.Errorf(dc.Unavailable, "the manager's answer broke off: %w", err)
+	}
+	if found, err := pki.Fingerprint(ca); err != nil || found != fingerprint {
+		return nil, dc.Errorf(dc.Unauthenticated, "%s is not the manager that made the token", a.cfg.Manager).
+			Fix("check the manager's address; if it is right, somebody answers in its place")
+	}
+	return ca, nil
 }
 
 // dialer opens all connections to the manager.

@@ -77,6 +77,7 @@ func (m *manager) start() {
 	m.address = listener.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle(agentv1connect.NewAgentServiceHandler(m))
+	mux.HandleFunc("GET /agent/ca.pem", func(w http.ResponseWriter, _ *http.Request) { w.Write(m.ca.PEM()) })
 	server, served := &http.Server{Handler: mux, TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}, make(chan struct{})
 	m.server, m.served = server, served
 	go func() {
@@ -94,6 +95,14 @@ func (m *manager) stop() {
 }
 
 // Join lets every host join, and does not look at tokens.
+func (m *manager) token() string {
+	fingerprint, err := pki.Fingerprint(m.ca.PEM())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return "secret." + fingerprint
+}
+
 func (m *manager) Join(_ context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
 	certificate, err := m.ca.SignHost(r.Csr, "host-1", time.Now())
 	if err != nil {
@@ -310,7 +319,7 @@ func (h *host) prepare() *process {
 	p := &process{h: h, name: strconv.Itoa(h.processes), drivers: h.world.Open(), cancel: func() {}, ended: make(chan struct{})}
 	facts := h.world.Facts()
 	facts.Version = p.name
-	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, CA: h.manager.ca.PEM(), Token: "token", Name: "host",
+	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, Token: h.manager.token(), Name: "host",
 		Facts: facts, Hypervisor: watched{p.drivers, p}, Storage: watched{p.drivers, p}, Network: watched{p.drivers, p}})
 	if err != nil {
 		h.t.Fatal(err)
@@ -367,9 +376,22 @@ func (p *process) die() {
 func (p *process) kill() {
 	p.h.t.Helper()
 	p.die()
-	<-p.ended
-	if p.err != nil {
-		p.h.t.Error("the agent has ended:", p.err)
+	if err := p.end(); err != nil {
+		p.h.t.Error("the agent has ended:", err)
+	}
+}
+
+// end waits until the agent has ended and returns why it did so by itself.
+func (p *process) end() error {
+	p.h.t.Helper()
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(patience):
+		p.h.t.Error("the agent does not end")
+		p.die()
+		<-p.ended
+		return nil
 	}
 }
 

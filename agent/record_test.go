@@ -116,8 +116,7 @@ func TestRecordDamaged(t *testing.T) {
 			}
 			before := files(t, h.dir)
 			p := h.start()
-			<-p.ended
-			wantError(t, p.err, test.kind, filepath.Join(h.dir, test.file), test.remedy)
+			wantError(t, p.end(), test.kind, filepath.Join(h.dir, test.file), test.remedy)
 			if test.file != identityFile { // a host that is taken apart needs none
 				wantError(t, Decommission(t.Context(), h.dir, p.drivers, p.drivers), test.kind, filepath.Join(h.dir, test.file), test.remedy)
 			}
@@ -165,8 +164,7 @@ func TestFolderUnusable(t *testing.T) {
 	m.ask("vm-1", func(*dc.Assignment) {})
 	m.until("vm-1", "files", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesReady })
 	second := h.start()
-	<-second.ended
-	wantError(t, second.err, dc.Unavailable, h.dir, "another agent", "end that one")
+	wantError(t, second.end(), dc.Unavailable, h.dir, "another agent", "end that one")
 	second.die()
 }
 
@@ -228,6 +226,52 @@ func TestDiskFull(t *testing.T) {
 	m.untilDone("vm-2", dc.PoweredOn)
 	if h.world.Count("vm-1", "start") != 1 || h.world.Count("vm-1", "reset") != 1 {
 		t.Error("something was done twice")
+	}
+}
+
+// TestDiskFullAtStart: a worker that can't write the newest assignment down finds its machine all the same, and does nothing
+// for the assignment before it.
+func TestDiskFullAtStart(t *testing.T) {
+	m := newManager(t)
+	m.start()
+	defer m.stop()
+	h := newHost(t, m)
+	p := h.start()
+	m.ask("vm-1", func(a *dc.Assignment) { a.Power = a.Power.Next(dc.PowerOn, 0) })
+	m.untilDone("vm-1", dc.PoweredOn)
+	p.kill()
+
+	h.around = func(_ *process, what string, do func() error) error {
+		if strings.HasPrefix(what, "write") {
+			return syscall.ENOSPC
+		}
+		return do()
+	}
+	p = h.prepare()
+	defer p.die()
+	if err := p.drivers.Mount(t.Context(), labDatastore, labPath); err != nil {
+		t.Fatal(err)
+	}
+	records, err := load[record](p.agent.disk, machineFolder)
+	if err != nil || len(records) != 1 {
+		t.Fatal(records, err)
+	}
+	old := records[0]
+	old.Assignment.Power = old.Assignment.Power.Next(dc.PowerOff, 0)
+	newer := old.Assignment
+	newer.Revision, newer.Power = newer.Revision+1, newer.Power.Next(dc.Reset, 0)
+	w := p.agent.newMachine(old)
+	w.assign(newer)
+	if again, err := w.advance(t.Context()); !again || err != nil || !w.recovered {
+		t.Fatalf("it was not recovered: %v, %v", again, err)
+	}
+	_, err = w.advance(t.Context())
+	wantError(t, err, dc.Exhausted, machineFile("vm-1"))
+	if !h.world.Running()["vm-1"] {
+		t.Error("it was powered off when that was not wanted any more")
+	}
+	if s := p.agent.board.snapshot().machines["vm-1"].status; s.Power != dc.PoweredOn || !s.Guest.AgentRunning {
+		t.Errorf("it is reported as %+v", s)
 	}
 }
 

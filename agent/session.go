@@ -9,33 +9,43 @@ import (
 
 	"hanok/api/hanok/agent/v1/agentv1connect"
 	"hanok/dc"
+	"hanok/internal/pki"
 )
 
-// session is how a host that has joined talks to the manager.
+// session is how a host that has joined talks to the manager. Its connections show the certificate that is the newest when
+// they are made.
 type session struct {
+	host    dc.HostID
+	shown   *certificate
 	control agentv1connect.AgentServiceClient
 	data    *http.Client // for images and streams
 }
 
 func (a *Agent) newSession(id *identity) (*session, error) {
-	config, err := id.tlsConfig()
+	shown, err := newCertificate(id)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pki.ClientConfig([]byte(id.CA), shown.get)
 	if err != nil {
 		return nil, err
 	}
 	return &session{
+		host: id.Host, shown: shown,
 		control: agentv1connect.NewAgentServiceClient(&http.Client{Transport: controlTransport(config)}, a.cfg.Manager),
 		data:    &http.Client{Transport: dataTransport(config)},
 	}, nil
 }
 
-// talk joins the data center if id is nil, and keeps a connection to the manager until ctx ends. It returns an error only
-// where trying again can't help.
+// talk joins the data center if id is nil or there is a token to join again with, and keeps a connection to the manager
+// until ctx ends. It returns an error only where trying again can't help.
 func (a *Agent) talk(ctx context.Context, id *identity) error {
 	delays := backoff.NewExponentialBackOff()
 	delays.InitialInterval, delays.MaxInterval = 100*time.Millisecond, 15*time.Second
-	for id == nil {
-		var err error
-		if id, err = a.join(ctx); err == nil {
+	for join := id == nil || a.cfg.Token != ""; join; {
+		joined, err := a.join(ctx, id)
+		if err == nil {
+			id = joined
 			break
 		}
 		if kind := dc.KindOf(err); kind != dc.Unavailable && kind != dc.Exhausted && kind != dc.Conflict {
@@ -52,6 +62,7 @@ func (a *Agent) talk(ctx context.Context, id *identity) error {
 	}
 	a.session.Store(s)
 	defer s.data.CloseIdleConnections()
+	a.tasks.Go(func() { a.renew(ctx, s, id) })
 	for ctx.Err() == nil {
 		synced, err := a.converse(ctx, s)
 		if synced {
@@ -69,10 +80,5 @@ func (a *Agent) wait(ctx context.Context, delays *backoff.ExponentialBackOff, er
 	}
 	delay := delays.NextBackOff()
 	a.cfg.Log.Warn("no connection to the manager", "error", err, "again", delay)
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	pause(ctx, delay)
 }

@@ -227,6 +227,7 @@ func TestNextNever(t *testing.T) {
 		if s.Assignment.Deleted {
 			never("a tombstone does not come first", next != stepNone && next != stepRemove)
 		}
+		never("what is out of date is reported", gone && !s.Assignment.Deleted && (next != stepNone || s.looking) && !s.unsettled())
 		never("a machine that runs is not settled", s.executes() && s.unsettled())
 		never("what waits is not settled", next == stepNone && !s.looking && s.unsettled())
 	}
