@@ -10,7 +10,7 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 BUF     := go tool -modfile=tools/go.mod buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run clean-run test test-clean check generate
+.PHONY: help setup build run clean-run test test-clean bench check generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: ## set up what the tests need and run all of them
 
 test-clean: ## make run and the unit tests in clean Debian 12 and 13 roots (needs the network)
 	@scripts/test-clean
+
+bench: ## compare the start of a virtual machine with a bare QEMU's and libvirt's (doc/benchmarks.md)
+	@scripts/bench
 
 check: ## format, vet, lint, import rules, and whether generated code is what its sources make
 	@scripts/check
