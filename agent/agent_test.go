@@ -33,22 +33,22 @@ func fleet(t *testing.T, m *manager) map[dc.VirtualMachineID]dc.VirtualMachineSt
 	return maps.Clone(m.reports)
 }
 
-// recorder is a host's around that writes down what lasts.
+// recorder is a host's around that writes down what was done and lasts.
 type recorder struct {
-	mu    sync.Mutex
-	calls []string
-	// called is told of each.
-	called chan string
+	mu      sync.Mutex
+	calls   []string
+	changed chan struct{} // closed, and another one made, at each
 }
 
-func newRecorder() *recorder { return &recorder{called: make(chan string, 1000)} }
+func newRecorder() *recorder { return &recorder{changed: make(chan struct{})} }
 
 func (r *recorder) around(_ *process, what string, do func() error) error {
-	r.mu.Lock()
-	r.calls = append(r.calls, what)
-	r.mu.Unlock()
 	err := do()
-	r.called <- what
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, what)
+	close(r.changed)
+	r.changed = make(chan struct{})
 	return err
 }
 
@@ -57,30 +57,35 @@ func (r *recorder) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = nil
-	for len(r.called) > 0 {
-		<-r.called
-	}
 }
 
-// recorded returns what lasts, without the finding of machines, which changes none.
+// recorded returns what was done, without the finding of machines, which changes none.
 func (r *recorder) recorded() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.calls), func(what string) bool { return what == "Recover" })
+	return slices.DeleteFunc(slices.Clone(r.calls), func(call string) bool { return call == "Recover" })
 }
 
 // until waits until something was done n times.
 func (r *recorder) until(t *testing.T, what string, n int) {
 	t.Helper()
 	timeout := time.After(patience)
-	for n > 0 {
-		select {
-		case got := <-r.called:
-			if got == what {
-				n--
+	for {
+		r.mu.Lock()
+		done, changed := 0, r.changed
+		for _, call := range r.calls {
+			if call == what {
+				done++
 			}
+		}
+		r.mu.Unlock()
+		if done >= n {
+			return
+		}
+		select {
+		case <-changed:
 		case <-timeout:
-			t.Fatalf("no %s; there were %q", what, r.recorded())
+			t.Fatalf("%s was done %d times, want %d; done was %q", what, done, n, r.recorded())
 		}
 	}
 }

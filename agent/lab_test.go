@@ -94,8 +94,9 @@ func (m *manager) stop() {
 	<-m.served
 }
 
-// Join lets every host join, and does not look at tokens.
+// token returns what a host joins with, as often as it likes.
 func (m *manager) token() string {
+	m.t.Helper()
 	fingerprint, err := pki.Fingerprint(m.ca.PEM())
 	if err != nil {
 		m.t.Fatal(err)
@@ -103,6 +104,7 @@ func (m *manager) token() string {
 	return "secret." + fingerprint
 }
 
+// Join lets every host join, and does not look at tokens.
 func (m *manager) Join(_ context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
 	certificate, err := m.ca.SignHost(r.Csr, "host-1", time.Now())
 	if err != nil {
@@ -315,11 +317,16 @@ var errDead = errors.New("this process is dead")
 // prepare makes a process whose agent does nothing yet.
 func (h *host) prepare() *process {
 	h.t.Helper()
+	h.t.Helper()
 	h.processes++
 	p := &process{h: h, name: strconv.Itoa(h.processes), drivers: h.world.Open(), cancel: func() {}, ended: make(chan struct{})}
 	facts := h.world.Facts()
 	facts.Version = p.name
-	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, Token: h.manager.token(), Name: "host",
+	token := ""
+	if _, err := os.Stat(filepath.Join(h.dir, identityFile)); err != nil {
+		token = h.manager.token() // it has not joined
+	}
+	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, Token: token, Name: "host",
 		Facts: facts, Hypervisor: watched{p.drivers, p}, Storage: watched{p.drivers, p}, Network: watched{p.drivers, p}})
 	if err != nil {
 		h.t.Fatal(err)
