@@ -184,12 +184,22 @@ func refused(t *testing.T, env, parts []string, args ...string) {
 // objects returns what a list command shows, as JSON objects.
 func (c *center) objects(noun string) []map[string]any {
 	c.t.Helper()
+	return c.parse(c.ok(noun, "list", "-o", "json"))
+}
+
+func (c *center) parse(list string) []map[string]any {
+	c.t.Helper()
 	var all []map[string]any
-	out := c.ok(noun, "list", "-o", "json")
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		c.t.Fatalf("%v in %s", err, out)
+	if err := json.Unmarshal([]byte(list), &all); err != nil {
+		c.t.Fatalf("%v in %s", err, list)
 	}
 	return all
+}
+
+// events returns all events, the newest last.
+func (c *center) events() []map[string]any {
+	c.t.Helper()
+	return c.parse(c.ok("event", "list", "--limit", "1000000", "-o", "json"))
 }
 
 // machine is a row of `vm list -o json`.

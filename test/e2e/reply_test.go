@@ -53,7 +53,7 @@ func TestReplyCutInHalf(t *testing.T) {
 		t.Errorf("patient runs as process %d, and did as %d", now, pid)
 	}
 
-	for _, e := range c.objects("event") {
+	for _, e := range c.events() {
 		if e["type"] == "VmDisconnectedEvent" || e["type"] == "VmPoweredOffEvent" {
 			t.Errorf("a machine that ran on has the event %v", e)
 		}
