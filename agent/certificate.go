@@ -15,7 +15,9 @@ import (
 )
 
 // certificate is what the host shows to the manager. It is replaced while connections are made.
-type certificate struct{ pair atomic.Pointer[tls.Certificate] }
+type certificate struct {
+	pair atomic.Pointer[tls.Certificate]
+}
 
 func newCertificate(id *identity) (*certificate, error) {
 	c := new(certificate)

@@ -58,7 +58,7 @@ func (d *disk) readIdentity() (*identity, error) {
 func (a *Agent) join(ctx context.Context, known *identity) (*identity, error) {
 	secret, fingerprint, ok := strings.Cut(a.cfg.Token, ".")
 	if !ok {
-		return nil, dc.Errorf(dc.Invalid, "the join token is not whole").Fix("copy all of what \"hanok host token\" prints on the manager")
+		return nil, dc.Errorf(dc.Unauthenticated, "the join token is not whole").Fix("copy all of what \"hanok host token\" prints on the manager")
 	}
 	ca, err := a.fetchAuthority(ctx, fingerprint)
 	if err != nil {

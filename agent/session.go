@@ -42,11 +42,11 @@ func (a *Agent) newSession(id *identity) (*session, error) {
 func (a *Agent) talk(ctx context.Context, id *identity) error {
 	delays := backoff.NewExponentialBackOff()
 	delays.InitialInterval, delays.MaxInterval = 100*time.Millisecond, 15*time.Second
-	for join := id == nil || a.cfg.Token != ""; join; {
-		joined, err := a.join(ctx, id)
+	for joined := id != nil && a.cfg.Token == ""; !joined; {
+		answer, err := a.join(ctx, id)
 		if err == nil {
-			id = joined
-			break
+			id, joined = answer, true
+			continue
 		}
 		if kind := dc.KindOf(err); kind != dc.Unavailable && kind != dc.Exhausted && kind != dc.Conflict {
 			return err

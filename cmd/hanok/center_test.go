@@ -85,7 +85,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	check(err)
 	drivers := c.world.Open()
 	a, err := agent.New(agent.Config{
-		Dir: data.file("agent"), Manager: s.url, CA: m.CA.PEM(), Token: token, Name: "alpha", Facts: c.world.Facts(),
+		Dir: data.file("agent"), Manager: s.url, Token: token, Name: "alpha", Facts: c.world.Facts(),
 		Hypervisor: drivers, Storage: drivers, Network: drivers, Log: log,
 	})
 	check(err)

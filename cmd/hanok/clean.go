@@ -19,13 +19,7 @@ func (a *app) cleanCommand() *cobra.Command {
 		Short: "Remove a data center that \"hanok up\" made, its virtual machines and their disks included",
 		Args:  cobra.NoArgs,
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a.started = true
-		if a.data == "" {
-			a.data = "/var/lib/hanok"
-		}
-		return a.clean(cmd.Context())
-	}
+	cmd.RunE = a.service(a.clean)
 	return cmd
 }
 
@@ -40,6 +34,11 @@ func (a *app) clean(ctx context.Context) error {
 		return err
 	}
 	defer data.close()
+	if data.marker.Manager != "" {
+		if err := checkLeft(data); err != nil {
+			return err
+		}
+	}
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	files := volume.NewLocal(log)
 	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})

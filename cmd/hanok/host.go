@@ -2,18 +2,21 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hanok/api/hanok/v1"
+	"hanok/dc"
 )
 
 var hostColumns = []column[*hanokv1.Host]{
 	{"Name", (*hanokv1.Host).GetName},
 	{"ID", (*hanokv1.Host).GetId},
 	{"Connection", (*hanokv1.Host).GetConnection},
+	{"Maintenance", func(o *hanokv1.Host) string { return o.Maintenance }},
 	{"Cluster", (*hanokv1.Host).GetCluster},
 	{"CPUs", func(o *hanokv1.Host) string { return strconv.Itoa(int(o.Cpus)) }},
 	{"Memory", func(o *hanokv1.Host) string { return bytesText(o.MemoryMb << 20) }},
@@ -51,7 +54,94 @@ func (a *app) hostCommands() *cobra.Command {
 				}
 				return show(a, res.Host, hostColumns, hostDetails)
 			}}),
+		a.hostTokenCommand(), a.hostJoinCommand(), a.hostRunCommand(),
+		a.hostTaskCommand("enter-maintenance", "Take a host out of service: wait until no machine on it has power, and let none come",
+			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
+				res, err := c.hosts.EnterMaintenanceMode(ctx, &hanokv1.EnterMaintenanceModeRequest{Host: host})
+				return res.GetTask(), err
+			}),
+		a.hostTaskCommand("exit-maintenance", "Put a host back into service",
+			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
+				res, err := c.hosts.ExitMaintenanceMode(ctx, &hanokv1.ExitMaintenanceModeRequest{Host: host})
+				return res.GetTask(), err
+			}),
+		a.hostTaskCommand("disconnect", "Keep a host's agent from connecting; its machines run on",
+			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
+				res, err := c.hosts.DisconnectHost(ctx, &hanokv1.DisconnectHostRequest{Host: host})
+				return res.GetTask(), err
+			}),
+		a.hostTaskCommand("reconnect", "Let a host's agent connect again, and wait for it",
+			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
+				res, err := c.hosts.ReconnectHost(ctx, &hanokv1.ReconnectHostRequest{Host: host})
+				return res.GetTask(), err
+			}),
+		a.hostTaskCommand("remove", "Remove a host that is in maintenance or disconnected and has no machines",
+			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
+				res, err := c.hosts.RemoveHost(ctx, &hanokv1.RemoveHostRequest{Host: host})
+				return res.GetTask(), err
+			}),
 	)
+}
+
+// hostTaskCommand returns the command that starts a task on a host.
+func (a *app) hostTaskCommand(verb, short string, start func(context.Context, *client, string) (*hanokv1.Task, error)) *cobra.Command {
+	var async bool
+	cmd := a.client(command{use: verb + " HOST", short: short, args: cobra.ExactArgs(1), object: true, complete: hostNames,
+		do: func(ctx context.Context, c *client, args []string) error {
+			t, err := start(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			return a.await(ctx, c, t, async)
+		}})
+	asyncFlag(cmd, &async)
+	return cmd
+}
+
+func (a *app) hostTokenCommand() *cobra.Command {
+	var req hanokv1.CreateJoinTokenRequest
+	cmd := a.client(command{use: "token", short: "Print a token with which one machine becomes a host, once, within an hour", args: cobra.NoArgs,
+		long: `Print a token with which one machine becomes a host, once, within an hour. On that machine:
+
+  hanok host join --manager URL --token-stdin
+
+With --host the token is for a host that lost its certificate: it keeps its machines.`,
+		do: func(ctx context.Context, c *client, _ []string) error {
+			if req.Cluster == "" && req.Host == "" {
+				only, err := onlyCluster(ctx, c)
+				if err != nil {
+					return err
+				}
+				req.Cluster = only
+			}
+			res, err := c.hosts.CreateJoinToken(ctx, &req)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return done(a, res)
+			}
+			fmt.Fprintln(a.stdout, res.Token)
+			fmt.Fprintf(a.stderr, "on the machine that is to join, until %s:\n  hanok host join --manager %s --token-stdin\n",
+				res.Expires.AsTime().Local().Format("15:04"), c.server)
+			return nil
+		}})
+	cmd.Flags().StringVar(&req.Cluster, "cluster", "", "the cluster of the new host (default: the only one)")
+	cmd.Flags().StringVar(&req.Host, "host", "", "the host that is to join again")
+	a.completeFlag(cmd, "cluster", clusterNames)
+	a.completeFlag(cmd, "host", hostNames)
+	return cmd
+}
+
+func onlyCluster(ctx context.Context, c *client) (string, error) {
+	res, err := c.clusters.ListClusters(ctx, &hanokv1.ListClustersRequest{})
+	if err != nil {
+		return "", err
+	}
+	if n := len(res.Clusters); n != 1 {
+		return "", dc.Errorf(dc.Invalid, "there are %d clusters", n).Fix("name one with --cluster, or make one with \"hanok cluster create\"")
+	}
+	return res.Clusters[0].Id, nil
 }
 
 func hostNames(ctx context.Context, c *client) ([]string, error) {

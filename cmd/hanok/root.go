@@ -109,7 +109,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 	root.PersistentFlags().StringVar(&a.data, "data", "", "the DATA folder of a data center on this machine")
 	root.PersistentFlags().VarP((*outputFlag)(&a.json), "output", "o", `"table" or "json"`)
 	root.AddCommand(
-		a.upCommand(), a.cleanCommand(),
+		a.upCommand(), a.cleanCommand(), a.managerCommands(),
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
 		a.taskCommands(), a.eventCommands(), a.userCommands(), a.watchCommand(),

@@ -4,30 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/natefinch/lumberjack.v2"
+	"github.com/spf13/pflag"
 
 	"hanok/dc"
 	"hanok/manager"
 	"hanok/manager/store"
 )
 
-// upFlags are what `hanok up` is told.
+// upFlags are what `hanok up` and `hanok manager run` are told.
 type upFlags struct {
 	listen        string
 	imagePackages string
-	hello         bool
 	etcd          etcdSettings
+	// host is whether this machine is a host of its data center, hello whether a new data center gets a first machine.
+	host, hello bool
+}
+
+func (f *upFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.listen, "listen", ":443", "where to serve, ADDR:PORT; port 0 chooses a free one")
+	flags.StringVar(&f.imagePackages, "image-packages", ".cache/image-packages", "the packages that the starter image is made of")
+	f.etcd.addFlags(flags)
 }
 
 func (a *app) upCommand() *cobra.Command {
-	var f upFlags
+	f := upFlags{host: true}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a data center: manager, store and this host's agent in one process",
@@ -38,18 +44,37 @@ starter image and a virtual machine "hello". Later starts find what there is. Ct
 machines running.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&f.listen, "listen", ":443", "where to serve, ADDR:PORT; port 0 chooses a free one")
-	cmd.Flags().StringVar(&f.imagePackages, "image-packages", ".cache/image-packages", "the packages that the starter image is made of")
+	f.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&f.hello, "hello", true, "have a first virtual machine, \"hello\"")
-	f.etcd.addFlags(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = a.service(func(ctx context.Context) error { return a.up(ctx, f) })
+	return cmd
+}
+
+func (a *app) managerCommands() *cobra.Command {
+	var f upFlags
+	run := &cobra.Command{
+		Use:   "run",
+		Short: "Run the manager of a data center, without a host on this machine",
+		Long: `Run the manager of a data center, without a host on this machine.
+
+It is the same as "hanok up" but for the host: others join with a token ("hanok host token").`,
+		Args: cobra.NoArgs,
+	}
+	f.addFlags(run.Flags())
+	run.RunE = a.service(func(ctx context.Context) error { return a.up(ctx, f) })
+	return group("manager", "The manager of a data center", run)
+}
+
+// service returns what a command does that runs until it is interrupted, on the machine's usual data folder if no other is
+// named.
+func (a *app) service(run func(context.Context) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
 		a.started = true
 		if a.data == "" {
 			a.data = "/var/lib/hanok"
 		}
-		return a.up(cmd.Context(), f)
+		return run(cmd.Context())
 	}
-	return cmd
 }
 
 // up runs a data center until ctx ends, and says so when all of it has stopped.
@@ -69,10 +94,11 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 		return err
 	}
 	defer data.close()
-	logs := &lumberjack.Logger{Filename: data.file("hanok.log"), MaxSize: 10, MaxBackups: 3}
-	defer logs.Close()
-	log := slog.New(slog.NewTextHandler(logs, nil))
-	log.Info("starting", "version", version)
+	if data.marker.Manager != "" {
+		return wrongRole(data.path, "it is a host's of the data center at "+data.marker.Manager, "start it with \"hanok host run\"")
+	}
+	log, closeLog := data.openLog()
+	defer closeLog()
 
 	st, err := openStore(ctx, say, data, f.etcd, log)
 	if err != nil {
@@ -115,19 +141,32 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 	part("manager", m.Run)
 	part("first login", func(ctx context.Context) error { return forgetFirstLogin(ctx, data, st) })
 
-	say.stage("starting this host's agent")
-	host, err := startHost(ctx, data, m, s.local, log, part)
-	if err != nil {
+	joined := make(chan dc.HostID, 1)
+	if f.host {
+		say.stage("starting this host's agent")
+		token, err := joinToken(ctx, data, m)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		config := hostConfig{manager: s.local, token: token, connected: func(id dc.HostID) {
+			select {
+			case joined <- id:
+			default: // it is known already
+			}
+		}}
+		host, err := startHost(data, config, log, part)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		defer func() {
+			fail(nil)
+			host.close()
+		}()
+	}
+	if err := settle(ctx, say, data, m, f, joined); err != nil {
 		return ended(ctx, err)
 	}
-	defer func() {
-		fail(nil)
-		host.close()
-	}()
-	if err := settle(ctx, say, data, m, host, f); err != nil {
-		return ended(ctx, err)
-	}
-	a.welcome(say, data, m, s.url, first)
+	a.welcome(say, data, m, s.url, first, f)
 	<-ctx.Done()
 	return ended(ctx, nil)
 }
@@ -154,7 +193,7 @@ func (s *stages) stage(format string, args ...any) {
 }
 
 // welcome prints where everything is. The last line is for scripts.
-func (a *app) welcome(say *stages, data *dataFolder, m *manager.Manager, url string, first login) {
+func (a *app) welcome(say *stages, data *dataFolder, m *manager.Manager, url string, first login, f upFlags) {
 	say.stage("ready")
 	for h := range store.List[*dc.Host](m.Store.View()) {
 		y := h.Status.Hypervisor
@@ -171,5 +210,13 @@ func (a *app) welcome(say *stages, data *dataFolder, m *manager.Manager, url str
 	if exe, err := filepath.Abs("bin/hanok"); err != nil || !fileExists(exe) {
 		hanok = "hanok --data " + data.path
 	}
-	fmt.Fprintf(a.stdout, "\nnext:\n  %s vm list\n  %s vm console hello      (root, password hanok; Ctrl-] leaves)\n  %s doctor\n\nready %s\n", hanok, hanok, hanok, url)
+	next := []string{"vm list", "vm console hello      (root, password hanok; Ctrl-] leaves)", "doctor"}
+	if !f.host {
+		next = []string{"host token      (lets a machine join)", "host list", "doctor"}
+	}
+	fmt.Fprintln(a.stdout, "\nnext:")
+	for _, command := range next {
+		fmt.Fprintf(a.stdout, "  %s %s\n", hanok, command)
+	}
+	fmt.Fprintf(a.stdout, "\nready %s\n", url)
 }

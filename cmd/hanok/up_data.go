@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+	"gopkg.in/natefinch/lumberjack.v2"
 
 	"hanok/dc"
 	"hanok/internal/durable"
@@ -48,6 +50,8 @@ type marker struct {
 	Run string `json:"run"`
 	// MadeFolder is whether the folder itself is ours to remove.
 	MadeFolder bool `json:"madeFolder"`
+	// Manager is the URL of the manager whose host this is, or "" for the folder of a manager.
+	Manager string `json:"manager,omitempty"`
 	// Etcd is where the store is, nil before the first start has said so and where it is in the folder.
 	Etcd *etcdSettings `json:"etcd,omitempty"`
 }
@@ -207,6 +211,14 @@ func (d *dataFolder) file(elem ...string) string {
 	return filepath.Join(append([]string{d.path}, elem...)...)
 }
 
+// openLog opens the service's log, and says in it that a start begins.
+func (d *dataFolder) openLog() (log *slog.Logger, closeLog func()) {
+	file := &lumberjack.Logger{Filename: d.file("hanok.log"), MaxSize: 10, MaxBackups: 3}
+	log = slog.New(slog.NewTextHandler(file, nil))
+	log.Info("starting", "version", version)
+	return log, func() { file.Close() }
+}
+
 // close gives up the lock.
 func (d *dataFolder) close() { d.lock.Close() }
 
@@ -236,6 +248,10 @@ func (d *dataFolder) remove() error {
 }
 
 func dataName(dir string) string { return fmt.Sprintf("data folder %q", dir) }
+
+func wrongRole(dir, message, remedy string) error {
+	return &dc.Error{Kind: dc.WrongState, Object: dataName(dir), Message: message, Remedy: remedy + ", or choose another folder with --data DIR"}
+}
 
 func badData(dir, format string, args ...any) error {
 	return &dc.Error{Kind: dc.Invalid, Object: dataName(dir), Message: fmt.Sprintf(format, args...), Remedy: "choose another folder with DATA=DIR"}

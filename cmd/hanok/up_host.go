@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hanok/agent"
@@ -27,20 +28,24 @@ type localHost struct {
 	ended  <-chan struct{}
 }
 
-// startHost starts this host's agent, which joins by the same protocol as every other host.
-func startHost(ctx context.Context, data *dataFolder, m *manager.Manager, url string, log *slog.Logger,
-	part func(string, func(context.Context) error)) (*localHost, error) {
-	token, err := joinToken(ctx, data, m)
-	if err != nil {
-		return nil, err
-	}
+// hostConfig is what a host needs to reach its manager.
+type hostConfig struct {
+	manager string
+	// token is for the first start, name for the inventory; "" is the machine's own.
+	token, name string
+	// connected is called with the host's ID at each connection, or is nil.
+	connected func(dc.HostID)
+}
+
+// startHost starts this host's agent.
+func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(string, func(context.Context) error)) (*localHost, error) {
 	files := volume.NewLocal(log)
 	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	a, err := agent.New(agent.Config{
-		Dir: data.file("agent"), Manager: url, CA: m.CA.PEM(), Token: token, Facts: dc.HostStatus{Version: version},
+		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Connected: c.connected, Facts: dc.HostStatus{Version: version},
 		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Log: log,
 	})
 	if err != nil {
@@ -72,16 +77,20 @@ func joinToken(ctx context.Context, data *dataFolder, m *manager.Manager) (strin
 	return "", dc.Errorf(dc.NotFound, "there is no cluster for this host to join").Fix("start with an empty DATA folder")
 }
 
-// settle waits for this host, and gives a new data center its datastore, its image and its first machine.
-func settle(ctx context.Context, say *stages, data *dataFolder, m *manager.Manager, _ *localHost, f upFlags) error {
-	host, err := await(ctx, m.Store, func(v *store.View) (*dc.Host, error) {
-		for h := range store.List[*dc.Host](v) {
-			if h.Status.Connection == dc.Connected {
-				return h, nil
-			}
-		}
-		return nil, nil
-	})
+// settle gives a new data center its starter image and, where this machine is its host, waits for that and gives it its
+// datastore and its first machine. joined tells that host's ID.
+func settle(ctx context.Context, say *stages, data *dataFolder, m *manager.Manager, f upFlags, joined <-chan dc.HostID) error {
+	if !f.host {
+		_, err := settleImage(ctx, say, data, m, f.imagePackages)
+		return err
+	}
+	var id dc.HostID
+	select {
+	case id = <-joined:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	host, err := store.Get[*dc.Host](m.Store.View(), dc.ID(id))
 	if err != nil {
 		return err
 	}
@@ -112,10 +121,13 @@ func settleDatastore(ctx context.Context, say *stages, data *dataFolder, m *mana
 			return err
 		}
 		say.stage("made the datastore %q", "datastore1")
+	} else if !slices.ContainsFunc(stores, func(ds *dc.Datastore) bool { return ds.Spec.Host == host.ID }) {
+		return nil // the administrator has given it none
 	}
 	_, err = await(ctx, m.Store, func(v *store.View) (*dc.Datastore, error) {
 		for ds := range store.List[*dc.Datastore](v) {
 			switch {
+			case ds.Spec.Host != host.ID:
 			case ds.Status.Accessible:
 				return ds, nil
 			case ds.Status.Failure != nil:

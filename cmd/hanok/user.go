@@ -92,7 +92,10 @@ func passwordFlag(cmd *cobra.Command) {
 }
 
 // readPassword reads the first line of standard input.
-func (a *app) readPassword() (string, error) {
+func (a *app) readPassword() (string, error) { return a.readSecret("password") }
+
+// readSecret reads the first line of standard input, which is a secret of the kind that what says.
+func (a *app) readSecret(what string) (string, error) {
 	const longest = 4096
 	line, err := bufio.NewReader(io.LimitReader(a.stdin, longest)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -100,7 +103,7 @@ func (a *app) readPassword() (string, error) {
 	}
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {
-		return "", &dc.Error{Kind: dc.Invalid, Message: "there is no password on standard input", Remedy: "write it there, on one line"}
+		return "", &dc.Error{Kind: dc.Invalid, Message: "there is no " + what + " on standard input", Remedy: "write it there, on one line"}
 	}
 	return line, nil
 }

@@ -255,7 +255,7 @@ func (c *center) join(name string) *box {
 func (b *box) start(token string) {
 	b.c.Helper()
 	b.drivers = b.world.Open()
-	a, err := agent.New(agent.Config{Dir: b.dir, Manager: b.c.url(), CA: b.c.ca.PEM(), Token: token, Name: b.name, Facts: b.world.Facts(),
+	a, err := agent.New(agent.Config{Dir: b.dir, Manager: b.c.url(), Token: token, Name: b.name, Facts: b.world.Facts(),
 		Hypervisor: b.drivers, Storage: b.drivers, Network: b.drivers, Log: b.c.log.With("agent", b.name)})
 	b.c.ok(err)
 	ctx, cancel := context.WithCancel(context.Background())
