@@ -92,6 +92,9 @@ const maxNames = 5
 
 func waitingFor(v *store.View, host dc.HostID) string {
 	names := withPower(v, host)
+	if len(names) == 0 {
+		return "entering maintenance mode"
+	}
 	if more := len(names) - maxNames; more > 0 {
 		names = append(names[:maxNames], fmt.Sprintf("%d more", more))
 	}
