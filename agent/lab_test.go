@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -41,6 +42,12 @@ type manager struct {
 	served  chan struct{}
 	// heard is called with every report of a machine; take makes it the newest one. It is set before the first start.
 	heard func(process string, id dc.VirtualMachineID, status dc.VirtualMachineStatus, take func())
+	// joinAs is whom a host joins as, and age how old its certificate is then. They are set while nobody joins.
+	joinAs dc.HostID
+	age    time.Duration
+	// shown, if not nil, hears of the serial number of the certificate that each control connection shows.
+	shown         func(serial string)
+	joins, renews atomic.Int32
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed, and another one made, at each change
@@ -56,7 +63,7 @@ func newManager(t testing.TB) *manager {
 		t.Fatal(err)
 	}
 	return &manager{
-		t: t, ca: ca, address: "127.0.0.1:0", changed: make(chan struct{}),
+		t: t, ca: ca, address: "127.0.0.1:0", joinAs: "host-1", changed: make(chan struct{}),
 		heard:     func(_ string, _ dc.VirtualMachineID, _ dc.VirtualMachineStatus, take func()) { take() },
 		datastore: &agentv1.DatastoreAssignment{Id: string(labDatastore), Revision: 1, Path: labPath},
 		machines:  map[dc.VirtualMachineID]dc.Assignment{}, reports: map[dc.VirtualMachineID]dc.VirtualMachineStatus{},
@@ -78,7 +85,7 @@ func (m *manager) start() {
 	mux := http.NewServeMux()
 	mux.Handle(agentv1connect.NewAgentServiceHandler(m))
 	mux.HandleFunc("GET /agent/ca.pem", func(w http.ResponseWriter, _ *http.Request) { w.Write(m.ca.PEM()) })
-	server, served := &http.Server{Handler: mux, TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}, make(chan struct{})
+	server, served := &http.Server{Handler: withTLS(mux), TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}, make(chan struct{})
 	m.server, m.served = server, served
 	go func() {
 		defer close(served)
@@ -106,11 +113,37 @@ func (m *manager) token() string {
 
 // Join lets every host join, and does not look at tokens.
 func (m *manager) Join(_ context.Context, r *agentv1.JoinRequest) (*agentv1.JoinResponse, error) {
-	certificate, err := m.ca.SignHost(r.Csr, "host-1", time.Now())
+	m.joins.Add(1)
+	certificate, err := m.ca.SignHost(r.Csr, string(m.joinAs), time.Now().Add(-m.age))
 	if err != nil {
 		return nil, err
 	}
-	return &agentv1.JoinResponse{HostId: "host-1", Certificate: certificate, Ca: m.ca.PEM()}, nil
+	return &agentv1.JoinResponse{HostId: string(m.joinAs), Certificate: certificate, Ca: m.ca.PEM()}, nil
+}
+
+// Renew signs a certificate for who calls.
+func (m *manager) Renew(ctx context.Context, r *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
+	m.renews.Add(1)
+	host, err := m.ca.HostID(tlsOf(ctx))
+	if err != nil {
+		return nil, connect.NewError(connect.CodeUnauthenticated, err)
+	}
+	certificate, err := m.ca.SignHost(r.Csr, host, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &agentv1.RenewResponse{Certificate: certificate, Ca: m.ca.PEM()}, nil
+}
+
+type tlsKey struct{}
+
+// tlsOf returns the state of the connection that a call came on.
+func tlsOf(ctx context.Context) tls.ConnectionState { return ctx.Value(tlsKey{}).(tls.ConnectionState) }
+
+func withTLS(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tlsKey{}, *r.TLS)))
+	})
 }
 
 // Control sends everything, and then what changes.
@@ -118,6 +151,9 @@ func (m *manager) Control(ctx context.Context, stream *connect.BidiStream[agentv
 	first, err := stream.Receive()
 	if err != nil {
 		return err
+	}
+	if m.shown != nil {
+		m.shown(tlsOf(ctx).PeerCertificates[0].SerialNumber.String())
 	}
 	c := &connection{m: m, process: first.GetHello().GetFacts().GetVersion(), revisions: map[dc.VirtualMachineID]int64{},
 		removed: map[dc.VirtualMachineID]bool{}, ended: make(chan struct{})}
@@ -210,6 +246,9 @@ func (m *manager) change(f func()) {
 	m.changed = make(chan struct{})
 }
 
+// forgetReports makes what is heard from now on the first.
+func (m *manager) forgetReports() { m.change(func() { clear(m.reports) }) }
+
 // ask assigns a machine after edit has changed what was asked of it before.
 func (m *manager) ask(id dc.VirtualMachineID, edit func(a *dc.Assignment)) {
 	m.change(func() {
@@ -292,6 +331,8 @@ type host struct {
 	// something. do does it. It is set before the first start.
 	around    func(p *process, what string, do func() error) error
 	processes int
+	// token is what the next process gets; "" is a good one for the first process and none for the others.
+	token string
 }
 
 func newHost(t testing.TB, m *manager) *host {
@@ -317,13 +358,12 @@ var errDead = errors.New("this process is dead")
 // prepare makes a process whose agent does nothing yet.
 func (h *host) prepare() *process {
 	h.t.Helper()
-	h.t.Helper()
 	h.processes++
 	p := &process{h: h, name: strconv.Itoa(h.processes), drivers: h.world.Open(), cancel: func() {}, ended: make(chan struct{})}
 	facts := h.world.Facts()
 	facts.Version = p.name
-	token := ""
-	if _, err := os.Stat(filepath.Join(h.dir, identityFile)); err != nil {
+	token := h.token
+	if _, err := os.Stat(filepath.Join(h.dir, identityFile)); err != nil && token == "" {
 		token = h.manager.token() // it has not joined
 	}
 	a, err := New(Config{Dir: h.dir, Manager: "https://" + h.manager.address, Token: token, Name: "host",
@@ -345,13 +385,18 @@ func (h *host) prepare() *process {
 func (h *host) start() *process {
 	h.t.Helper()
 	p := h.prepare()
+	p.run()
+	return p
+}
+
+// run runs the agent of a process that was prepared.
+func (p *process) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go func() {
 		defer close(p.ended)
 		p.err = p.agent.Run(ctx)
 	}()
-	return p
 }
 
 // replace is durable.WriteFile without its waiting for the disk: the power goes in these tests, but not the kernel's.
