@@ -1,0 +1,154 @@
+package netns
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Machine is one machine of a site. It has power from the start. Its methods are for one goroutine at a time.
+type Machine struct {
+	Name string
+	// Address is its IPv4 address on the switch.
+	Address string
+	// Data is the folder of its hanok. It is on the machine's disk, which outlives the loss of power.
+	Data string
+
+	s     *Site
+	port  string // its end of the cable at the switch
+	boots int
+	init  *exec.Cmd
+}
+
+// Machine adds a machine, with power.
+func (s *Site) Machine(name string) *Machine {
+	s.t.Helper()
+	s.machines++
+	m := &Machine{Name: name, Address: fmt.Sprintf("10.77.0.%d", s.machines), s: s, port: fmt.Sprintf("port%d", s.machines),
+		Data: filepath.Join(s.dir, name, "data")}
+	if err := os.MkdirAll(filepath.Dir(m.Data), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	m.PowerOn()
+	s.t.Cleanup(m.PowerOff)
+	return m
+}
+
+// boot is what the machine's first process runs: mounts of its own, a boot ID of its own, and then it waits and reaps. It says
+// "up" when it is ready.
+const boot = `
+set -eu
+mount --make-rprivate /
+mount -t proc proc /proc
+mount -t tmpfs -o mode=0755 tmpfs /run
+hostname "$1"
+mount --bind "$2" /proc/sys/kernel/random/boot_id
+ip link set lo up
+echo up
+while :; do sleep 1000000 & wait $! || true; done
+`
+
+// PowerOn boots the machine. Nothing of an earlier boot runs.
+func (m *Machine) PowerOn() {
+	m.s.t.Helper()
+	m.boots++
+	bootID := filepath.Join(m.s.dir, m.Name, "boot_id")
+	id := fmt.Sprintf("%08d-0000-4000-8000-%012d\n", m.boots, m.s.machines)
+	if err := os.WriteFile(bootID, []byte(id), 0o444); err != nil {
+		m.s.t.Fatal(err)
+	}
+	m.init = exec.Command("unshare", "--fork", "--pid", "--kill-child", "--mount", "--net", "--uts", "bash", "-c", boot, "init", m.Name, bootID)
+	m.init.Stderr = os.Stderr
+	out, err := m.init.StdoutPipe()
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	if err := m.init.Start(); err != nil {
+		m.s.t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "up\n" {
+		m.s.t.Fatalf("machine %s does not boot: %q, %v", m.Name, line, err)
+	}
+	cable := m.port + "m"
+	m.s.run("ip", "link", "add", m.port, "type", "veth", "peer", "name", cable, "netns", m.pid())
+	m.s.run("ip", "link", "set", m.port, "master", m.s.bridge, "up")
+	m.system("ip", "address", "add", m.Address+"/24", "dev", cable)
+	m.system("ip", "link", "set", cable, "up")
+}
+
+// PowerOff takes the machine's power: everything on it ends at once, and is not asked.
+func (m *Machine) PowerOff() {
+	if m.init == nil {
+		return
+	}
+	_ = m.init.Process.Kill() // unshare takes its child with it, and that one all others
+	_ = m.init.Wait()
+	m.init = nil
+	// With its last process the machine's network goes, and with one end of the cable the other.
+	_ = exec.Command("ip", "link", "delete", m.port).Run()
+}
+
+// pid returns the process ID of the machine's first process, as this machine sees it.
+func (m *Machine) pid() string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", m.init.Process.Pid))
+	if err != nil || len(data) == 0 {
+		m.s.t.Fatalf("machine %s has no first process: %v", m.Name, err)
+	}
+	return strings.Fields(string(data))[0]
+}
+
+// Cut takes the machine's cable out, and Plug puts it in again.
+func (m *Machine) Cut()  { m.s.run("ip", "link", "set", m.port, "down") }
+func (m *Machine) Plug() { m.s.run("ip", "link", "set", m.port, "up") }
+
+// Command returns a command that runs on the machine, in a process group of its own.
+func (m *Machine) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command("nsenter", append([]string{"--target", m.pid(), "--mount", "--net", "--pid", "--uts", "--"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// system runs a command on the machine that has to succeed.
+func (m *Machine) system(args ...string) {
+	m.s.t.Helper()
+	if out, err := m.Command(args...).CombinedOutput(); err != nil {
+		m.s.t.Fatalf("%s on %s: %v\n%s", strings.Join(args, " "), m.Name, err, out)
+	}
+}
+
+// AwaitProcess waits until the machine has a process of the name; see Pids.
+func (m *Machine) AwaitProcess(name string) {
+	m.s.t.Helper()
+	for deadline := time.Now().Add(patience); len(m.Pids(name)) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			m.s.t.Fatalf("no %s on %s\n%s", name, m.Name, m.Log())
+		}
+	}
+}
+
+// Pids returns the processes of a name on the machine, as this machine sees them. A name has 15 characters at most.
+func (m *Machine) Pids(name string) (pids []int) {
+	m.s.t.Helper()
+	space, err := os.Readlink("/proc/" + m.pid() + "/ns/pid")
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, comm := range comms {
+		dir := filepath.Dir(comm)
+		// What has ended since is none of them.
+		data, _ := os.ReadFile(comm)
+		of, _ := os.Readlink(dir + "/ns/pid")
+		if strings.TrimSpace(string(data)) == name && of == space {
+			pid, _ := strconv.Atoi(filepath.Base(dir))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,73 @@
+// Package netns makes many machines out of one for tests: each has a network, a mount tree, processes, a host name and a boot of
+// its own, as a host of a data center has, joined by one Ethernet switch; and each can lose its power, its link or its disk.
+// What runs on them is the real program with real guests.
+//
+// It is used by tests that spread a data center over several hosts. It needs what testhost.Require asks for: the switch and
+// everything on it are inside the test run's own network namespace.
+package netns
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hanok/internal/testhost"
+)
+
+// Site is a switch with machines.
+type Site struct {
+	t        testing.TB
+	dir      string
+	bridge   string
+	machines int
+	// Program is the hanok that the machines run.
+	Program string
+}
+
+// New makes a site that ends with the test. Program is bin/hanok of the checkout.
+func New(t testing.TB) *Site {
+	t.Helper()
+	testhost.Require(t)
+	root, err := checkout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Site{t: t, dir: t.TempDir(), bridge: "site0", Program: filepath.Join(root, "bin", "hanok")}
+	if _, err := os.Stat(s.Program); err != nil {
+		t.Fatalf("%v: run make build first, or make test", err)
+	}
+	s.run("ip", "link", "add", s.bridge, "type", "bridge")
+	t.Cleanup(func() { s.run("ip", "link", "delete", s.bridge) })
+	s.run("ip", "link", "set", s.bridge, "up")
+	return s
+}
+
+// ImagePackages is the folder with the packages of the starter image.
+func (s *Site) ImagePackages() string {
+	return filepath.Join(filepath.Dir(filepath.Dir(s.Program)), ".cache", "image-packages")
+}
+
+// checkout returns the root of the source tree that the test runs in.
+func checkout() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("the test does not run in a checkout")
+}
+
+// run executes a command of the system, which has to succeed.
+func (s *Site) run(args ...string) {
+	s.t.Helper()
+	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		s.t.Errorf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
