@@ -84,7 +84,16 @@ func TestFullDatastore(t *testing.T) {
 		}
 	})
 	c.story("a new machine does not fit", func(t *testing.T) {
-		c.refused([]string{"full", "next: free"}, "vm", "create", "late", "--image", "starter", "--datastore", "small")
+		until(t, "the manager knows that the datastore is full", func() bool {
+			for _, datastore := range c.objects("datastore") {
+				if free, ok := datastore["freeBytes"].(float64); ok && datastore["name"] == "small" {
+					return free < 2<<20
+				}
+			}
+			return false
+		})
+		c.refused([]string{"no host can hold it: ", `datastore "small": needs 64 MB, has `, " MB free", "next: make it smaller, free resources, or add a host"},
+			"vm", "create", "late", "--image", "starter", "--datastore", "small")
 		if _, err := os.Stat(filepath.Join(disk.path, "late")); err == nil {
 			t.Error("something is left of it")
 		}

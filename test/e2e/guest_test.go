@@ -111,10 +111,8 @@ func rebootAndReset(t *testing.T, c *center, cl *client) {
 func disobey(t *testing.T, c *center, cl *client) {
 	term := cl.terminal(t, "hello")
 	term.run(`mv /sbin/shutdown /sbin/shutdown.true; printf '#!/bin/sh\n' >/sbin/shutdown; chmod +x /sbin/shutdown`)
-	for _, verb := range []string{"shutdown", "reboot"} {
-		c.refused([]string{`vm ` + verb + ` "hello": its guest has accepted the ` + verb, "ago and still runs",
-			"next: look at its console, give it more time, or use power off or reset"}, "vm", verb, "hello", "--timeout", "2s")
-	}
+	c.refused([]string{`hanok: vm shutdown "hello": its guest has accepted the shutdown `, "ago and still runs",
+		"next: look at its console, give it more time, or use power off or reset"}, "vm", "shutdown", "hello", "--timeout", "5s")
 	if vm := c.machine("hello"); vm.PowerState != "poweredOn" {
 		t.Errorf("hello is %s", vm)
 	}
