@@ -65,7 +65,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	c.url = s.url
 	c.first, err = new(app).firstLogin(ctx, data, m, s.url)
 	check(err)
-	c.token, _, err = m.Access.Login(ctx, c.first.User, c.first.Password)
+	c.token, _, err = m.Access.Login(ctx, "192.0.2.1", c.first.User, c.first.Password)
 	check(err)
 
 	var parts sync.WaitGroup
@@ -174,7 +174,7 @@ func (c *center) readOnly(t testing.TB) string {
 	if _, err := c.manager.Access.CreateUser(t.Context(), dc.System, name, password, dc.RoleReadOnly); err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := c.manager.Access.Login(t.Context(), name, password)
+	token, _, err := c.manager.Access.Login(t.Context(), "192.0.2.1", name, password)
 	if err != nil {
 		t.Fatal(convert.Error(err))
 	}

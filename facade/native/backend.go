@@ -28,8 +28,8 @@ type Access interface {
 	// Authorize returns an error of kind Unauthenticated or Denied where by lacks the privilege on object, which is
 	// described as a user knows it.
 	Authorize(by dc.Caller, p dc.Privilege, object string) error
-	// Login opens a session and returns its token.
-	Login(ctx context.Context, username, password string) (token string, c dc.Caller, err error)
+	// Login opens a session and returns its token. from is the network address of who asks.
+	Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error)
 	// Logout ends by's session.
 	Logout(ctx context.Context, by dc.Caller) error
 	// Authenticate returns who has the token. It is cheap: every call makes it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -36,7 +37,7 @@ type calls struct{ *service }
 
 func (c *calls) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		call := newCall(req.Spec(), req.Header())
+		call := newCall(req.Spec(), req.Peer(), req.Header())
 		var res connect.AnyResponse
 		err := c.run(ctx, call, func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -55,7 +56,7 @@ func (c *calls) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 
 func (c *calls) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		call := newCall(conn.Spec(), conn.RequestHeader())
+		call := newCall(conn.Spec(), conn.Peer(), conn.RequestHeader())
 		conn.ResponseHeader().Set(requestHeader, call.id)
 		err := c.run(ctx, call, func(ctx context.Context) error {
 			ctx, cancel := context.WithCancelCause(ctx)
@@ -85,12 +86,18 @@ var errStopping error = &dc.Error{Kind: dc.Unavailable, Message: "the server is 
 type call struct {
 	id        string
 	procedure string
-	token     string
-	by        dc.Caller
+	// from is the network address that it comes from.
+	from  string
+	token string
+	by    dc.Caller
 }
 
-func newCall(spec connect.Spec, header http.Header) *call {
-	return &call{id: random.Suffix(), procedure: spec.Procedure, token: bearer(header)}
+func newCall(spec connect.Spec, peer connect.Peer, header http.Header) *call {
+	from, _, err := net.SplitHostPort(peer.Addr)
+	if err != nil {
+		from = peer.Addr
+	}
+	return &call{id: random.Suffix(), procedure: spec.Procedure, from: from, token: bearer(header)}
 }
 
 // bearer returns the token of the header "Authorization: Bearer TOKEN", or "".

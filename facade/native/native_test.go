@@ -45,7 +45,7 @@ func serve(t *testing.T, b Backend) *fixture {
 		t.Fatal(err)
 	}
 	var err error
-	if f.token, _, err = acc.Login(t.Context(), user, password); err != nil {
+	if f.token, _, err = acc.Login(t.Context(), "192.0.2.1", user, password); err != nil {
 		t.Fatal(err)
 	}
 	b.Access = acc

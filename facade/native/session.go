@@ -7,7 +7,7 @@ import (
 )
 
 func (s *service) Login(ctx context.Context, req *hanokv1.LoginRequest) (*hanokv1.LoginResponse, error) {
-	token, by, err := s.Access.Login(ctx, req.Username, req.Password)
+	token, by, err := s.Access.Login(ctx, callOf(ctx).from, req.Username, req.Password)
 	if err != nil {
 		return nil, err
 	}

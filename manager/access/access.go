@@ -8,8 +8,9 @@
 // User names are compared without regard to case, as vSphere's are, and are kept in lower case: 1 to 64 letters and
 // digits of ASCII and the characters . _ - @, with a letter or digit first. "system" is the manager's own name.
 //
-// A session ends by Logout, after 12 hours, when its user is removed, and when the user's password changes (except the
-// session that changed it). Each of these takes effect with the transaction that does it; SweepSessions only cleans up.
+// A session ends by Logout, when nobody has used it for 30 minutes, after 12 hours, when its user is removed, and when the
+// user's password changes (except the session that changed it). Each of these takes effect at once; SweepSessions only
+// cleans up.
 //
 // The room knows no protocol: cookies, headers and faults are the dialects'. Certificates of hosts are package pki's.
 package access
@@ -24,15 +25,17 @@ import (
 
 // Service keeps the users and sessions. It is safe for concurrent use.
 type Service struct {
-	store  *store.Store
-	log    *slog.Logger
-	hasher *hasher
-	failed *throttle
+	store   *store.Store
+	log     *slog.Logger
+	hasher  *hasher
+	failed  *throttle // of the events of failed logins
+	guesses *guesses
+	uses    *uses
 }
 
 // New returns the service over the store's users.
 func New(st *store.Store, log *slog.Logger) *Service {
-	return &Service{store: st, log: log, hasher: newHasher(), failed: &throttle{}}
+	return &Service{store: st, log: log, hasher: newHasher(), failed: &throttle{}, guesses: newGuesses(), uses: newUses()}
 }
 
 // Authorize returns nil when the caller has the privilege. object names what the call is about, as a user knows it, for

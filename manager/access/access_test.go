@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func create(t *testing.T, s *access.Service, name string, role dc.Role) {
 
 func login(t *testing.T, s *access.Service, name string) (token string, c dc.Caller) {
 	t.Helper()
-	token, c, err := s.Login(t.Context(), name, password)
+	token, c, err := s.Login(t.Context(), "192.0.2.1", name, password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +156,9 @@ func TestLogin(t *testing.T) {
 			t.Errorf("stored as %q, the token is %q", session.TokenHash, token)
 		}
 	}
-	_, _, wrong := s.Login(t.Context(), "alice", password+" ")
-	_, _, unknown := s.Login(t.Context(), "bob", password)
-	_, _, impossible := s.Login(t.Context(), "../bob", password)
+	_, _, wrong := s.Login(t.Context(), "192.0.2.1", "alice", password+" ")
+	_, _, unknown := s.Login(t.Context(), "192.0.2.1", "bob", password)
+	_, _, impossible := s.Login(t.Context(), "192.0.2.1", "../bob", password)
 	for _, err := range []error{wrong, unknown, impossible} {
 		if dc.KindOf(err) != dc.Unauthenticated || err.Error() != "wrong user name or password" {
 			t.Errorf("a wrong login: %v (%v)", err, dc.KindOf(err))
@@ -200,7 +201,11 @@ func TestSessionExpires(t *testing.T) {
 		s := access.New(st, slog.New(slog.DiscardHandler))
 		create(t, s, "alice", dc.RoleReadOnly)
 		first, _ := login(t, s, "alice")
-		time.Sleep(12*time.Hour - time.Second)
+		for range 12*60 - 1 { // used all the time
+			time.Sleep(time.Minute)
+			authenticated(s, first)
+		}
+		time.Sleep(time.Minute - time.Second)
 		second, _ := login(t, s, "alice")
 		if kind := authenticated(s, first); kind != "" {
 			t.Errorf("a second before its end: %q", kind)
@@ -235,10 +240,10 @@ func TestSetPassword(t *testing.T) {
 	if authenticated(s, mine) != "" || authenticated(s, other) != dc.Unauthenticated || authenticated(s, root) != "" {
 		t.Errorf("mine %q, other %q, root's %q", authenticated(s, mine), authenticated(s, other), authenticated(s, root))
 	}
-	if _, _, err := s.Login(t.Context(), "alice", password); dc.KindOf(err) != dc.Unauthenticated {
+	if _, _, err := s.Login(t.Context(), "192.0.2.1", "alice", password); dc.KindOf(err) != dc.Unauthenticated {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, _, err := s.Login(t.Context(), "alice", "battery staple"); err != nil {
+	if _, _, err := s.Login(t.Context(), "192.0.2.1", "alice", "battery staple"); err != nil {
 		t.Error(err)
 	}
 	// A call that was under way in a session that has ended since.
@@ -358,4 +363,77 @@ func TestBootstrap(t *testing.T) {
 	if created, err := s.Bootstrap(t.Context(), "root", password); created || err != nil {
 		t.Errorf("made again: %v, %v", created, err)
 	}
+}
+
+// Somebody who guesses is slowed down, from his address and as that user only; time lets him try again, and a right password
+// is no guess.
+func TestGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := open(t)
+		create(t, s, "alice", dc.RoleReadOnly)
+		create(t, s, "bob", dc.RoleReadOnly)
+		try := func(from, name, password string) error {
+			_, _, err := s.Login(t.Context(), from, name, password)
+			return err
+		}
+		for range 12 {
+			if err := try("192.0.2.9", "alice", password); err != nil {
+				t.Fatalf("a right password: %v", err)
+			}
+		}
+		for n := range 10 {
+			wantKind(t, try("192.0.2.9", []string{"alice", "ALICE"}[n%2], "guess"), dc.Unauthenticated, "wrong user name or password")
+		}
+		wantKind(t, try("192.0.2.9", "alice", password), dc.Exhausted, "too many failed logins; wait 10 seconds")
+		wantKind(t, try("192.0.2.9", "alice", "guess"), dc.Exhausted, "")
+		wantKind(t, try("192.0.2.9", "bob", password), "", "")
+		wantKind(t, try("192.0.2.8", "alice", password), "", "")
+		time.Sleep(9 * time.Second)
+		wantKind(t, try("192.0.2.9", "alice", password), dc.Exhausted, "wait 1 second")
+		time.Sleep(time.Second)
+		wantKind(t, try("192.0.2.9", "alice", "guess"), dc.Unauthenticated, "")
+		wantKind(t, try("192.0.2.9", "alice", "guess"), dc.Exhausted, "")
+		time.Sleep(10 * time.Second)
+		wantKind(t, try("192.0.2.9", "alice", password), "", "")
+
+		// One password for everybody.
+		for n := range 100 {
+			wantKind(t, try("192.0.2.7", fmt.Sprint("user", n), "guess"), dc.Unauthenticated, "")
+		}
+		wantKind(t, try("192.0.2.7", "bob", password), dc.Exhausted, "")
+		wantKind(t, try("192.0.2.8", "bob", password), "", "")
+	})
+}
+
+// A session that nobody uses ends, and what uses it keeps it.
+func TestIdleSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, s := open(t)
+		create(t, s, "alice", dc.RoleReadOnly)
+		time.Sleep(time.Hour) // the service is older than its sessions
+		idle, _ := login(t, s, "alice")
+		used, _ := login(t, s, "alice")
+		for range 3 {
+			time.Sleep(29 * time.Minute)
+			if kind := authenticated(s, used); kind != "" {
+				t.Fatalf("a session in use ended: %s", kind)
+			}
+		}
+		if kind := authenticated(s, idle); kind != dc.Unauthenticated {
+			t.Errorf("an idle session: %q, want %q", kind, dc.Unauthenticated)
+		}
+		if err := s.SweepSessions(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := count[*dc.Session](st); n != 1 {
+			t.Errorf("%d sessions are left, want the one in use", n)
+		}
+		// A manager that has just started knows nobody's use, and ends nobody's session.
+		time.Sleep(29 * time.Minute)
+		next := access.New(st, slog.New(slog.DiscardHandler))
+		time.Sleep(29 * time.Minute)
+		if kind := authenticated(next, used); kind != "" {
+			t.Errorf("a session after the restart: %q", kind)
+		}
+	})
 }

@@ -124,7 +124,7 @@ func TestUnknownUserIsHashed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, name := range []string{"a", "nobody", "../nobody"} {
-		if _, _, err := s.Login(ctx, name, "wrong password"); !errors.Is(err, context.Canceled) {
+		if _, _, err := s.Login(ctx, "192.0.2.1", name, "wrong password"); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, want to wait for the hasher", name, err)
 		}
 	}

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"hanok/dc"
@@ -14,6 +15,8 @@ import (
 const (
 	// sessionLife is how long a session lasts, used or not.
 	sessionLife = 12 * time.Hour
+	// sessionIdle is how long a session lasts that nobody uses.
+	sessionIdle = 30 * time.Minute
 	// maxSessions is how many sessions a user has at once; one more ends his oldest. It bounds what programs that never
 	// log out leave in the store.
 	maxSessions = 1000
@@ -29,9 +32,14 @@ var (
 )
 
 // Login starts a session and returns its bearer token, which nobody can find out later, and the caller that Authenticate
-// will return for it. A wrong name and a wrong password give the same error, of kind Unauthenticated, after the same
-// time. A login that fails and one that succeeds is recorded as an event.
-func (s *Service) Login(ctx context.Context, username, password string) (token string, c dc.Caller, err error) {
+// will return for it. from is the network address that the login comes from. A wrong name and a wrong password give the same
+// error, of kind Unauthenticated, after the same time; after too many of them all logins from that address as that user are
+// refused for a while, with Exhausted. A login that fails and one that succeeds is recorded as an event.
+func (s *Service) Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error) {
+	name := strings.ToLower(username)
+	if err := s.guesses.check(from, name, time.Now()); err != nil {
+		return "", dc.Caller{}, err
+	}
 	u, err := findUser(s.store.View(), username)
 	if err != nil {
 		u = &dc.User{} // with no hash, which costs the same
@@ -41,6 +49,7 @@ func (s *Service) Login(ctx context.Context, username, password string) (token s
 		return "", dc.Caller{}, err
 	}
 	if !ok {
+		s.guesses.failed(from, name, time.Now())
 		s.recordBadLogin(ctx, username)
 		return "", dc.Caller{}, errWrong
 	}
@@ -161,7 +170,8 @@ func (s *Service) Authenticate(token string) (dc.Caller, error) {
 		return dc.Caller{}, errEnded
 	}
 	u, err := store.Get[*dc.User](v, dc.ID(session.User))
-	if err != nil || !live(session, u, time.Now()) {
+	now := time.Now()
+	if err != nil || !live(session, u, now) || !s.uses.renew(session, now) {
 		return dc.Caller{}, errEnded
 	}
 	return callerOf(u, session), nil
@@ -182,7 +192,8 @@ func (s *Service) SweepSessions(ctx context.Context) error {
 	v, now := s.store.View(), time.Now()
 	var ended []dc.ID
 	for session := range store.List[*dc.Session](v) {
-		if u, err := store.Get[*dc.User](v, dc.ID(session.User)); err != nil || !live(session, u, now) {
+		u, err := store.Get[*dc.User](v, dc.ID(session.User))
+		if err != nil || !live(session, u, now) || s.uses.idle(session, now) {
 			ended = append(ended, dc.ID(session.ID))
 		}
 	}
@@ -206,5 +217,10 @@ func (s *Service) SweepSessions(ctx context.Context) error {
 			return err
 		}
 	}
+	v = s.store.View()
+	s.uses.forget(func(id dc.SessionID) bool {
+		_, err := store.Get[*dc.Session](v, dc.ID(id))
+		return err == nil
+	})
 	return nil
 }
