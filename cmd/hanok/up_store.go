@@ -49,7 +49,7 @@ func openStore(ctx context.Context, say *stages, data *dataFolder, flags etcdSet
 		say.stage("opening the store in %s", data.path)
 		return store.OpenEmbedded(ctx, store.EmbeddedConfig{Dir: dir, Log: log})
 	}
-	config, err := data.marker.Etcd.config(log)
+	config, err := data.etcdConfig(log)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,20 @@ func (d *dataFolder) keepEtcd(e etcdSettings, embedded bool) error {
 	}
 	d.marker.Etcd = &e
 	return writeMarker(d.path, d.marker)
+}
+
+// etcdConfig is where the store is, as the folder knows it. The folder's lock makes sure that no other process is the owner.
+func (d *dataFolder) etcdConfig(log *slog.Logger) (store.ExternalConfig, error) {
+	config, err := d.marker.Etcd.config(log)
+	if err != nil {
+		return config, err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return config, err
+	}
+	config.Owner = fmt.Sprintf("%s:%s (%s)", name, d.path, d.marker.Run)
+	return config, nil
 }
 
 // config reads the files.
@@ -127,7 +141,7 @@ func eraseStore(ctx context.Context, data *dataFolder, log *slog.Logger) error {
 	if data.marker.Etcd == nil {
 		return nil
 	}
-	config, err := data.marker.Etcd.config(log)
+	config, err := data.etcdConfig(log)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,9 @@ type ExternalConfig struct {
 	// Prefix is what the keys of this data center begin with; "" means "/hanok/v1/". Data centers that share an etcd
 	// need different ones, each ending with a slash.
 	Prefix string
+	// Owner names this manager among all that could open the store: of two names at once the second is refused. The same
+	// name takes over, so it must be sure that no other process has it. Empty: nobody is kept out, and nobody kept out by.
+	Owner string
 	// Log gets the client's warnings; nil means slog.Default.
 	Log *slog.Logger
 }
@@ -34,6 +37,11 @@ const openTimeout = 15 * time.Second
 type external struct {
 	etcd
 	endpoints []string
+	// owner is the claim on the store, or nil; life is that of its lease, and kept is closed when nobody keeps it any more.
+	owner   *owner
+	life    context.Context
+	endLife context.CancelFunc
+	kept    chan struct{}
 }
 
 // OpenExternal returns the store in an etcd of version 3.4 or newer that is there already. It waits for an answer until
@@ -51,6 +59,12 @@ func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
 	s.backend = e
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	if cfg.Owner != "" {
+		if err := e.own(ctx, cfg.Owner); err != nil {
+			client.Close()
+			return nil, cfg.explain(err)
+		}
+	}
 	if err := e.start(ctx); err != nil {
 		s.Close()
 		return nil, cfg.explain(err)
@@ -58,8 +72,20 @@ func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
 	return s, nil
 }
 
+// own makes the store this manager's for as long as it is open.
+func (e *external) own(ctx context.Context, name string) error {
+	e.owner, e.kept = &owner{name: name}, make(chan struct{})
+	e.life, e.endLife = context.WithCancel(context.Background())
+	if err := e.claim(ctx, true); err != nil {
+		e.endLife()
+		return err
+	}
+	go e.keepClaim()
+	return nil
+}
+
 // EraseExternal removes everything that a data center has in an etcd, as OpenExternal finds it. What is not Hanok's is
-// refused. No manager may run on it. It can be repeated.
+// refused, and so is what another manager than cfg.Owner works on. It can be repeated.
 func EraseExternal(ctx context.Context, cfg ExternalConfig) error {
 	client, prefix, err := dial(cfg)
 	if err != nil {
@@ -68,6 +94,9 @@ func EraseExternal(ctx context.Context, cfg ExternalConfig) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	if owners, err := client.Get(ctx, prefix+ownerKey); err == nil && len(owners.Kvs) > 0 && string(owners.Kvs[0].Value) != cfg.Owner {
+		return ownedBy(string(owners.Kvs[0].Value))
+	}
 	found, err := client.Get(ctx, prefix+formatKey)
 	if err != nil {
 		return cfg.explain(&dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err})

@@ -347,3 +347,104 @@ func TestEraseExternal(t *testing.T) {
 		t.Errorf("erasing a newer format: %v, want kind Unsupported", err)
 	}
 }
+
+// openAs opens the store as the owner of that name.
+func (s *server) openAs(t *testing.T, owner string) (*store.Store, error) {
+	t.Helper()
+	st, err := store.OpenExternal(t.Context(), store.ExternalConfig{Endpoints: []string{s.endpoint}, Owner: owner, Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		t.Cleanup(func() { st.Close() })
+	}
+	return st, err
+}
+
+// One manager at a time works on a store: a second one is refused until the first has closed it.
+func TestOwner(t *testing.T) {
+	s := startServer(t, 0)
+	first, err := s.openAs(t, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := putOne(t, first, large(0)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.openAs(t, "two")
+	if want := "the store: another manager works on it: one; end that one; if it has died, try again in 10 seconds"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	erase := store.ExternalConfig{Endpoints: []string{s.endpoint}, Owner: "two", Log: slog.New(slog.DiscardHandler)}
+	if err := store.EraseExternal(t.Context(), erase); dc.KindOf(err) != dc.Conflict {
+		t.Errorf("erasing it: %v, want kind Conflict", err)
+	}
+	if err := putOne(t, first, large(1)); err != nil {
+		t.Errorf("the first manager was disturbed: %v", err)
+	}
+	first.Close()
+	second, err := s.openAs(t, "two")
+	if err != nil {
+		t.Fatalf("after the first one's end: %v", err)
+	}
+	if _, err := store.Get[*dc.VirtualMachine](second.View(), "vm-n1"); err != nil {
+		t.Error(err)
+	}
+}
+
+// The next process of the same manager takes over at once, and the process before, should it live, writes nothing more.
+func TestOwnerTakesOver(t *testing.T) {
+	s := startServer(t, 0)
+	before, err := s.openAs(t, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := s.openAs(t, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := putOne(t, before, large(0)); dc.KindOf(err) != dc.Conflict {
+		t.Errorf("the process before wrote: %v, want kind Conflict", err)
+	}
+	<-before.Done()
+	if dc.KindOf(before.Err()) != dc.Conflict {
+		t.Errorf("its store ended with %v", before.Err())
+	}
+	if err := putOne(t, next, large(1)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A claim that was lost, because etcd was away for longer than it lasts, is made anew while nobody else has made one, and is
+// lost for good where somebody has.
+func TestOwnerLost(t *testing.T) {
+	s := startServer(t, 0)
+	c := s.client(t)
+	// expire ends the lease of the claim, as time does.
+	expire := func() {
+		t.Helper()
+		found, err := c.Get(t.Context(), "/hanok/v1/owner")
+		if err != nil || len(found.Kvs) != 1 {
+			t.Fatal("no claim: ", err)
+		}
+		if _, err := c.Revoke(t.Context(), clientv3.LeaseID(found.Kvs[0].Lease)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := s.openAs(t, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expire()
+	if err := putOne(t, st, large(0)); err != nil {
+		t.Errorf("after the claim had ended: %v", err)
+	}
+	expire()
+	if _, err := c.Put(t.Context(), "/hanok/v1/owner", "two"); err != nil {
+		t.Fatal(err)
+	}
+	if err := putOne(t, st, large(1)); dc.KindOf(err) != dc.Conflict {
+		t.Errorf("while another manager has the store: %v, want kind Conflict", err)
+	}
+	<-st.Done()
+	if err := st.Err(); dc.KindOf(err) != dc.Conflict || !strings.Contains(err.Error(), "another manager works on it: two") {
+		t.Errorf("the store ended with %v", err)
+	}
+}

@@ -104,6 +104,8 @@ func (d *draft) set(kv keyValue) error {
 	case strings.HasPrefix(kv.key, fenceKeys):
 		r := &fenceRow{name: strings.TrimPrefix(kv.key, fenceKeys), revision: kv.revision}
 		return d.setRow(fenceTable, r, r.name, kv.value == nil)
+	case kv.key == ownerKey: // the backend's
+		return nil
 	case kv.key == formatKey:
 		return checkFormat(kv.value)
 	}
