@@ -197,6 +197,21 @@ func (c *center) crash(name string) error {
 	return err
 }
 
+// booted returns when a machine's guest has said where it is.
+func (c *center) booted(name string) error {
+	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
+	if err != nil {
+		return err
+	}
+	_, err = await(context.Background(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
+		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || len(vm.Status.Guest.Addresses) > 0 {
+			return vm, err
+		}
+		return nil, nil
+	})
+	return err
+}
+
 func noTerminal() (func(), error) { return func() {}, nil }
 
 // testWriter returns where the services' logs go: nowhere, unless the test is verbose.

@@ -21,6 +21,7 @@ import (
 //	usage ARGS...           runs a command that has to fail with exit code 2
 //	taskid                  sets $TASK to the last command's output
 //	crash VM                lets a machine's process die, and waits until its host has said so
+//	booted VM               waits until a machine's guest has said where it is
 //	forgotten               waits until the first login was removed from $DATA
 //
 // The environment has a session of the first user; $DATA is the data center's folder.
@@ -70,6 +71,10 @@ func TestScripts(t *testing.T) {
 			"crash": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)
 				ts.Check(c.crash(args[0]))
+			},
+			"booted": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.booted(args[0]))
 			},
 			"forgotten": func(ts *testscript.TestScript, _ bool, _ []string) {
 				c := ts.Value(key{}).(*center)

@@ -50,6 +50,8 @@ type marker struct {
 	Run string `json:"run"`
 	// MadeFolder is whether the folder itself is ours to remove.
 	MadeFolder bool `json:"madeFolder"`
+	// Settled is set when the first start has made all that it makes. What somebody removes later is not made again.
+	Settled bool `json:"settled,omitempty"`
 	// Manager is the URL of the manager whose host this is, or "" for the folder of a manager.
 	Manager string `json:"manager,omitempty"`
 	// Etcd is where the store is, nil before the first start has said so and where it is in the folder.
@@ -58,8 +60,9 @@ type marker struct {
 
 const (
 	dataFormat = 1
-	// minFree is the least free space to start with: the store, its log and an image need about this much.
-	minFree = 256 << 20
+	// minFree is the least free space for a new data center: the store, its log and an image need about this much. One that
+	// is there needs less to start.
+	minFree, minFreeAgain = 256 << 20, 16 << 20
 	// runRoot is where the run folders are.
 	runRoot = "/run/hanok"
 )
@@ -196,8 +199,12 @@ func (d *dataFolder) check() error {
 	if err := unix.Statfs(d.path, &fs); err != nil {
 		return dataError(d.path, err)
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < minFree {
-		return &dc.Error{Kind: dc.Exhausted, Object: dataName(d.path), Message: fmt.Sprintf("its disk has %d MB left, and a data center needs %d MB to start", free>>20, minFree>>20),
+	needed := int64(minFree)
+	if d.marker.Settled {
+		needed = minFreeAgain
+	}
+	if free := int64(fs.Bavail) * fs.Bsize; free < needed {
+		return &dc.Error{Kind: dc.Exhausted, Object: dataName(d.path), Message: fmt.Sprintf("its disk has %d MB left, and a data center needs %d MB to start", free>>20, needed>>20),
 			Remedy: "free some space there, or choose another folder with DATA=DIR"}
 	}
 	if err := os.MkdirAll(d.run, 0o700); err != nil {

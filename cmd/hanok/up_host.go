@@ -95,14 +95,31 @@ func settle(ctx context.Context, say *stages, data *dataFolder, m *manager.Manag
 		return err
 	}
 	say.stage("%s is connected: %s %s with %s", dc.Describe(dc.KindHost, host.Name), host.Status.Hypervisor.Name, host.Status.Hypervisor.Version, host.Status.Hypervisor.Accelerator)
+	if data.marker.Settled {
+		return describeMachines(say, m)
+	}
 	if err := settleDatastore(ctx, say, data, m, host); err != nil {
 		return err
 	}
 	starter, err := settleImage(ctx, say, data, m, f.imagePackages)
-	if err != nil || !f.hello {
+	if err != nil {
 		return err
 	}
-	return settleHello(ctx, say, m, starter)
+	if f.hello {
+		if err := settleHello(ctx, say, m, starter); err != nil {
+			return err
+		}
+	}
+	data.marker.Settled = true
+	return writeMarker(data.path, data.marker)
+}
+
+func describeMachines(say *stages, m *manager.Manager) error {
+	machines, err := m.Machines.List(dc.System)
+	for _, vm := range machines {
+		say.stage("found %s", describeMachine(vm))
+	}
+	return err
 }
 
 // settleDatastore makes the local datastore of a data center that has none, and waits until the host has opened it.
@@ -121,13 +138,10 @@ func settleDatastore(ctx context.Context, say *stages, data *dataFolder, m *mana
 			return err
 		}
 		say.stage("made the datastore %q", "datastore1")
-	} else if !slices.ContainsFunc(stores, func(ds *dc.Datastore) bool { return ds.Spec.Host == host.ID }) {
-		return nil // the administrator has given it none
 	}
 	_, err = await(ctx, m.Store, func(v *store.View) (*dc.Datastore, error) {
 		for ds := range store.List[*dc.Datastore](v) {
 			switch {
-			case ds.Spec.Host != host.ID:
 			case ds.Status.Accessible:
 				return ds, nil
 			case ds.Status.Failure != nil:
@@ -174,48 +188,51 @@ func publish(from, to string) error {
 	return nil
 }
 
-// settleHello makes the first machine of a data center that has none, and waits until its guest says where it is.
+// settleHello makes the first machine of a data center, or goes on with it where an earlier start was cut off, and waits until
+// its guest says where it is.
 func settleHello(ctx context.Context, say *stages, m *manager.Manager, starter *dc.Image) error {
+	const name = "hello"
 	machines, err := m.Machines.List(dc.System)
 	if err != nil {
 		return err
 	}
-	if len(machines) > 0 {
-		for _, vm := range machines {
-			say.stage("found %s", describeMachine(vm))
+	var id dc.VirtualMachineID
+	var task dc.TaskID
+	if i := slices.IndexFunc(machines, func(vm *dc.VirtualMachine) bool { return vm.Name == name }); i >= 0 {
+		id = machines[i].ID
+		open, ok := store.Claimed(m.Store.View(), dc.TaskClaim(dc.ID(id)))
+		if !ok && machines[i].Status.Power != dc.PoweredOn {
+			return nil // it was there, and somebody has powered it off since
 		}
-		return nil
+		task = dc.TaskID(open)
+	} else {
+		say.stage("making the virtual machine %q", name)
+		created, err := createHello(ctx, m, name, starter)
+		if err != nil {
+			return err
+		}
+		id, task = dc.VirtualMachineID(created.Target), created.ID
 	}
-	networks, err := m.Inventory.PortGroups(dc.System)
-	if err != nil {
-		return err
+	if task != "" {
+		done, err := m.Tasks.Await(ctx, dc.System, task)
+		if err != nil {
+			return err
+		}
+		if err := done.Failure.Err(); err != nil {
+			return err
+		}
 	}
-	request := compute.CreateRequest{Name: "hello", CPUs: 1, MemoryMB: 128, PowerOn: true, Disks: []compute.DiskRequest{{Image: starter.ID}}}
-	if len(networks) > 0 {
-		request.NICs = []compute.NICRequest{{PortGroup: networks[0].ID}}
-	}
-	say.stage("making the virtual machine %q", request.Name)
-	task, err := m.Machines.Create(ctx, dc.System, request)
-	if err != nil {
-		return err
-	}
-	task, err = m.Tasks.Await(ctx, dc.System, task.ID)
-	if err != nil {
-		return err
-	}
-	if err := task.Failure.Err(); err != nil {
-		return err
-	}
-	say.stage("%q is powered on; its guest boots", request.Name)
+	say.stage("%q is powered on; its guest boots", name)
 	vm, err := await(ctx, m.Store, func(v *store.View) (*dc.VirtualMachine, error) {
-		vm, err := store.Get[*dc.VirtualMachine](v, task.Target)
+		vm, err := store.Get[*dc.VirtualMachine](v, dc.ID(id))
 		switch {
 		case err != nil:
 			return nil, err
 		case vm.Status.Fault != nil:
 			return nil, vm.Status.Fault.Err()
 		case vm.Status.Power == dc.PoweredOff:
-			return nil, dc.Errorf(dc.WrongState, "it powered off while it booted").On(dc.Describe(dc.KindVirtualMachine, vm.Name))
+			return nil, dc.Errorf(dc.WrongState, "it powered off while it booted").On(dc.Describe(dc.KindVirtualMachine, vm.Name)).
+				Fix("start again, and look at its console")
 		case len(vm.Status.Guest.Addresses) > 0:
 			return vm, nil
 		}
@@ -226,6 +243,18 @@ func settleHello(ctx context.Context, say *stages, m *manager.Manager, starter *
 	}
 	say.stage("%s", describeMachine(vm))
 	return nil
+}
+
+func createHello(ctx context.Context, m *manager.Manager, name string, starter *dc.Image) (*dc.Task, error) {
+	networks, err := m.Inventory.PortGroups(dc.System)
+	if err != nil {
+		return nil, err
+	}
+	request := compute.CreateRequest{Name: name, CPUs: 1, MemoryMB: 128, PowerOn: true, Disks: []compute.DiskRequest{{Image: starter.ID}}}
+	if len(networks) > 0 {
+		request.NICs = []compute.NICRequest{{PortGroup: networks[0].ID}}
+	}
+	return m.Machines.Create(ctx, dc.System, request)
 }
 
 func describeMachine(vm *dc.VirtualMachine) string {

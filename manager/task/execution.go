@@ -148,9 +148,9 @@ func (x *execution) turn(ctx context.Context, t *dc.Task, cause error) error {
 // undo takes one step back.
 func (x *execution) undo(ctx context.Context, t *dc.Task, step Step) error {
 	name := "undo: " + step.Name
-	x.setReport(100*t.Cursor/len(t.Steps), name)
 	r := &Run{x: x, term: ctx, task: t}
 	if step.Undo != nil {
+		x.setReport(100*t.Cursor/len(t.Steps), name)
 		if err := x.call(ctx, step.Undo, r); err != nil {
 			return x.repeat(name, err)
 		}
