@@ -264,27 +264,29 @@ func (m *machine) situation() *situation {
 }
 
 // report puts what is known of the machine on the board, unless that is about to be known better.
-func (m *machine) report() {
+func (m *machine) report() { m.reportAs(m.rec) }
+
+// reportAs is report with rec in the place of what is written down.
+func (m *machine) reportAs(rec record) {
 	s := m.situation()
+	s.record = rec
 	if s.unsettled() {
 		return
 	}
-	status := dc.VirtualMachineStatus{
-		Files: m.rec.Files, Power: m.rec.Power, Outcome: m.rec.Outcome, Fault: m.rec.Fault,
-	}
+	status := dc.VirtualMachineStatus{Files: rec.Files, Power: rec.Power, Outcome: rec.Outcome, Fault: rec.Fault}
 	if m.failure != nil {
 		status.Files, status.FilesFailure = dc.FilesFailed, m.failure
 	}
-	if m.rec.hasPower() {
-		status.Power, status.Booted = dc.PoweredOn, m.rec.Booted
+	if rec.hasPower() {
+		status.Power, status.Booted = dc.PoweredOn, rec.Booted
 		switch {
 		case s.executes():
 			status.Paused, status.Guest = m.state.Pause, m.state.Guest
-		case !m.rec.Assignment.Deleted:
+		case !rec.Assignment.Deleted:
 			status.Paused = m.waiting()
 		}
 	}
-	m.a.board.setMachine(m.id, machineReport{name: m.rec.Assignment.Machine.Name, status: status})
+	m.a.board.setMachine(m.id, machineReport{name: rec.Assignment.Machine.Name, status: status})
 }
 
 // waiting says why a machine that is to be started again, or of which that is not known yet, does not run.

@@ -209,8 +209,11 @@ func (m *machine) powerOn(ctx context.Context, on bool) error {
 		return context.Cause(ctx)
 	case err == nil:
 		rec := m.rec
-		rec.Starting = false
-		return m.finish(rec, nil)
+		rec.Starting, rec.Outcome = false, m.outcome(nil)
+		// Nobody has to wait for the disk: a process that finds it running, or started it again, would say the same.
+		m.observe(ctx)
+		m.reportAs(rec)
+		return m.save(rec)
 	}
 	rec := m.rec
 	rec.Outcome = m.outcome(err)
