@@ -26,6 +26,10 @@ var vmColumns = []column[*hanokv1.VirtualMachine]{
 			return "failed"
 		case o.Paused != nil:
 			return "paused"
+		case o.Blocked != nil && o.PowerState != "":
+			return o.PowerState + ", blocked"
+		case o.Blocked != nil:
+			return "blocked"
 		}
 		return o.PowerState
 	}},
@@ -55,6 +59,7 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 	{"Annotation", (*hanokv1.VirtualMachine).GetAnnotation},
 	{"Files failed", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.FilesFailure) }},
 	{"Paused", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.Paused) }},
+	{"Blocked", func(o *hanokv1.VirtualMachine) string { return hostText(o, o.Blocked) }},
 	{"Fault", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.Fault) }},
 }
 
@@ -76,6 +81,14 @@ func failureText(of *hanokv1.VirtualMachine, f *hanokv1.Failure) string {
 		text += "; " + f.Remedy
 	}
 	return text
+}
+
+// hostText returns a failure of a machine's host, "" for none.
+func hostText(of *hanokv1.VirtualMachine, f *hanokv1.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return dc.Describe(dc.KindHost, of.Host) + ": " + failureText(of, f)
 }
 
 func (a *app) vmCommands() *cobra.Command {
