@@ -107,6 +107,9 @@ type VirtualMachineStatus struct {
 	// Fault says how the machine lost its power against everybody's will, until the next power-on: the message ends
 	// with the last lines of its log.
 	Fault *Failure `json:"fault,omitempty"`
+	// Blocked is why the host can't carry out what is asked of the machine now, or nil: its own disk is full. The host goes
+	// on trying. Object is empty: it is about the host.
+	Blocked *Failure `json:"blocked,omitempty"`
 	// Booted is when it was last powered on, in the host's time; zero when it has no power.
 	Booted time.Time `json:"booted,omitzero"`
 	Guest  Guest     `json:"guest"`

@@ -84,7 +84,7 @@ func MachineStatus(s dc.VirtualMachineStatus) *agentv1.MachineStatus {
 	return &agentv1.MachineStatus{
 		Files: string(s.Files), FilesFailure: Failure(s.FilesFailure), Power: string(s.Power), Paused: Failure(s.Paused),
 		OutcomeGeneration: s.Outcome.Generation, OutcomeFailure: Failure(s.Outcome.Failure), Fault: Failure(s.Fault),
-		Booted: Time(s.Booted),
+		Blocked: Failure(s.Blocked), Booted: Time(s.Booted),
 		Guest: &agentv1.Guest{AgentRunning: s.Guest.AgentRunning, Hostname: s.Guest.Hostname, Os: s.Guest.OS,
 			Addresses: slices.Clone(s.Guest.Addresses)},
 	}
@@ -98,7 +98,7 @@ func FromMachineStatus(s *agentv1.MachineStatus) (dc.VirtualMachineStatus, error
 		Files: dc.FilesState(s.GetFiles()), FilesFailure: FromFailure(s.GetFilesFailure()),
 		Power: dc.PowerState(s.GetPower()), Paused: FromFailure(s.GetPaused()),
 		Outcome: dc.PowerOutcome{Generation: s.GetOutcomeGeneration(), Failure: FromFailure(s.GetOutcomeFailure())},
-		Fault:   FromFailure(s.GetFault()), Booted: fromTime(s.GetBooted()),
+		Fault:   FromFailure(s.GetFault()), Blocked: FromFailure(s.GetBlocked()), Booted: fromTime(s.GetBooted()),
 		Guest: dc.Guest{AgentRunning: g.GetAgentRunning(), Hostname: g.GetHostname(), OS: g.GetOs(),
 			Addresses: slices.Clone(g.GetAddresses())},
 	}

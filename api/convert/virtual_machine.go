@@ -25,7 +25,7 @@ func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
 		DatastoreId: string(o.Spec.Datastore), Datastore: names(dc.ID(o.Spec.Datastore)), DatastoreFolder: o.Spec.Folder,
 
 		FilesState: string(status.Files), FilesFailure: Failure(status.FilesFailure),
-		Paused: Failure(status.Paused), Fault: Failure(status.Fault), Booted: Time(status.Booted),
+		Paused: Failure(status.Paused), Fault: Failure(status.Fault), Blocked: Failure(status.Blocked), Booted: Time(status.Booted),
 		PowerRequest: powerRequest(o.Spec.Power), PowerOutcome: powerOutcome(status.Outcome), Deleting: o.Spec.Deleted,
 	}
 	for _, d := range hw.Disks {

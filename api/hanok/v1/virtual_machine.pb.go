@@ -76,7 +76,9 @@ type VirtualMachine struct {
 	PowerRequest *PowerRequest `protobuf:"bytes,30,opt,name=power_request,json=powerRequest,proto3" json:"power_request,omitempty"`
 	PowerOutcome *PowerOutcome `protobuf:"bytes,31,opt,name=power_outcome,json=powerOutcome,proto3" json:"power_outcome,omitempty"`
 	// Whether it is being deleted.
-	Deleting      bool `protobuf:"varint,32,opt,name=deleting,proto3" json:"deleting,omitempty"`
+	Deleting bool `protobuf:"varint,32,opt,name=deleting,proto3" json:"deleting,omitempty"`
+	// Why its host can't carry out what is asked of it now, though it goes on trying: the host's own disk is full.
+	Blocked       *Failure `protobuf:"bytes,33,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -333,6 +335,13 @@ func (x *VirtualMachine) GetDeleting() bool {
 		return x.Deleting
 	}
 	return false
+}
+
+func (x *VirtualMachine) GetBlocked() *Failure {
+	if x != nil {
+		return x.Blocked
+	}
+	return nil
 }
 
 // Disk is a virtual disk, thin provisioned.
@@ -1537,7 +1546,7 @@ var File_hanok_v1_virtual_machine_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x13hanok/v1/task.proto\"\xdd\b\n" +
+	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x13hanok/v1/task.proto\"\x8a\t\n" +
 	"\x0eVirtualMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -1575,7 +1584,8 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x06booted\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\x06booted\x12;\n" +
 	"\rpower_request\x18\x1e \x01(\v2\x16.hanok.v1.PowerRequestR\fpowerRequest\x12;\n" +
 	"\rpower_outcome\x18\x1f \x01(\v2\x16.hanok.v1.PowerOutcomeR\fpowerOutcome\x12\x1a\n" +
-	"\bdeleting\x18  \x01(\bR\bdeleting\"U\n" +
+	"\bdeleting\x18  \x01(\bR\bdeleting\x12+\n" +
+	"\ablocked\x18! \x01(\v2\x11.hanok.v1.FailureR\ablocked\"U\n" +
 	"\x04Disk\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\x12\x14\n" +
@@ -1714,38 +1724,39 @@ var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
 	23, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	3,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	4,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	25, // 9: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	24, // 10: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
-	0,  // 11: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
-	0,  // 12: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
-	10, // 13: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
-	11, // 14: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	26, // 15: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	25, // 16: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	26, // 17: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	26, // 18: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	23, // 19: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	5,  // 20: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	7,  // 21: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	9,  // 22: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	13, // 23: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	15, // 24: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	17, // 25: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	19, // 26: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	21, // 27: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	6,  // 28: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	8,  // 29: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	12, // 30: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	14, // 31: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	16, // 32: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	18, // 33: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	20, // 34: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	22, // 35: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	28, // [28:36] is the sub-list for method output_type
-	20, // [20:28] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	24, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	25, // 10: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	24, // 11: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	0,  // 12: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
+	0,  // 13: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
+	10, // 14: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
+	11, // 15: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
+	26, // 16: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	25, // 17: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	26, // 18: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	26, // 19: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	23, // 20: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	5,  // 21: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	7,  // 22: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	9,  // 23: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	13, // 24: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	15, // 25: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	17, // 26: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	19, // 27: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	21, // 28: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	6,  // 29: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	8,  // 30: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	12, // 31: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	14, // 32: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	16, // 33: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	18, // 34: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	20, // 35: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	22, // 36: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }

@@ -1036,7 +1036,9 @@ type DatastoreAssignment struct {
 	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Revision int64                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The absolute folder on the host.
-	Path          string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	Path string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// The datastore's name in the inventory, for messages.
+	Name          string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1088,6 +1090,13 @@ func (x *DatastoreAssignment) GetRevision() int64 {
 func (x *DatastoreAssignment) GetPath() string {
 	if x != nil {
 		return x.Path
+	}
+	return ""
+}
+
+func (x *DatastoreAssignment) GetName() string {
+	if x != nil {
+		return x.Name
 	}
 	return ""
 }
@@ -1659,8 +1668,10 @@ type MachineStatus struct {
 	OutcomeFailure    *v1.Failure `protobuf:"bytes,6,opt,name=outcome_failure,json=outcomeFailure,proto3" json:"outcome_failure,omitempty"`
 	Fault             *v1.Failure `protobuf:"bytes,7,opt,name=fault,proto3" json:"fault,omitempty"`
 	// Absent without power.
-	Booted        *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=booted,proto3" json:"booted,omitempty"`
-	Guest         *Guest                 `protobuf:"bytes,9,opt,name=guest,proto3" json:"guest,omitempty"`
+	Booted *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=booted,proto3" json:"booted,omitempty"`
+	Guest  *Guest                 `protobuf:"bytes,9,opt,name=guest,proto3" json:"guest,omitempty"`
+	// Why the host can't carry out the assignment now, though it goes on trying: its own disk is full.
+	Blocked       *v1.Failure `protobuf:"bytes,10,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1754,6 +1765,13 @@ func (x *MachineStatus) GetBooted() *timestamppb.Timestamp {
 func (x *MachineStatus) GetGuest() *Guest {
 	if x != nil {
 		return x.Guest
+	}
+	return nil
+}
+
+func (x *MachineStatus) GetBlocked() *v1.Failure {
+	if x != nil {
+		return x.Blocked
 	}
 	return nil
 }
@@ -2119,11 +2137,12 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\x12\x1d\n" +
 	"\n" +
-	"free_bytes\x18\x03 \x01(\x03R\tfreeBytes\"U\n" +
+	"free_bytes\x18\x03 \x01(\x03R\tfreeBytes\"i\n" +
 	"\x13DatastoreAssignment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
-	"\x04path\x18\x03 \x01(\tR\x04path\"\x95\x01\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\"\x95\x01\n" +
 	"\x0fDatastoreReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2169,7 +2188,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\rMachineReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
-	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\"\x93\x03\n" +
+	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\"\xc0\x03\n" +
 	"\rMachineStatus\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
 	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +
@@ -2179,7 +2198,9 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x0foutcome_failure\x18\x06 \x01(\v2\x11.hanok.v1.FailureR\x0eoutcomeFailure\x12'\n" +
 	"\x05fault\x18\a \x01(\v2\x11.hanok.v1.FailureR\x05fault\x122\n" +
 	"\x06booted\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x06booted\x12+\n" +
-	"\x05guest\x18\t \x01(\v2\x15.hanok.agent.v1.GuestR\x05guest\"v\n" +
+	"\x05guest\x18\t \x01(\v2\x15.hanok.agent.v1.GuestR\x05guest\x12+\n" +
+	"\ablocked\x18\n" +
+	" \x01(\v2\x11.hanok.v1.FailureR\ablocked\"v\n" +
 	"\x05Guest\x12#\n" +
 	"\ragent_running\x18\x01 \x01(\bR\fagentRunning\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1c\n" +
@@ -2288,18 +2309,19 @@ var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	30, // 29: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
 	31, // 30: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
 	24, // 31: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	30, // 32: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	0,  // 33: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 34: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 35: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 36: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 37: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 38: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	36, // [36:39] is the sub-list for method output_type
-	33, // [33:36] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	30, // 32: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
+	30, // 33: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	0,  // 34: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 35: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 36: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 37: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 38: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 39: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	37, // [37:40] is the sub-list for method output_type
+	34, // [34:37] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
