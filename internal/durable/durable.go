@@ -46,6 +46,29 @@ func writeSynced(path string, data []byte, perm fs.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
+// WriteOver is WriteFile for a disk without room: data goes into the blocks that the file spare has, of the same file system and at
+// least as large, which then takes the place and keeps its own permissions. After an error spare's content is lost.
+func WriteOver(spare, path string, data []byte) error {
+	f, err := os.OpenFile(spare, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Truncate(int64(len(data)))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(spare, path); err != nil {
+		return err
+	}
+	return errors.Join(SyncDir(filepath.Dir(spare)), SyncDir(filepath.Dir(path)))
+}
+
 // Remove removes the file at path and returns when that is on the disk. An absent file is a success.
 func Remove(path string) error {
 	if err := ignoreAbsent(os.Remove(path)); err != nil {

@@ -56,6 +56,36 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
+// TestWriteOver: the spare file becomes the one that is written, in the blocks that it has.
+func TestWriteOver(t *testing.T) {
+	dir := t.TempDir()
+	spare, path := filepath.Join(dir, "spare"), filepath.Join(dir, "sub", "x")
+	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"first", ""} {
+		if err := os.WriteFile(spare, make([]byte, 8<<10), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Stat(spare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := durable.WriteOver(spare, path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(path); err != nil || string(data) != text {
+			t.Errorf("read %q, %v; want %q", data, err, text)
+		}
+		if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("it is another file: %v", err)
+		}
+		if err := durable.WriteOver(spare, path, []byte("more")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("without a spare file: %v", err)
+		}
+	}
+}
+
 // TestWriteFails: after a failure the old content is there and nothing else.
 func TestWriteFails(t *testing.T) {
 	dir := t.TempDir()
