@@ -153,7 +153,8 @@ func (c *conversation) obey(msg *agentv1.ManagerMessage) error {
 			a.cfg.Log.Error("an assignment names no datastore", "id", d.Id)
 			return nil
 		}
-		return a.datastores.assign(c.agentCtx, datastoreRecord{ID: dc.DatastoreID(d.Id), Revision: d.Revision, Path: d.Path})
+		a.datastores.assign(c.agentCtx,
+			datastoreRecord{ID: dc.DatastoreID(d.Id), Revision: d.Revision, Path: d.Path, Name: d.Name})
 	case *agentv1.ManagerMessage_Synced:
 		c.synced = true
 		a.cfg.Log.Info("connected to the manager")

@@ -18,7 +18,10 @@ type datastores struct {
 }
 
 type datastore struct {
-	rec     datastoreRecord
+	rec datastoreRecord
+	// newest is the assignment that came last and was not written down yet, or nil. Until it is, rec counts; without
+	// that the datastore is not mounted.
+	newest  *datastoreRecord
 	looked  bool // whether mounted says anything yet
 	mounted bool
 	failure error // of the last try
@@ -48,24 +51,66 @@ func (d *datastores) explain(id dc.DatastoreID, err error) error {
 	return err
 }
 
-// assign takes an assignment over: it is written down, then mounted. A lower revision changes nothing.
-func (d *datastores) assign(ctx context.Context, rec datastoreRecord) error {
+// named returns f with the name in the place of the ID where f is about a datastore: drivers know only IDs.
+func (d *datastores) named(f *dc.Failure) *dc.Failure {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.name(f)
+}
+
+// name is named with d.mu held.
+func (d *datastores) name(f *dc.Failure) *dc.Failure {
+	if f == nil {
+		return nil
+	}
+	for id, ds := range d.all {
+		if f.Object == dc.Describe(dc.KindDatastore, string(id)) && ds.rec.Name != "" {
+			c := *f
+			c.Object = dc.Describe(dc.KindDatastore, ds.rec.Name)
+			return &c
+		}
+	}
+	return f
+}
+
+// assign takes an assignment over: it is written down, then mounted. A lower revision changes nothing. What can't be
+// written down is tried again at the pace of heartbeats.
+func (d *datastores) assign(ctx context.Context, rec datastoreRecord) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ds := d.all[rec.ID]
-	if ds != nil && rec.Revision <= ds.rec.Revision {
-		return nil
+	if ds == nil {
+		ds = &datastore{rec: datastoreRecord{ID: rec.ID}}
+		d.all[rec.ID] = ds
 	}
-	if err := d.a.disk.save(datastoreFile(rec.ID), rec); err != nil {
-		return err
+	if rec.Revision > ds.rec.Revision && (ds.newest == nil || rec.Revision > ds.newest.Revision) {
+		ds.newest = &rec
+		d.look(ctx, ds)
 	}
-	if ds == nil || ds.rec.Path != rec.Path {
+}
+
+// take writes the newest assignment of a datastore down, if that was not done yet, and returns what the datastore is then.
+// d.mu is held.
+func (d *datastores) take(ds *datastore) (*datastore, error) {
+	if ds.newest == nil {
+		return ds, nil
+	}
+	rec := *ds.newest
+	if rec.Path != ds.rec.Path || rec.Name != ds.rec.Name {
+		if err := d.a.disk.save(datastoreFile(rec.ID), rec); err != nil {
+			return ds, err
+		}
+	}
+	renamed := ds.rec.Name != rec.Name
+	if ds.rec.Path != rec.Path {
 		ds = &datastore{}
 		d.all[rec.ID] = ds
 	}
-	ds.rec = rec
-	d.look(ctx, ds)
-	return nil
+	ds.rec, ds.newest = rec, nil
+	if renamed { // their reports may name it
+		d.a.eachMachine(func(m *machine) { m.poke() })
+	}
+	return ds, nil
 }
 
 // forget lets go of a datastore that the manager doesn't know. The caller has made sure that no machine is on it. When
@@ -103,6 +148,14 @@ const datastorePace = 5 * time.Second
 
 // look starts one look at the datastore, unless one is under way. d.mu is held.
 func (d *datastores) look(ctx context.Context, ds *datastore) {
+	ds, err := d.take(ds)
+	if err != nil && ds.rec.Path == "" {
+		d.found(ds, dc.DatastoreUsage{}, err)
+		return
+	}
+	if err != nil {
+		d.a.cfg.Log.Warn("what is asked of a datastore can't be written down", "datastore", ds.rec.ID, "error", err)
+	}
 	if ds.busy {
 		return
 	}
@@ -114,26 +167,27 @@ func (d *datastores) look(ctx context.Context, ds *datastore) {
 		if err == nil {
 			usage, err = d.a.cfg.Storage.Usage(ctx, rec.ID)
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() != nil {
+			return
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		ds.busy = false
+		if d.all[rec.ID] == ds { // not forgotten or replaced meanwhile
 			d.found(ds, usage, err)
 		}
 	})
 }
 
+// found keeps what a look at the datastore has found. d.mu is held.
 func (d *datastores) found(ds *datastore, usage dc.DatastoreUsage, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ds.busy = false
-	if d.all[ds.rec.ID] != ds {
-		return // forgotten or replaced meanwhile
-	}
 	if err != nil && (ds.failure == nil || ds.failure.Error() != err.Error()) {
 		d.a.cfg.Log.Warn("the datastore cannot be used", "datastore", ds.rec.ID, "path", ds.rec.Path, "error", err)
 	}
 	appeared := !ds.looked || err == nil && !ds.mounted
 	ds.looked = true
 	ds.mounted, ds.failure, ds.usage = err == nil, err, usage
-	status := dc.DatastoreStatus{Accessible: ds.mounted, Failure: dc.FailureOf(err), CapacityBytes: usage.CapacityBytes}
+	status := dc.DatastoreStatus{Accessible: ds.mounted, Failure: d.name(dc.FailureOf(err)), CapacityBytes: usage.CapacityBytes}
 	d.a.board.setDatastore(ds.rec.ID, status)
 	if appeared {
 		d.a.eachMachine(func(m *machine) { m.tryAgain() })

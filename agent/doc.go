@@ -7,6 +7,7 @@
 //	identity.json          the host's ID, key and certificate, and the authority that it trusts
 //	machines/{id}.json     a machine's assignment and what became of it (record)
 //	datastores/{id}.json   where a datastore is
+//	reserve/               room that is left on a full disk for machines to be powered off and deleted
 //
 // Each is replaced as a whole and reaches the disk before anything is done that depends on it. The comments of step.go
 // and of the steps in machine.go say what happens when the power goes in the middle.

@@ -41,6 +41,10 @@ type machine struct {
 	failure   *dc.Failure // why files could not be made or deleted, until they are
 	unseen    error       // why the driver could not say state, or nil
 	state     dc.MachineState
+	// blocked is why the record can't be written, until it can: whatever failed to write it is done again. unwritten is set
+	// when rec says what has happened and is not on the disk yet.
+	blocked   *dc.Failure
+	unwritten bool
 	retry     *backoff.ExponentialBackOff
 }
 
@@ -62,6 +66,9 @@ func retryDelays() *backoff.ExponentialBackOff {
 	b.InitialInterval, b.MaxInterval = time.Second, 30*time.Second
 	return b
 }
+
+// blockedPace is how often at least a record that can't be written is tried again.
+const blockedPace = 5 * time.Second
 
 // poke lets the worker look whether there is something to do.
 func (m *machine) poke() {
@@ -126,6 +133,9 @@ func (m *machine) run(ctx context.Context) {
 		var later <-chan time.Time
 		if err != nil && ctx.Err() == nil {
 			delay := m.retry.NextBackOff()
+			if m.blocked != nil { // somebody frees space, and waits
+				delay = min(delay, blockedPace)
+			}
 			m.log.Warn("a step failed", "error", err, "again", delay)
 			later = time.After(delay)
 		}
@@ -138,10 +148,13 @@ func (m *machine) run(ctx context.Context) {
 }
 
 // advance does one step. again means that there may be a next one at once; an error, that the same step is to be done
-// again later. While an assignment can't be written down nothing is done for the one before it, but what it is about is
-// watched.
+// again later. While an assignment, or what became of the one before, can't be written down nothing else is done, but what it is
+// about is watched.
 func (m *machine) advance(ctx context.Context) (again bool, err error) {
-	untaken := m.take()
+	unsaved := m.take()
+	if unsaved == nil && m.unwritten {
+		unsaved = m.save(m.rec)
+	}
 	m.observe(ctx)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -149,8 +162,8 @@ func (m *machine) advance(ctx context.Context) (again bool, err error) {
 	m.report()
 	next := m.situation().next()
 	switch {
-	case untaken != nil && next != stepRecover:
-		return false, untaken
+	case unsaved != nil && next != stepRecover:
+		return false, unsaved
 	case next == stepNone && m.rec.hasPower():
 		return false, m.unseen
 	case next == stepNone:
@@ -162,6 +175,9 @@ func (m *machine) advance(ctx context.Context) (again bool, err error) {
 	case errors.Is(err, errSuperseded):
 		return true, nil
 	case err != nil:
+		if m.blocked != nil {
+			m.report()
+		}
 		return false, err
 	}
 	return true, nil
@@ -240,11 +256,26 @@ func (m *machine) take() error {
 
 // save writes rec down and makes it the machine's record. After an error the record is the old one, in memory at least.
 func (m *machine) save(rec record) error {
-	if err := m.a.disk.save(machineFile(m.id), rec); err != nil {
+	write := m.a.disk.save
+	if rec.takesPower() {
+		write = m.a.disk.saveFirst
+	}
+	if err := write(machineFile(m.id), rec); err != nil {
+		m.blocked = dc.FailureOf(err)
 		return err
 	}
-	m.rec = rec
+	m.rec, m.blocked, m.unwritten = rec, nil, false
 	return nil
+}
+
+// conclude is save for a record that only says what has happened, and what the next process would find out again: it is
+// the machine's record from now on, written or not. Before the next step it is.
+func (m *machine) conclude(rec record) error {
+	err := m.save(rec)
+	if err != nil {
+		m.rec, m.unwritten = rec, true
+	}
+	return err
 }
 
 // observe asks the driver for the machine's state.
@@ -271,9 +302,10 @@ func (m *machine) reportAs(rec record) {
 	s := m.situation()
 	s.record = rec
 	if s.unsettled() {
+		m.a.board.setBlocked(m.id, m.blocked)
 		return
 	}
-	status := dc.VirtualMachineStatus{Files: rec.Files, Power: rec.Power, Outcome: rec.Outcome, Fault: rec.Fault}
+	status := dc.VirtualMachineStatus{Files: rec.Files, Power: rec.Power, Outcome: rec.Outcome, Fault: rec.Fault, Blocked: m.blocked}
 	if m.failure != nil {
 		status.Files, status.FilesFailure = dc.FilesFailed, m.failure
 	}
@@ -281,7 +313,7 @@ func (m *machine) reportAs(rec record) {
 		status.Power, status.Booted = dc.PoweredOn, rec.Booted
 		switch {
 		case s.executes():
-			status.Paused, status.Guest = m.state.Pause, m.state.Guest
+			status.Paused, status.Guest = m.a.datastores.named(m.state.Pause), m.state.Guest
 		case !rec.Assignment.Deleted:
 			status.Paused = m.waiting()
 		}
@@ -353,6 +385,7 @@ func (m *machine) failureOf(err error) *dc.Failure {
 		return nil
 	}
 	m.log.Warn("the machine", "failure", err)
+	f = m.a.datastores.named(f)
 	if f.Object == "" {
 		f.Object = dc.Describe(dc.KindVirtualMachine, m.rec.Assignment.Machine.Name)
 	}

@@ -49,11 +49,13 @@ func (m *machine) lost(ctx context.Context) error {
 			Message: message, Remedy: "look at its log and power it on again"}
 		m.log.Warn("the machine has crashed", "message", message)
 	}
-	return m.settle(rec)
+	return m.conclude(m.withoutPower(rec))
 }
 
 // settle writes rec down as that of a machine without power.
-func (m *machine) settle(rec record) error {
+func (m *machine) settle(rec record) error { return m.save(m.withoutPower(rec)) }
+
+func (m *machine) withoutPower(rec record) record {
 	switch {
 	case m.unseen == nil && m.state.Run == dc.RunSuspended:
 		rec.Power = dc.Suspended
@@ -61,7 +63,7 @@ func (m *machine) settle(rec record) error {
 		rec.Power = dc.PoweredOff
 	}
 	rec.Handle, rec.BootID, rec.Booted, rec.Starting = nil, "", time.Time{}, false
-	return m.save(rec)
+	return rec
 }
 
 // restart starts a machine again that was on when the host died. It is tried once: a failure is the machine's fault.
@@ -76,7 +78,7 @@ func (m *machine) restart(ctx context.Context) error {
 	case err == nil:
 		m.log.Info("started again after the host did")
 		rec.Starting = false
-		return m.save(rec)
+		return m.conclude(rec)
 	}
 	rec.Fault = m.failureOf(err)
 	rec.Fault.Message = "it was on when its host died, and could not be started again: " + rec.Fault.Message
@@ -213,7 +215,7 @@ func (m *machine) powerOn(ctx context.Context, on bool) error {
 		// Nobody has to wait for the disk: a process that finds it running, or started it again, would say the same.
 		m.observe(ctx)
 		m.reportAs(rec)
-		return m.save(rec)
+		return m.conclude(rec)
 	}
 	rec := m.rec
 	rec.Outcome = m.outcome(err)

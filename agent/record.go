@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hanok/dc"
 	"hanok/internal/durable"
 )
@@ -43,18 +45,26 @@ func (r *record) pending() (dc.PowerRequest, bool) {
 	return r.Assignment.Power, r.Assignment.Power.Generation > r.Outcome.Generation
 }
 
+// takesPower reports whether the assignment asks for what makes room on a full disk: the machine's power, or its files, gone.
+func (r *record) takesPower() bool {
+	return r.Assignment.Deleted || r.Assignment.Power.Op == dc.PowerOff
+}
+
 // datastoreRecord is the host's own copy of the assignment of one datastore.
 type datastoreRecord struct {
 	ID       dc.DatastoreID `json:"id"`
 	Revision int64          `json:"revision"`
 	Path     string         `json:"path"`
+	// Name is the datastore's in the inventory, for messages; "" where the manager has not said.
+	Name string `json:"name,omitempty"`
 }
 
 // disk is the agent's folder. Tests put something else in the place of its functions to let the power go at each write.
 type disk struct {
-	dir    string
-	write  func(path string, data []byte) error
-	remove func(path string) error
+	dir     string
+	write   func(path string, data []byte) error
+	remove  func(path string) error
+	reserve *reserve
 }
 
 const (
@@ -64,12 +74,12 @@ const (
 )
 
 func openDisk(dir string) (*disk, error) {
-	for _, folder := range []string{machineFolder, datastoreFolder} {
+	for _, folder := range []string{machineFolder, datastoreFolder, reserveFolder} {
 		if err := durable.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
 			return nil, badFolder(dir, err)
 		}
 	}
-	return &disk{dir: dir, remove: durable.Remove,
+	return &disk{dir: dir, remove: durable.Remove, reserve: &reserve{dir: filepath.Join(dir, reserveFolder), spent: true},
 		write: func(path string, data []byte) error { return durable.WriteFile(path, data, 0o600) }}, nil
 }
 
@@ -83,6 +93,7 @@ func (d *disk) lock() (io.Closer, error) {
 	case err != nil:
 		return nil, badFolder(d.dir, err)
 	}
+	d.reserve.refill()
 	return f, nil
 }
 
@@ -91,17 +102,30 @@ func badFolder(dir string, err error) error {
 		Fix("make room for it and let this user write there, or choose another folder")
 }
 
-// save replaces the file at path, relative to the folder, by v and returns when that is on the disk.
-func (d *disk) save(path string, v any) error {
+// save replaces the file at path, relative to the folder, by v and returns when that is on the disk. Kinds: Exhausted
+// for a full disk, else Unavailable.
+func (d *disk) save(path string, v any) error { return d.put(path, v, false) }
+
+// saveFirst is save for what helps against a full disk: there it may use the reserve.
+func (d *disk) saveFirst(path string, v any) error { return d.put(path, v, true) }
+
+func (d *disk) put(path string, v any, first bool) error {
 	data, err := json.MarshalIndent(v, "", "\t")
-	if err == nil {
-		err = d.write(filepath.Join(d.dir, path), append(data, '\n'))
-	}
 	if err != nil {
-		return dc.Errorf(dc.Exhausted, "the host cannot write %s: %w", path, err).
-			Fix("make room on the host's own disk, or mend it")
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return nil
+	data = append(data, '\n')
+	err = d.write(filepath.Join(d.dir, path), data)
+	full := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	switch {
+	case err == nil, full && first && d.reserve.write(filepath.Join(d.dir, path), data):
+		d.reserve.refill()
+		return nil
+	case full:
+		return &dc.Error{Kind: dc.Exhausted, Message: "the disk that holds " + d.dir + " is full, and the host can't write " + path,
+			Remedy: "free some space on that disk", Err: err}
+	}
+	return dc.Errorf(dc.Unavailable, "the host can't write %s: %w", path, err).Fix("mend the disk that holds %s", d.dir)
 }
 
 // forget removes the file at path, relative to the folder.

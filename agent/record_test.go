@@ -200,14 +200,23 @@ func TestDiskFull(t *testing.T) {
 
 	fill(true)
 	err := p.agent.disk.save(machineFile("vm-0"), record{})
-	wantError(t, err, dc.Exhausted, machineFile("vm-0"), "no space left", "make room on the host's own disk")
+	wantError(t, err, dc.Exhausted, machineFile("vm-0"), h.dir+" is full", "free some space on that disk")
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("the cause of %v is lost", err)
 	}
+	blocked := func(id dc.VirtualMachineID, power dc.PowerState) {
+		t.Helper()
+		m.until(id, "reason", func(s dc.VirtualMachineStatus) bool {
+			return s.Blocked != nil && s.Blocked.Kind == dc.Exhausted && s.Blocked.Object == "" && s.Power == power &&
+				strings.Contains(s.Blocked.Message, h.dir+" is full") && strings.Contains(s.Blocked.Remedy, "free some space")
+		})
+	}
 	m.askPower("vm-1", dc.Reset)
 	refused("vm-1")
+	blocked("vm-1", dc.PoweredOn)
 	m.ask("vm-2", func(a *dc.Assignment) { a.Power = a.Power.Next(dc.PowerOn, 0) })
 	refused("vm-2")
+	blocked("vm-2", "")
 	// A new process has the old assignment, and finds the machine.
 	p.kill()
 	p = h.start()
@@ -222,8 +231,10 @@ func TestDiskFull(t *testing.T) {
 	fill(false)
 	m.askPower("vm-1", dc.Reset)
 	m.untilDone("vm-1", dc.PoweredOn)
-	m.ask("vm-2", func(*dc.Assignment) {})
-	m.untilDone("vm-2", dc.PoweredOn)
+	m.untilDone("vm-2", dc.PoweredOn) // it has waited for room
+	for _, id := range []dc.VirtualMachineID{"vm-1", "vm-2"} {
+		m.until(id, "end of it", func(s dc.VirtualMachineStatus) bool { return s.Blocked == nil })
+	}
 	if h.world.Count("vm-1", "start") != 1 || h.world.Count("vm-1", "reset") != 1 {
 		t.Error("something was done twice")
 	}

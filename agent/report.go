@@ -55,6 +55,17 @@ func (b *board) setMachine(id dc.VirtualMachineID, report machineReport) {
 	}
 }
 
+// setBlocked changes a machine's report, if there is one, in nothing but Blocked.
+func (b *board) setBlocked(id dc.VirtualMachineID, blocked *dc.Failure) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if report, ok := b.machines[id]; ok && !reflect.DeepEqual(report.status.Blocked, blocked) {
+		report.status.Blocked = blocked
+		b.machines[id] = report
+		b.notify()
+	}
+}
+
 func (b *board) removeMachine(id dc.VirtualMachineID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -220,8 +220,9 @@ func (h *Host) State(ctx context.Context, m dc.Machine) (dc.MachineState, error)
 		state := dc.MachineState{Run: dc.RunRunning, Guest: running.guest}
 		if running.paused {
 			state.Run = dc.RunPaused
-			state.Pause = &dc.Failure{Kind: dc.Exhausted, Message: "its datastore is full",
-				Remedy: "make room on the datastore and power it on to continue"}
+			state.Pause = &dc.Failure{Kind: dc.Exhausted, Object: dc.Describe(dc.KindDatastore, string(m.Datastore)),
+				Message: "it is full",
+				Remedy:  "make room on the datastore and power it on to continue"}
 		}
 		return state, nil
 	}

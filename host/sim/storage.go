@@ -13,14 +13,14 @@ import (
 // Mount implements the agent's Storage. The path is only a name: nothing is made there.
 func (h *Host) Mount(ctx context.Context, id dc.DatastoreID, path string) error {
 	if !filepath.IsAbs(path) {
-		return dc.Errorf(dc.Invalid, "%q is not an absolute path", path).On("datastore " + string(id))
+		return dc.Errorf(dc.Invalid, "%q is not an absolute path", path).On(dc.Describe(dc.KindDatastore, string(id)))
 	}
 	if err := h.lock(ctx, 0); err != nil {
 		return err
 	}
 	defer h.w.mu.Unlock()
 	if old, ok := h.paths[id]; ok && old != path {
-		return dc.Errorf(dc.Exists, "it is mounted from %s already", old).On("datastore " + string(id))
+		return dc.Errorf(dc.Exists, "it is mounted from %s already", old).On(dc.Describe(dc.KindDatastore, string(id)))
 	}
 	h.paths[id] = path
 	h.w.datastore(path)
@@ -143,7 +143,7 @@ func (h *Host) DeleteMachine(ctx context.Context, m dc.Machine) error {
 func (h *Host) mounted(id dc.DatastoreID) (*datastore, error) {
 	path, ok := h.paths[id]
 	if !ok {
-		return nil, dc.Errorf(dc.NotFound, "it is not mounted").On("datastore " + string(id))
+		return nil, dc.Errorf(dc.NotFound, "it is not mounted").On(dc.Describe(dc.KindDatastore, string(id)))
 	}
 	return h.w.datastore(path), nil
 }
