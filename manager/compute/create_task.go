@@ -130,11 +130,11 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 		return err
 	}
 	r.ProgressFrom(func() (int, string) {
+		if obstacle := s.obstacle(vm); obstacle != "" {
+			return 0, obstacle
+		}
 		done, total, ok := s.hosts.Progress(vm.ID)
-		switch {
-		case !s.hosts.Connected(vm.Spec.Host):
-			return 0, s.waitingFor(vm)
-		case !ok || total <= 0:
+		if !ok || total <= 0 {
 			return 0, "making the files"
 		}
 		return int(100 * done / total), fmt.Sprintf("making the files: %d of %d MB", done>>20, total>>20)
@@ -185,7 +185,19 @@ func (s *Service) removeVM(ctx context.Context, r *task.Run) error {
 	return s.forgetVM(ctx, r, args.Created)
 }
 
-// waitingFor says that a task stands still because a machine's host is away.
-func (s *Service) waitingFor(vm *dc.VirtualMachine) string {
-	return hostName(s.store.View(), vm.Spec.Host) + " is not connected; waiting for it to come back"
+// obstacle says why a task stands still that waits for a machine's host: it is away, or can't do what is asked of it now.
+// Without such a reason it is empty.
+func (s *Service) obstacle(vm *dc.VirtualMachine) string {
+	if vm.Spec.Host == "" {
+		return ""
+	}
+	v := s.store.View()
+	host := hostName(v, vm.Spec.Host)
+	if !s.hosts.Connected(vm.Spec.Host) {
+		return host + " is not connected; waiting for it to come back"
+	}
+	if now, err := store.Get[*dc.VirtualMachine](v, dc.ID(vm.ID)); err == nil && now.Status.Blocked != nil {
+		return "waiting: " + on(now.Status.Blocked.Err(), host).Error()
+	}
+	return ""
 }

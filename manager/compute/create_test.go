@@ -277,7 +277,32 @@ func TestFilesProgress(t *testing.T) {
 		if percent != 25 || message != "making the files: 25 of 100 MB" || !ok {
 			t.Errorf("got %d %q", percent, message)
 		}
+		w.report(dc.VirtualMachineID(submitted.Target), func(s *dc.VirtualMachineStatus) { s.Blocked = diskFull })
+		synctest.Wait()
+		if _, message, _ := w.svc.tasks.Progress(submitted.ID); message != diskFullMessage {
+			t.Errorf("the progress says %q", message)
+		}
 		w.hosts.set(func(h *hosts) { h.slow = false })
+		w.succeeded(submitted, nil)
+	})
+}
+
+func TestDeleteSaysWhatBlocksTheHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.addVM("hello", off)
+		w.hosts.set(func(h *hosts) { h.hold = true })
+		w.run()
+		submitted, err := w.svc.Delete(t.Context(), admin, "vm-hello")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.report("vm-hello", func(s *dc.VirtualMachineStatus) { s.Blocked = diskFull })
+		synctest.Wait()
+		if _, message, _ := w.svc.tasks.Progress(submitted.ID); message != diskFullMessage {
+			t.Errorf("the progress says %q", message)
+		}
+		w.hosts.set(func(h *hosts) { h.hold = false })
 		w.succeeded(submitted, nil)
 	})
 }

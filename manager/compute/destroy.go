@@ -69,8 +69,8 @@ func (s *Service) forgetVM(ctx context.Context, r *task.Run, announce bool) erro
 		return err
 	}
 	r.ProgressFrom(func() (int, string) {
-		if vm.Spec.Host != "" && !s.hosts.Connected(vm.Spec.Host) {
-			return 50, s.waitingFor(vm)
+		if obstacle := s.obstacle(vm); obstacle != "" {
+			return 50, obstacle
 		}
 		if vm, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(vm.ID)); err == nil && vm.Status.FilesFailure != nil {
 			return 50, "removing the files: " + vm.Status.FilesFailure.Err().Error()

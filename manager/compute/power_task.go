@@ -110,8 +110,8 @@ func (s *Service) awaitPower(ctx context.Context, r *task.Run) error {
 		return err
 	}
 	r.ProgressFrom(func() (int, string) {
-		if !s.hosts.Connected(vm.Spec.Host) {
-			return 50, s.waitingFor(vm)
+		if obstacle := s.obstacle(vm); obstacle != "" {
+			return 50, obstacle
 		}
 		return 50, waitingMessages[args.Power.Op]
 	})

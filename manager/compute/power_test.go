@@ -178,6 +178,10 @@ func TestMemoryIsNotGivenTwiceAtOnce(t *testing.T) {
 	wantError(t, err, dc.Exhausted, `host "a": virtual machine "x" needs 1024 MB of memory, and 0 MB of 4096 MB are free`)
 }
 
+var diskFull = &dc.Failure{Kind: dc.Exhausted, Message: "the disk that holds /d is full", Remedy: "free some space on it"}
+
+const diskFullMessage = `waiting: host "a": the disk that holds /d is full; free some space on it`
+
 func TestWaitingPowerTask(t *testing.T) {
 	wait := func(t *testing.T, status dc.VirtualMachineStatus, op dc.PowerOp) (*world, *dc.Task) {
 		w := newWorld(t)
@@ -196,6 +200,24 @@ func TestWaitingPowerTask(t *testing.T) {
 		}
 		return w, submitted
 	}
+	t.Run("says what blocks the host", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, submitted := wait(t, running, dc.PowerOff)
+			w.hosts.set(func(h *hosts) { h.away = false })
+			w.report("vm-hello", func(s *dc.VirtualMachineStatus) { s.Blocked = diskFull })
+			synctest.Wait()
+			if _, message, _ := w.svc.tasks.Progress(submitted.ID); message != diskFullMessage {
+				t.Errorf("the progress says %q", message)
+			}
+			w.report("vm-hello", func(s *dc.VirtualMachineStatus) { s.Blocked = nil })
+			synctest.Wait()
+			if _, message, _ := w.svc.tasks.Progress(submitted.ID); message != "powering off" {
+				t.Errorf("the progress says %q", message)
+			}
+			w.hosts.set(func(h *hosts) { h.hold = false })
+			w.succeeded(submitted, nil)
+		})
+	})
 	t.Run("goes on when the host is back", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w, submitted := wait(t, off, dc.PowerOn)

@@ -203,7 +203,7 @@ type hosts struct {
 
 	mu     sync.Mutex
 	away   bool                       // not connected, and nothing is carried out
-	hold   bool                       // power requests are not carried out
+	hold   bool                       // power requests and tombstones are not carried out
 	slow   bool                       // files are being made and not ready
 	fail   map[dc.PowerOp]*dc.Failure // how power operations fail
 	files  *dc.Failure                // how the making of files fails
@@ -261,7 +261,7 @@ func (h *hosts) due(a dc.Assignment, s dc.VirtualMachineStatus) bool {
 		return false
 	}
 	if a.Deleted {
-		return s.Files != dc.FilesRemoved
+		return s.Files != dc.FilesRemoved && !h.hold
 	}
 	return s.Files == "" && !h.slow || s.Files == dc.FilesReady && !h.hold && s.Outcome.Generation < a.Power.Generation
 }

@@ -155,7 +155,7 @@ func checkDatastore(ds *dc.Datastore, u dc.DatastoreUsage, known bool) Check {
 func checkMachine(vm *dc.VirtualMachine) []Check {
 	name := dc.Describe(dc.KindVirtualMachine, vm.Name)
 	var checks []Check
-	for _, f := range []*dc.Failure{vm.Status.Paused, vm.Status.Fault, vm.Status.FilesFailure} {
+	for _, f := range []*dc.Failure{vm.Status.Paused, vm.Status.Fault, vm.Status.FilesFailure, vm.Status.Blocked} {
 		if f != nil {
 			checks = append(checks, Check{name, Problem, f.Message, f.Remedy})
 		}

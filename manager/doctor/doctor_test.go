@@ -81,6 +81,8 @@ func TestExamine(t *testing.T) {
 			`virtual machine "web"`, doctor.Problem, []string{"signal 9"}},
 		{"without files", machine(dc.VirtualMachineStatus{FilesFailure: &dc.Failure{Message: "its folder is gone"}}), hosts{}, 0,
 			`virtual machine "web"`, doctor.Problem, []string{"its folder is gone"}},
+		{"blocked", machine(dc.VirtualMachineStatus{Blocked: &dc.Failure{Message: "the host's disk is full", Remedy: "free space there"}}), hosts{}, 0,
+			`virtual machine "web"`, doctor.Problem, []string{"the host's disk is full", "free space there"}},
 		{"orphan", connected(kvm), hosts{orphans: []dispatch.Orphan{{ID: "vm-7", Name: "lost", Host: "host-1"}}}, 0,
 			`host "alpha"`, doctor.Problem, []string{`"lost" (vm-7)`, "left as it is"}},
 		{"orphan of an unknown host", nil, hosts{orphans: []dispatch.Orphan{{ID: "vm-7", Name: "lost", Host: "host-9"}}}, 0,
