@@ -603,3 +603,36 @@ func TestIdentity(t *testing.T) {
 		t.Fatal("unreachable")
 	}
 }
+
+// TestRenamedDatastore: what a host says of a datastore names it as the inventory does, after a rename and a restart too.
+func TestRenamedDatastore(t *testing.T) {
+	c := newCenter(t, time.Second)
+	b := c.join("box")
+	c.datastore("datastore-1", b.id, "/one")
+	rename := func(name string) {
+		c.change(func(tx *store.Tx) {
+			ds, err := store.Load[*dc.Datastore](tx, "datastore-1")
+			c.ok(err)
+			ds.Name = name
+			tx.Put(ds)
+		})
+	}
+	named := func(name string) {
+		c.Helper()
+		c.untilVM("vm-01", "pause on "+name, func(s dc.VirtualMachineStatus) bool {
+			return s.Paused != nil && s.Paused.Object == dc.Describe(dc.KindDatastore, name)
+		})
+	}
+	rename("small")
+	c.machine("vm-01", b.id, "datastore-1", "")
+	c.power("vm-01", dc.PowerOn)
+	c.untilVM("vm-01", "guest", func(s dc.VirtualMachineStatus) bool { return s.Guest.AgentRunning })
+	b.world.Fill("/one")
+	named("small")
+	rename("large")
+	named("large")
+	b.stop()
+	rename("huge")
+	b.start("")
+	named("huge")
+}

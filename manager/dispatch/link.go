@@ -334,12 +334,13 @@ func (l *link) assignAll(v *store.View, sent map[dc.ID]any) {
 func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 	switch o := object.(type) {
 	case *dc.Datastore:
-		if o.Spec.Host != l.host || sent[id] == o.Spec.Path {
+		content := [2]string{o.Spec.Path, o.Name}
+		if o.Spec.Host != l.host || sent[id] == content {
 			return
 		}
-		sent[id] = o.Spec.Path
+		sent[id] = content
 		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_DatastoreAssignment{
-			DatastoreAssignment: &agentv1.DatastoreAssignment{Id: string(o.ID), Revision: o.Revision, Path: o.Spec.Path}}})
+			DatastoreAssignment: &agentv1.DatastoreAssignment{Id: string(o.ID), Revision: o.Revision, Path: o.Spec.Path, Name: o.Name}}})
 	case *dc.VirtualMachine:
 		a, ok := dc.AssignmentOf(o)
 		if !ok || o.Spec.Host != l.host {
