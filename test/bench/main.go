@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	turns := flag.Int("turns", 15, "how often each way powers the machine on, after one turn that does not count")
+	turns := flag.Int("turns", 30, "how often each way powers the machine on, after one turn that does not count")
 	program := flag.String("hanok", "bin/hanok", "the program")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
