@@ -4,6 +4,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -70,7 +71,7 @@ func (s *Service) Examine(ctx context.Context, by dc.Caller) ([]Check, error) {
 		checks = append(checks, checkDatastore(ds, usage, known))
 	}
 	for vm := range store.List[*dc.VirtualMachine](v) {
-		checks = append(checks, checkMachine(vm)...)
+		checks = append(checks, checkMachine(v, vm)...)
 	}
 	for _, o := range s.hosts.Orphans() {
 		checks = append(checks, checkOrphan(v, o))
@@ -152,23 +153,37 @@ func checkDatastore(ds *dc.Datastore, u dc.DatastoreUsage, known bool) Check {
 	return Check{name, OK, message, ""}
 }
 
-func checkMachine(vm *dc.VirtualMachine) []Check {
+func checkMachine(v *store.View, vm *dc.VirtualMachine) []Check {
 	name := dc.Describe(dc.KindVirtualMachine, vm.Name)
 	var checks []Check
-	for _, f := range []*dc.Failure{vm.Status.Paused, vm.Status.Fault, vm.Status.FilesFailure, vm.Status.Blocked} {
-		if f != nil {
-			checks = append(checks, Check{name, Problem, f.Message, f.Remedy})
+	problem := func(f *dc.Failure, object string) {
+		if f == nil {
+			return
 		}
+		message := f.Message
+		if object = cmp.Or(f.Object, object); object != name {
+			message = object + ": " + message
+		}
+		checks = append(checks, Check{name, Problem, message, f.Remedy})
 	}
+	for _, f := range []*dc.Failure{vm.Status.Paused, vm.Status.Fault, vm.Status.FilesFailure} {
+		problem(f, name)
+	}
+	problem(vm.Status.Blocked, hostName(v, vm.Spec.Host))
 	return checks
 }
 
-func checkOrphan(v *store.View, o dispatch.Orphan) Check {
-	host := string(o.Host)
-	if h, err := store.Get[*dc.Host](v, dc.ID(o.Host)); err == nil {
-		host = h.Name
+// hostName names a host by its ID where the inventory has no name for it.
+func hostName(v *store.View, id dc.HostID) string {
+	name := string(id)
+	if h, err := store.Get[*dc.Host](v, dc.ID(id)); err == nil {
+		name = h.Name
 	}
-	return Check{dc.Describe(dc.KindHost, host), Problem,
+	return dc.Describe(dc.KindHost, name)
+}
+
+func checkOrphan(v *store.View, o dispatch.Orphan) Check {
+	return Check{hostName(v, o.Host), Problem,
 		fmt.Sprintf("it has a virtual machine %q (%s) that the inventory does not know there", o.Name, o.ID),
 		"it is left as it is: look at its folder on the host before you remove anything"}
 }

@@ -40,7 +40,7 @@ func datastore(status dc.DatastoreStatus) *dc.Datastore {
 }
 
 func machine(status dc.VirtualMachineStatus) *dc.VirtualMachine {
-	return &dc.VirtualMachine{ID: "vm-1", Meta: dc.Meta{Name: "web", Parent: "group-v1"}, Status: status}
+	return &dc.VirtualMachine{ID: "vm-1", Meta: dc.Meta{Name: "web", Parent: "group-v1"}, Spec: dc.VirtualMachineSpec{Host: "host-1"}, Status: status}
 }
 
 func using(free int64) hosts {
@@ -77,12 +77,14 @@ func TestExamine(t *testing.T) {
 			`datastore "ds"`, doctor.Problem, []string{"no such folder", "mount it"}},
 		{"paused", machine(dc.VirtualMachineStatus{Paused: &dc.Failure{Message: "the datastore is full", Remedy: "make room"}}), hosts{}, 0,
 			`virtual machine "web"`, doctor.Problem, []string{"the datastore is full", "make room"}},
+		{"paused by its datastore", machine(dc.VirtualMachineStatus{Paused: &dc.Failure{Object: `datastore "ds"`, Message: "it is full"}}), hosts{}, 0,
+			`virtual machine "web"`, doctor.Problem, []string{`datastore "ds": it is full`}},
 		{"crashed", machine(dc.VirtualMachineStatus{Fault: &dc.Failure{Message: "killed by signal 9"}}), hosts{}, 0,
 			`virtual machine "web"`, doctor.Problem, []string{"signal 9"}},
 		{"without files", machine(dc.VirtualMachineStatus{FilesFailure: &dc.Failure{Message: "its folder is gone"}}), hosts{}, 0,
 			`virtual machine "web"`, doctor.Problem, []string{"its folder is gone"}},
-		{"blocked", machine(dc.VirtualMachineStatus{Blocked: &dc.Failure{Message: "the host's disk is full", Remedy: "free space there"}}), hosts{}, 0,
-			`virtual machine "web"`, doctor.Problem, []string{"the host's disk is full", "free space there"}},
+		{"blocked", machine(dc.VirtualMachineStatus{Blocked: &dc.Failure{Message: "the disk is full", Remedy: "free space there"}}), hosts{}, 0,
+			`virtual machine "web"`, doctor.Problem, []string{`host "host-1": the disk is full`, "free space there"}},
 		{"orphan", connected(kvm), hosts{orphans: []dispatch.Orphan{{ID: "vm-7", Name: "lost", Host: "host-1"}}}, 0,
 			`host "alpha"`, doctor.Problem, []string{`"lost" (vm-7)`, "left as it is"}},
 		{"orphan of an unknown host", nil, hosts{orphans: []dispatch.Orphan{{ID: "vm-7", Name: "lost", Host: "host-9"}}}, 0,
