@@ -77,7 +77,7 @@ func TestFullDatastore(t *testing.T) {
 	disk.fill(1 << 20)
 
 	c.story("the memory does not fit", func(t *testing.T) {
-		c.refused([]string{`datastore "`, "too full for the memory of", "writer", "next: free space on the datastore, then suspend it again"},
+		c.refused([]string{`datastore "small": `, "too full for the memory of", "writer", "next: free space on the datastore, then suspend it again"},
 			"vm", "suspend", "writer")
 		if now := term.run("md5sum </data/synced"); now != sum {
 			t.Errorf("the guest read %s, and wrote %s", now, sum)
@@ -104,7 +104,7 @@ func TestFullDatastore(t *testing.T) {
 		pid := qemuIn(t, filepath.Join(disk.path, "writer"))
 		out := c.ok("vm", "get", "writer")
 		t.Log("\n" + out)
-		for _, want := range []string{"paused", `datastore "`, "it is full", `virtual machine "writer" stands still`, "free space on it, then power on writer to continue"} {
+		for _, want := range []string{"paused", `datastore "small": it is full`, `virtual machine "writer" stands still`, "free space on it, then power on writer to continue"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("vm get does not say %q:\n%s", want, out)
 			}
