@@ -309,10 +309,9 @@ func (m *manager) untilDone(id dc.VirtualMachineID, power dc.PowerState) dc.Virt
 	})
 }
 
-const (
-	labDatastore dc.DatastoreID = "datastore-1"
-	labPath                     = "/one"
-)
+// The datastore of all machines, and where it is on the host.
+const labDatastore = dc.DatastoreID("datastore-1")
+const labPath = "/one"
 
 func labMachine(id dc.VirtualMachineID) dc.Machine {
 	return dc.Machine{ID: id, Name: "the " + string(id), Datastore: labDatastore, Folder: string(id), Hardware: dc.Hardware{
