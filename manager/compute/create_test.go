@@ -232,7 +232,6 @@ func TestTasksWaitForHostsToConnect(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.addVM("off", off)
 				w.addVM("old", off)
 				var tasks []*dc.Task
 				submit := func(submitted *dc.Task, err error) {
@@ -242,7 +241,6 @@ func TestTasksWaitForHostsToConnect(t *testing.T) {
 					tasks = append(tasks, submitted)
 				}
 				submit(w.svc.Create(t.Context(), admin, CreateRequest{Name: "new"}))
-				submit(w.svc.Power(t.Context(), admin, "vm-off", dc.PowerOn, 0))
 				submit(w.svc.Delete(t.Context(), admin, "vm-old"))
 				connect(w, dc.NotResponding)
 				w.run()

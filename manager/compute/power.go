@@ -37,11 +37,8 @@ func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineI
 		if err != nil {
 			return nil, err
 		}
-		submitted, err := s.tasks.Submit(tx, by, powerType(op), vm, taskArgs{Power: &powerArgs{Op: op, Timeout: timeout}})
-		if err != nil {
-			return nil, err
-		}
-		return submitted, s.admitPower(tx.View(), vm, op)
+		// The host is connected, or the request is refused: there is nothing to wait for before it is asked.
+		return s.tasks.SubmitBegun(tx, by, powerType(op), vm, taskArgs{Power: &powerArgs{Op: op, Timeout: timeout}}, s.requestPower)
 	})
 }
 

@@ -78,7 +78,7 @@ func TestPowerReconcilerLeavesABusyMachineAlone(t *testing.T) {
 	if err := w.svc.followPower(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.vm(vm.ID).Spec.Power; got.Generation != 1 {
+	if got := w.vm(vm.ID).Spec.Power; got.Op != dc.Reset {
 		t.Errorf("the request is %+v", got)
 	}
 }

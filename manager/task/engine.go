@@ -72,6 +72,23 @@ func (e *Engine) Submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object
 	return t, nil
 }
 
+// SubmitBegun is Submit for a task whose first step needs nothing but a transaction: do is that step, and is committed with
+// the task, which has it behind it from the beginning. do may change the task's arguments (SetArgs). Its error refuses the
+// request. The definition has another step after it.
+func (e *Engine) SubmitBegun(tx *store.Tx, by dc.Caller, typ string, target dc.Object, args any,
+	do func(tx *store.Tx, t *dc.Task) error) (*dc.Task, error) {
+	t, err := e.Submit(tx, by, typ, target, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := do(tx, t); err != nil {
+		return nil, err
+	}
+	t.State, t.Started, t.Cursor = dc.TaskRunning, t.Created, 1
+	tx.Put(t)
+	return t, nil
+}
+
 func busy(v *store.View, object string, holder dc.ID) error {
 	what := "a task"
 	if t, err := store.Get[*dc.Task](v, holder); err == nil {

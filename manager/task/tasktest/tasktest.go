@@ -47,6 +47,9 @@ func Check(t *testing.T, open func(t *testing.T) World) {
 
 	back := -1 // the last step that can fail
 	for i, s := range plain.steps {
+		if i < plain.begun {
+			continue // it is committed with the task
+		}
 		for _, before := range []bool{true, false} {
 			moment := map[bool]string{true: "at the beginning of", false: "at the end of"}[before]
 			play(t, fmt.Sprintf("fail %s %q", moment, s.Name), open, scenario{alter: failing(i, before), fail: &i})
@@ -86,7 +89,9 @@ type scenario struct {
 
 // outcome is what a scenario shows about the task.
 type outcome struct {
-	steps  []task.Step
+	steps []task.Step
+	// begun is how many steps are committed with the task.
+	begun  int
 	points int
 }
 
@@ -142,7 +147,7 @@ func play(t *testing.T, name string, open func(t *testing.T) World, sc scenario)
 		synctest.Test(t, func(t *testing.T) {
 			p := &player{T: t, World: open(t), scenario: sc}
 			p.play()
-			out = outcome{steps: p.steps, points: p.points}
+			out = outcome{steps: p.steps, begun: p.begun, points: p.points}
 		})
 	})
 	return out
@@ -155,6 +160,7 @@ type player struct {
 	scenario
 	id     dc.TaskID
 	steps  []task.Step // of the task under test
+	begun  int         // how many of them are committed with the task
 	points int         // commit points passed by the first engine
 
 	cursorAtCancel int
@@ -169,7 +175,7 @@ func (p *player) play() {
 	if err != nil {
 		p.Fatalf("submit: %v", err)
 	}
-	p.id = submitted.ID
+	p.id, p.begun = submitted.ID, submitted.Cursor
 	first := p.engine(submitted.Type)
 	if p.cancelQueued {
 		p.cancelNow(ctx, first)
