@@ -162,7 +162,7 @@ func (m *machine) advance(ctx context.Context) (again bool, err error) {
 	m.report()
 	next := m.situation().next()
 	switch {
-	case unsaved != nil && next != stepRecover:
+	case unsaved != nil && next != stepRecover && next != stepLost:
 		return false, unsaved
 	case next == stepNone && m.rec.hasPower():
 		return false, m.unseen
