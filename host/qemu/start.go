@@ -71,6 +71,7 @@ type launch struct {
 
 // start does everything up to the first instruction, which follows its success. The caller discards what a failure leaves.
 func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accelerator, keep func(dc.Handle) error) (*machine, error) {
+	defer l.closeLog()
 	l.command = Command{Machine: l.spec, NICs: nics, Accelerator: accel, Type: machineType}
 	if err := l.open(); err != nil {
 		return nil, err
@@ -99,6 +100,7 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 		}
 		return nil, err
 	}
+	l.note("its CPUs run")
 	return m, nil
 }
 
@@ -169,8 +171,7 @@ func (l *launch) inheritFile(file *os.File, label string) string {
 // spawn starts the process. Afterwards it alone has the files and the locks on them.
 func (l *launch) spawn() error {
 	args, user := l.command.Args(), userOf(l.spec.ID)
-	fmt.Fprintf(l.log, "%s hanok: starting %s (%s) with %s as user %d\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"),
-		describe(l.spec), l.spec.ID, l.command.Accelerator, user)
+	l.note("starting %s (%s) with %s as user %d", describe(l.spec), l.spec.ID, l.command.Accelerator, user)
 	l.d.log.Debug("starting QEMU", "machine", l.spec.ID, "arguments", args)
 	proc, err := spawn(l.d.cfg.Binary, args, user, l.d.probe.groups(), l.log, l.inherited)
 	l.close()
@@ -192,9 +193,16 @@ func (l *launch) close() {
 		file.Close()
 	}
 	l.inherited = nil
+}
+
+// note writes a line into the machine's log, between those of QEMU.
+func (l *launch) note(format string, args ...any) {
+	fmt.Fprintf(l.log, "%s hanok: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), fmt.Sprintf(format, args...))
+}
+
+func (l *launch) closeLog() {
 	if l.log != nil {
 		l.log.Close()
-		l.log = nil
 	}
 }
 

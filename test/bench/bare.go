@@ -74,6 +74,7 @@ func (b *bare) powerOn(ctx context.Context) (r reached, err error) {
 		return r, fmt.Errorf("its CPUs do not run")
 	}
 	r.running = since()
+	r.told = r.running
 	err = firstOutput(port)
 	r.output = since()
 	return r, err

@@ -189,11 +189,16 @@ func (c *center) machine(ctx context.Context) (dc.Machine, error) {
 }
 
 func (c *center) powerOn(ctx context.Context) (r reached, err error) {
-	since := stopwatch()
+	begin, since := time.Now(), stopwatch()
 	if err := c.power(ctx, dc.PowerOn); err != nil {
 		return r, err
 	}
-	r.running = since()
+	r.told = since()
+	running, err := c.running()
+	if err != nil {
+		return r, err
+	}
+	r.running = running.Sub(begin)
 	ticket, err := c.machines.OpenConsole(ctx, &hanokv1.OpenConsoleRequest{VirtualMachine: hello, Kind: string(dc.ConsoleSerial)})
 	if err != nil {
 		return r, err
@@ -207,6 +212,20 @@ func (c *center) powerOn(ctx context.Context) (r reached, err error) {
 	err = firstOutput(websocket.NetConn(ctx, socket, websocket.MessageBinary))
 	r.output = since()
 	return r, err
+}
+
+// running returns when the machine's CPUs began to run, as the driver has written it into the machine's log.
+func (c *center) running() (time.Time, error) {
+	log, err := os.ReadFile(filepath.Join(c.data, "datastore1", hello, "vmware.log"))
+	if err != nil {
+		return time.Time{}, err
+	}
+	for line := range strings.Lines(string(log)) {
+		if at, ok := strings.CutSuffix(line, " hanok: its CPUs run\n"); ok {
+			return time.Parse(time.RFC3339Nano, at)
+		}
+	}
+	return time.Time{}, fmt.Errorf("the log of %s does not say when its CPUs began to run:\n%s", hello, log)
 }
 
 func (c *center) powerOff(ctx context.Context) error { return c.power(ctx, dc.PowerOff) }

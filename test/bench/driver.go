@@ -59,6 +59,7 @@ func (d *driver) powerOn(ctx context.Context) (r reached, err error) {
 		return r, err
 	}
 	r.running = since()
+	r.told = r.running
 	port, err := d.hypervisor.OpenConsole(ctx, d.machine.ID, dc.ConsoleSerial)
 	if err != nil {
 		return r, err

@@ -171,6 +171,7 @@ func (l *libvirt) powerOn(context.Context) (r reached, err error) {
 		return r, fmt.Errorf("%w: %s", err, &l.log)
 	}
 	r.running = since()
+	r.told = r.running
 	output := <-first
 	r.output = output.after
 	return r, output.err

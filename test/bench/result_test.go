@@ -10,7 +10,7 @@ import (
 func took(name string, pairs ...[2]int) result {
 	r := result{name: name}
 	for _, p := range pairs {
-		r.took = append(r.took, reached{running: time.Duration(p[0]) * time.Millisecond, output: time.Duration(p[1]) * time.Millisecond})
+		r.took = append(r.took, reached{running: time.Duration(p[0]) * time.Millisecond, told: time.Second, output: time.Duration(p[1]) * time.Millisecond})
 	}
 	return r
 }
@@ -69,11 +69,11 @@ func TestCheck(t *testing.T) {
 func TestTable(t *testing.T) {
 	rs := results{took(nameBare, [2]int{40, 100}, [2]int{60, 120}), took(nameHanok, [2]int{55, 132}), took(nameLibvirt, [2]int{100, 220})}
 	const want = `
-| way         | running, ms   | to bare QEMU | to virsh start | first output, ms | to bare QEMU | to virsh start |
-| ---         | ---           | ---          | ---            | ---              | ---          | ---            |
-| bare QEMU   | 50 (40 to 60) | 1.00         | 0.50           | 110 (100 to 120) | 1.00         | 0.50           |
-| Hanok       | 55 (55 to 55) | 1.10         | 0.55           | 132 (132 to 132) | 1.20         | 0.60           |
-| virsh start | 100 (100 to 100) | 2.00      | 1.00           | 220 (220 to 220) | 2.00         | 1.00           |
+| way         | running, ms   | to bare QEMU | to virsh start | told, ms | to bare QEMU | to virsh start | first output, ms | to bare QEMU | to virsh start |
+| ---         | ---           | ---          | ---            | ---      | ---          | ---            | ---              | ---          | ---            |
+| bare QEMU   | 50 (40 to 60) | 1.00         | 0.50           | 1000 (1000 to 1000) | 1.00 | 1.00        | 110 (100 to 120) | 1.00         | 0.50           |
+| Hanok       | 55 (55 to 55) | 1.10         | 0.55           | 1000 (1000 to 1000) | 1.00 | 1.00        | 132 (132 to 132) | 1.20         | 0.60           |
+| virsh start | 100 (100 to 100) | 2.00      | 1.00           | 1000 (1000 to 1000) | 1.00 | 1.00        | 220 (220 to 220) | 2.00         | 1.00           |
 `
 	if got := rs.table(); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
 		t.Errorf("%s, want%s", got, want)

@@ -24,6 +24,8 @@ type way interface {
 type reached struct {
 	// running is when its monitor has answered and its CPUs run.
 	running time.Duration
+	// told is when whoever wished it knows that.
+	told time.Duration
 	// output is when the first byte that the guest says on its serial port was read.
 	output time.Duration
 }
