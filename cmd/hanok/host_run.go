@@ -102,7 +102,7 @@ func (d *dataFolder) setHost(c *hostConfig) error {
 	switch {
 	case fileExists(d.file("manager")):
 		return wrongRole(d.path, "it is a manager's", "start it with \"hanok up\" or \"hanok manager run\"")
-	case c.manager == "" && d.marker.Manager == "":
+	case c.manager == "" && (d.marker.Manager == "" || !fileExists(d.file("agent", "identity.json"))):
 		return &dc.Error{Kind: dc.WrongState, Object: dataName(d.path), Message: "this machine is no host of a data center",
 			Remedy: "let it join with \"hanok host join\""}
 	case c.manager == "":
