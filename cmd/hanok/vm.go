@@ -18,25 +18,31 @@ import (
 var vmColumns = []column[*hanokv1.VirtualMachine]{
 	{"Name", (*hanokv1.VirtualMachine).GetName},
 	{"ID", (*hanokv1.VirtualMachine).GetId},
-	{"State", func(o *hanokv1.VirtualMachine) string {
-		switch {
-		case o.Deleting:
-			return "deleting"
-		case o.FilesFailure != nil:
-			return "failed"
-		case o.Paused != nil:
-			return "paused"
-		case o.Blocked != nil && o.PowerState != "":
-			return o.PowerState + ", blocked"
-		case o.Blocked != nil:
-			return "blocked"
-		}
-		return o.PowerState
-	}},
+	{"State", vmState},
 	{"Host", (*hanokv1.VirtualMachine).GetHost},
 	{"CPUs", func(o *hanokv1.VirtualMachine) string { return strconv.Itoa(int(o.Cpus)) }},
 	{"Memory", func(o *hanokv1.VirtualMachine) string { return bytesText(o.MemoryMb << 20) }},
 	{"Addresses", func(o *hanokv1.VirtualMachine) string { return strings.Join(o.Addresses, ",") }},
+}
+
+// vmState says how a machine is, in a word or two.
+func vmState(o *hanokv1.VirtualMachine) string {
+	state := o.PowerState
+	switch {
+	case o.Deleting:
+		state = "deleting"
+	case o.FilesFailure != nil:
+		state = "failed"
+	case o.Paused != nil:
+		state = "paused"
+	}
+	switch {
+	case o.Blocked == nil:
+		return state
+	case state == "":
+		return "blocked"
+	}
+	return state + ", blocked"
 }
 
 // vmDetails are shown of a single virtual machine besides the columns.
