@@ -30,8 +30,11 @@ func TestSimulatedHosts(t *testing.T) {
 	say("crash vm0", "done")
 	untilVM(t, c, "vm0", func(vm *dc.VirtualMachine) bool { return vm.Status.Fault != nil })
 	c.must(t, "vm", "start", "vm0")
+	before := untilVM(t, c, "vm0", func(vm *dc.VirtualMachine) bool { return vm.Status.Power == dc.PoweredOn }).Status.Booted
 	say("reboot sim-01", "done")
-	untilVM(t, c, "vm0", func(vm *dc.VirtualMachine) bool { return vm.Status.Fault == nil && vm.Status.Power == dc.PoweredOn })
+	untilVM(t, c, "vm0", func(vm *dc.VirtualMachine) bool {
+		return vm.Status.Power == dc.PoweredOn && vm.Status.Paused == nil && !vm.Status.Booted.Equal(before)
+	})
 	say("fill sim-01", "done")
 	untilVM(t, c, "vm0", func(vm *dc.VirtualMachine) bool { return vm.Status.Paused != nil })
 	say("free sim-01", "done")
@@ -50,13 +53,14 @@ func TestSimulatedHosts(t *testing.T) {
 	}
 }
 
-func untilVM(t *testing.T, c *center, name string, done func(*dc.VirtualMachine) bool) {
+// untilVM returns a machine when it is as the test wants it.
+func untilVM(t *testing.T, c *center, name string, done func(*dc.VirtualMachine) bool) *dc.VirtualMachine {
 	t.Helper()
 	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = await(context.Background(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
+	vm, err := await(t.Context(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
 		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || done(vm) {
 			return vm, err
 		}
@@ -65,6 +69,7 @@ func untilVM(t *testing.T, c *center, name string, done func(*dc.VirtualMachine)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return vm
 }
 
 func untilHost(t *testing.T, c *center, name string, connection dc.Connection) {
