@@ -35,8 +35,8 @@ func (c *certificate) set(id *identity) error {
 
 func (c *certificate) get() (*tls.Certificate, error) { return c.pair.Load(), nil }
 
-// renewPause bounds how long the host waits before it asks for a certificate again that it could not get: about ten times in
-// the last third of the shortest life that is in use.
+// renewPause bounds how long the host waits before it asks for a certificate again that it could not get. The last third of a
+// certificate's life has hundreds of such pauses.
 const renewPause = time.Hour
 
 // renew asks for a new certificate whenever two thirds of the present one's life are over, until ctx ends. A host that can't

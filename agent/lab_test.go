@@ -34,7 +34,6 @@ const patience = 30 * time.Second
 
 // manager is the other end of the protocol. It keeps the newest report of each machine.
 type manager struct {
-	agentv1connect.UnimplementedAgentServiceHandler
 	t       testing.TB
 	ca      *pki.CA
 	address string

@@ -23,6 +23,22 @@ func fullDisk(h *host) *atomic.Bool {
 	return full
 }
 
+// runningOnFullDisk is a host with the machine vm-1 powered on, whose disk has filled up since. It ends with the test.
+func runningOnFullDisk(t *testing.T) (m *manager, h *host, p *process, full *atomic.Bool) {
+	t.Helper()
+	m = newManager(t)
+	m.start()
+	t.Cleanup(m.stop)
+	h = newHost(t, m)
+	full = fullDisk(h)
+	p = h.start()
+	t.Cleanup(p.kill)
+	m.ask("vm-1", func(a *dc.Assignment) { a.Power = a.Power.Next(dc.PowerOn, 0) })
+	m.untilDone("vm-1", dc.PoweredOn)
+	full.Store(true)
+	return m, h, p, full
+}
+
 // TestReserve: on a full disk machines are powered off and deleted, new ones and those that only wait for their power too,
 // and the next process knows of it.
 func TestReserve(t *testing.T) {
@@ -78,16 +94,7 @@ func TestReserve(t *testing.T) {
 
 // TestReserveSpent: without a reserve the agent says why it can't power a machine off, and does so when there is room again.
 func TestReserveSpent(t *testing.T) {
-	m := newManager(t)
-	m.start()
-	defer m.stop()
-	h := newHost(t, m)
-	full := fullDisk(h)
-	p := h.start()
-	defer p.kill()
-	m.ask("vm-1", func(a *dc.Assignment) { a.Power = a.Power.Next(dc.PowerOn, 0) })
-	m.untilDone("vm-1", dc.PoweredOn)
-	full.Store(true)
+	m, _, p, full := runningOnFullDisk(t)
 	r := p.agent.disk.reserve
 	for i := range reserveFiles {
 		if err := os.Remove(r.file(i)); err != nil {
@@ -155,16 +162,7 @@ func TestReserveRefilled(t *testing.T) {
 
 // TestGuestOffOnFullDisk: a guest that powers itself off is reported at once, and written down when there is room.
 func TestGuestOffOnFullDisk(t *testing.T) {
-	m := newManager(t)
-	m.start()
-	defer m.stop()
-	h := newHost(t, m)
-	full := fullDisk(h)
-	p := h.start()
-	defer p.kill()
-	m.ask("vm-1", func(a *dc.Assignment) { a.Power = a.Power.Next(dc.PowerOn, 0) })
-	m.untilDone("vm-1", dc.PoweredOn)
-	full.Store(true)
+	m, h, p, full := runningOnFullDisk(t)
 	h.world.PowerOffGuest("vm-1")
 	m.until("vm-1", "reason", func(s dc.VirtualMachineStatus) bool {
 		return s.Power == dc.PoweredOff && s.Blocked != nil && s.Fault == nil
@@ -182,16 +180,7 @@ func TestGuestOffOnFullDisk(t *testing.T) {
 // TestDatastoreOnFullDisk: a new datastore that can't be written down is not mounted, and says so; the connection stays, and
 // a name that can't be written down stops nobody.
 func TestDatastoreOnFullDisk(t *testing.T) {
-	m := newManager(t)
-	m.start()
-	defer m.stop()
-	h := newHost(t, m)
-	full := fullDisk(h)
-	p := h.start()
-	defer p.kill()
-	m.ask("vm-1", func(a *dc.Assignment) { a.Power = a.Power.Next(dc.PowerOn, 0) })
-	m.untilDone("vm-1", dc.PoweredOn)
-	full.Store(true)
+	m, h, p, full := runningOnFullDisk(t)
 	ctx, d := t.Context(), p.agent.datastores
 	d.assign(ctx, datastoreRecord{ID: "datastore-2", Revision: 1, Path: "/two", Name: "two"})
 	if mounted, looking := d.state("datastore-2"); mounted || looking {
