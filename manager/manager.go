@@ -1,5 +1,5 @@
-// Package manager joins the services of the control plane: inventory, access, tasks, virtual machines, events and the
-// connections to the hosts, all over one store. The rooms below it do the work; cmd opens the store, starts the Manager
+// Package manager joins the services of the control plane: inventory, access, tasks, virtual machines, hosts, events and
+// the connections to the hosts' agents, all over one store. The rooms below it do the work; cmd opens the store, starts the Manager
 // and joins it to the facades.
 package manager
 

@@ -2,8 +2,6 @@ package hostsystem
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"hanok/dc"
 	"hanok/manager/store"
@@ -87,18 +85,12 @@ func awaitEmpty(ctx context.Context, r *task.Run) error {
 	return nil
 }
 
-// maxNames is how many machines the progress lists by name.
-const maxNames = 5
-
 func waitingFor(v *store.View, host dc.HostID) string {
 	names := withPower(v, host)
 	if len(names) == 0 {
 		return "entering maintenance mode"
 	}
-	if more := len(names) - maxNames; more > 0 {
-		names = append(names[:maxNames], fmt.Sprintf("%d more", more))
-	}
-	return "waiting until these are powered off or suspended: " + strings.Join(names, ", ")
+	return "waiting until these are powered off or suspended: " + few(names)
 }
 
 // withPower returns the names of the machines on the host that have power or are about to have it.

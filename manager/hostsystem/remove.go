@@ -2,8 +2,6 @@ package hostsystem
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"hanok/dc"
 	"hanok/manager/store"
@@ -27,11 +25,8 @@ func admitRemove(v *store.View, h *dc.Host) error {
 	for vm := range store.OnHost(v, h.ID) {
 		names = append(names, vm.Name)
 	}
-	if more := len(names) - maxNames; more > 0 {
-		names = append(names[:maxNames], fmt.Sprintf("%d more", more))
-	}
 	if len(names) > 0 {
-		return wrongState(h, "it still has the virtual machines "+strings.Join(names, ", "), "delete them first")
+		return wrongState(h, "it still has the virtual machines "+few(names), "delete them first")
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ package hostsystem
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"hanok/dc"
@@ -85,4 +87,15 @@ func record(tx *store.Tx, t *dc.Task, h *dc.Host, typ dc.EventType, what string)
 
 func wrongState(h *dc.Host, message, remedy string) error {
 	return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindHost, h.Name), Message: message, Remedy: remedy}
+}
+
+// maxNames is how many machines a message lists by name.
+const maxNames = 5
+
+// few lists the first few names.
+func few(names []string) string {
+	if more := len(names) - maxNames; more > 0 {
+		names = append(names[:maxNames:maxNames], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }
