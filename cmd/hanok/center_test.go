@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"hanok/agent"
 	"hanok/api/convert"
@@ -181,6 +183,25 @@ func (c *center) readOnly(t testing.TB) string {
 	return token
 }
 
+// patience bounds every wait. What is waited for comes in milliseconds.
+const patience = time.Minute
+
+// awaitVM returns a machine when it is as done wants it.
+func (c *center) awaitVM(name string, done func(*dc.VirtualMachine) bool) (*dc.VirtualMachine, error) {
+	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return await(ctx, c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
+		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || done(vm) {
+			return vm, err
+		}
+		return nil, nil
+	})
+}
+
 // crash lets a machine's process die and returns when its host has said so.
 func (c *center) crash(name string) error {
 	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
@@ -188,28 +209,24 @@ func (c *center) crash(name string) error {
 		return err
 	}
 	c.world.Crash(dc.VirtualMachineID(id), "killed by signal 9")
-	_, err = await(context.Background(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
-		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || vm.Status.Fault != nil {
-			return vm, err
-		}
-		return nil, nil
-	})
+	_, err = c.awaitVM(name, func(vm *dc.VirtualMachine) bool { return vm.Status.Fault != nil })
 	return err
 }
 
 // booted returns when a machine's guest has said where it is.
 func (c *center) booted(name string) error {
-	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
-	if err != nil {
-		return err
-	}
-	_, err = await(context.Background(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
-		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || len(vm.Status.Guest.Addresses) > 0 {
-			return vm, err
-		}
-		return nil, nil
-	})
+	_, err := c.awaitVM(name, func(vm *dc.VirtualMachine) bool { return len(vm.Status.Guest.Addresses) > 0 })
 	return err
+}
+
+// forgotten returns when the first login was removed from the data folder, of which nobody is told.
+func (c *center) forgotten() error {
+	for deadline := time.Now().Add(patience); fileExists(filepath.Join(c.data, "first-login.json")); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return errors.New("the first login is still there")
+		}
+	}
+	return nil
 }
 
 func noTerminal() (func(), error) { return func() {}, nil }

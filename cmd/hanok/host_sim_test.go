@@ -56,16 +56,7 @@ func TestSimulatedHosts(t *testing.T) {
 // untilVM returns a machine when it is as the test wants it.
 func untilVM(t *testing.T, c *center, name string, done func(*dc.VirtualMachine) bool) *dc.VirtualMachine {
 	t.Helper()
-	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm, err := await(t.Context(), c.manager.Store, func(v *store.View) (*dc.VirtualMachine, error) {
-		if vm, err := store.Get[*dc.VirtualMachine](v, id); err != nil || done(vm) {
-			return vm, err
-		}
-		return nil, nil
-	})
+	vm, err := c.awaitVM(name, done)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +65,9 @@ func untilVM(t *testing.T, c *center, name string, done func(*dc.VirtualMachine)
 
 func untilHost(t *testing.T, c *center, name string, connection dc.Connection) {
 	t.Helper()
-	_, err := await(context.Background(), c.manager.Store, func(v *store.View) (*dc.Host, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := await(ctx, c.manager.Store, func(v *store.View) (*dc.Host, error) {
 		for h := range store.List[*dc.Host](v) {
 			if h.Name == name && h.Connection() == connection {
 				return h, nil

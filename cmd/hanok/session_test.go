@@ -40,11 +40,11 @@ func (s *screen) String() string {
 // await returns when text was written.
 func (s *screen) await(t *testing.T, text string) {
 	t.Helper()
-	patience := time.After(time.Minute)
+	late := time.After(patience)
 	for !strings.Contains(s.String(), text) {
 		select {
 		case <-s.changed:
-		case <-patience:
+		case <-late:
 			t.Fatalf("%q was not written, but %q", text, s.String())
 		}
 	}
