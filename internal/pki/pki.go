@@ -99,7 +99,6 @@ func (ca *CA) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: ca.cert.Raw})
 }
 
-// pool returns a pool with the authority in it and nothing else.
 // Fingerprint returns the SHA-256 of an authority's certificate, which is given in PEM form, in hexadecimal: what tells it
 // from every other.
 func Fingerprint(caPEM []byte) (string, error) {
@@ -111,6 +110,7 @@ func Fingerprint(caPEM []byte) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// pool returns a pool with the authority in it and nothing else.
 func (ca *CA) pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)
