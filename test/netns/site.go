@@ -2,8 +2,8 @@
 // its own, as a host of a data center has, joined by one Ethernet switch; and each can lose its power, its link or its disk.
 // What runs on them is the real program with real guests.
 //
-// It is used by tests that spread a data center over several hosts. It needs what testhost.Require asks for: the switch and
-// everything on it are inside the test run's own network namespace.
+// It is used by tests that spread a data center over several hosts, and by test/dev. It needs what testhost.Require asks for: the
+// switch and everything on it are inside the test run's own network namespace.
 package netns
 
 import (
@@ -12,14 +12,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"testing"
 
 	"hanok/internal/testhost"
 )
 
+// TB is what a site needs of the test that it is part of: a *testing.T, or what a program has in its place. As there, Fatal and
+// Fatalf don't return.
+type TB interface {
+	testhost.TB
+	Cleanup(func())
+	TempDir() string
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // Site is a switch with machines.
 type Site struct {
-	t        testing.TB
+	t        TB
 	dir      string
 	bridge   string
 	machines int
@@ -28,14 +38,21 @@ type Site struct {
 }
 
 // New makes a site that ends with the test. Program is bin/hanok of the checkout.
-func New(t testing.TB) *Site {
+func New(t TB) *Site {
+	t.Helper()
+	return In(t, t.TempDir())
+}
+
+// In is New with the folder of the machines' disks, which stays: a later site with machines of the same names, made in the same
+// order, finds them.
+func In(t TB, dir string) *Site {
 	t.Helper()
 	testhost.Require(t)
 	root, err := checkout()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{t: t, dir: t.TempDir(), bridge: "site0", Program: filepath.Join(root, "bin", "hanok")}
+	s := &Site{t: t, dir: dir, bridge: "site0", Program: filepath.Join(root, "bin", "hanok")}
 	if _, err := os.Stat(s.Program); err != nil {
 		t.Fatalf("%v: run make build first, or make test", err)
 	}
