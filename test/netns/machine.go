@@ -20,10 +20,9 @@ type Machine struct {
 	// Data is the folder of its hanok. It is on the machine's disk, which outlives the loss of power.
 	Data string
 
-	s     *Site
-	port  string // its end of the cable at the switch
-	boots int
-	init  *exec.Cmd
+	s    *Site
+	port string // its end of the cable at the switch
+	init *exec.Cmd
 }
 
 // Machine adds a machine, with power.
@@ -57,10 +56,12 @@ while :; do sleep 1000000 & wait $! || true; done
 // PowerOn boots the machine. Nothing of an earlier boot runs.
 func (m *Machine) PowerOn() {
 	m.s.t.Helper()
-	m.boots++
 	bootID := filepath.Join(m.s.dir, m.Name, "boot_id")
-	id := fmt.Sprintf("%08d-0000-4000-8000-%012d\n", m.boots, m.s.machines)
-	if err := os.WriteFile(bootID, []byte(id), 0o444); err != nil {
+	id, err := os.ReadFile("/proc/sys/kernel/random/uuid") // which is another one at each reading
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	if err := os.WriteFile(bootID, id, 0o444); err != nil {
 		m.s.t.Fatal(err)
 	}
 	m.init = exec.Command("unshare", "--fork", "--pid", "--kill-child", "--mount", "--net", "--uts", "bash", "-c", boot, "init", m.Name, bootID)
