@@ -58,6 +58,7 @@ func In(t TB, dir string) *Site {
 	}
 	s.run("ip", "link", "add", s.bridge, "type", "bridge")
 	t.Cleanup(func() { s.run("ip", "link", "delete", s.bridge) })
+	s.run("ip", "address", "add", "10.77.0.254/24", "dev", s.bridge) // so that this program reaches the machines, too
 	s.run("ip", "link", "set", s.bridge, "up")
 	return s
 }
