@@ -8,6 +8,8 @@ type backend interface {
 	// ok is false when a condition did not hold, and the revision is then one at which that can be seen. An error is
 	// a *dc.Error that says whether the outcome is known.
 	commit(ctx context.Context, t transaction) (revision int64, ok bool, err error)
+	// read returns every key as it is at one revision, in the order of keys, from where they are kept.
+	read(ctx context.Context) (revision int64, all []keyValue, err error)
 	// advance asks for the sink to hear of the newest revision even when nothing under the store's prefix changed.
 	advance(ctx context.Context)
 	usage(ctx context.Context) (Usage, error)

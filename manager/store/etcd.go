@@ -61,19 +61,28 @@ func (e *etcd) prepare(ctx context.Context) error {
 
 // load hands everything to the sink and returns the revision at which it was read, which must not be below after.
 func (e *etcd) load(ctx context.Context, after int64) (int64, error) {
-	resp, err := e.client.Get(ctx, e.prefix, clientv3.WithPrefix())
+	revision, all, err := e.read(ctx)
 	if err != nil {
-		return 0, &dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err}
+		return 0, err
 	}
-	if resp.Header.Revision < after {
+	if revision < after {
 		return 0, &dc.Error{Kind: dc.WrongState, Object: "the store",
 			Message: "etcd has gone back to an older state while the manager was running", Remedy: "restart the manager"}
+	}
+	return revision, e.sink.reset(revision, all)
+}
+
+// read implements backend. One request has one revision.
+func (e *etcd) read(ctx context.Context) (int64, []keyValue, error) {
+	resp, err := e.client.Get(ctx, e.prefix, clientv3.WithPrefix())
+	if err != nil {
+		return 0, nil, &dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err}
 	}
 	all := make([]keyValue, len(resp.Kvs))
 	for i, kv := range resp.Kvs {
 		all[i] = e.keyValue(kv)
 	}
-	return resp.Header.Revision, e.sink.reset(resp.Header.Revision, all)
+	return resp.Header.Revision, all, nil
 }
 
 func (e *etcd) keyValue(kv *mvccpb.KeyValue) keyValue {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"strconv"
 	"sync"
 
 	iradix "github.com/hashicorp/go-immutable-radix"
@@ -13,7 +15,7 @@ func OpenMemory() *Store {
 	s := newStore()
 	m := &memory{sink: s, keys: iradix.New()}
 	s.backend = m
-	if _, _, err := m.commit(context.Background(), transaction{operations: []keyValue{{key: formatKey, value: []byte("1")}}}); err != nil {
+	if _, _, err := m.commit(context.Background(), transaction{operations: []keyValue{{key: formatKey, value: []byte(strconv.Itoa(format))}}}); err != nil {
 		panic("store: " + err.Error())
 	}
 	return s
@@ -57,6 +59,21 @@ func (m *memory) commit(_ context.Context, t transaction) (int64, bool, error) {
 	}
 	m.keys = txn.Commit()
 	return m.revision, true, m.sink.apply(m.revision, t.operations)
+}
+
+// read implements backend with copies, since the view has the values, too.
+func (m *memory) read(context.Context) (int64, []keyValue, error) {
+	m.mu.Lock()
+	revision, keys := m.revision, m.keys
+	m.mu.Unlock()
+	all := make([]keyValue, 0, keys.Len())
+	keys.Root().Walk(func(_ []byte, kv any) bool {
+		copied := kv.(keyValue)
+		copied.value = bytes.Clone(copied.value)
+		all = append(all, copied)
+		return false
+	})
+	return revision, all, nil
 }
 
 func (m *memory) holds(c condition) bool {

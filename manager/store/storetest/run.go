@@ -20,7 +20,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		tests []test
 	}{
 		{"object", objectTests}, {"claim", claimTests}, {"delete", deleteTests}, {"conflict", conflictTests},
-		{"fence", fenceTests}, {"view", viewTests}, {"changes", changesTests}, {"life", lifeTests},
+		{"fence", fenceTests}, {"view", viewTests}, {"changes", changesTests}, {"dump", dumpTests},
+		{"life", lifeTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
