@@ -2,6 +2,7 @@
 
 DATA   ?= /var/lib/hanok
 LISTEN ?= :443
+PORT   ?= 8443
 
 export GOTOOLCHAIN := auto
 export CGO_ENABLED := 0
@@ -10,7 +11,7 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 BUF     := go tool -modfile=tools/go.mod buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run clean-run test test-clean bench check generate
+.PHONY: help setup build run clean-run dev test test-clean bench check generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +29,9 @@ run: setup build ## start a data center with a virtual machine in it: DATA=DIR L
 clean-run: ## remove everything that make run made under DATA, its virtual machines included
 	@test -x bin/hanok || $(MAKE) --no-print-directory build
 	@$(SUDO) bin/hanok clean --data "$(DATA)"
+
+dev: ## run a manager and three hosts, and replace them with every change of the sources: DATA=DIR (else .dev) PORT=NUMBER
+	@exec scripts/dev -data "$(if $(filter file,$(origin DATA)),.dev,$(DATA))" -port "$(PORT)"
 
 test: ## set up what the tests need and run all of them
 	@scripts/test

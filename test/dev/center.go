@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"hanok/internal/durable"
+	"hanok/test/client"
+	"hanok/test/netns"
+)
+
+// hosts are the names of the hosts.
+var hosts = []string{"host1", "host2", "host3"}
+
+// center is the data center.
+type center struct {
+	test
+	port    int
+	root    string // of the sources
+	site    *netns.Site
+	manager *netns.Machine
+	service *netns.Service
+	hosts   []*netns.Machine
+	agents  []*netns.Service
+}
+
+func newCenter(dir string, port int) (*center, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	c := &center{test: test{dir}, port: port}
+	err := attempt(func() {
+		c.site = netns.In(c, dir)
+		c.root = filepath.Dir(filepath.Dir(c.site.Program))
+		c.manager = c.site.Machine("manager")
+		for _, name := range hosts {
+			c.hosts = append(c.hosts, c.site.Machine(name))
+		}
+	})
+	return c, err
+}
+
+// run starts the data center and replaces it with every change of the sources, until ctx ends.
+func (c *center) run(ctx context.Context) error {
+	now := sources(c.root)
+	built, err := content(c.site.Program)
+	if err != nil {
+		return err
+	}
+	if err := attempt(c.start); err != nil {
+		return err
+	}
+	go func() {
+		if err := forward(os.NewFile(3, "listener"), c.manager.Address+":443"); err != nil {
+			fmt.Fprintln(os.Stderr, "dev: nothing listens outside any more:", err)
+		}
+	}()
+	if err := c.welcome(); err != nil {
+		return err
+	}
+	for {
+		now = changed(ctx, c.root, now)
+		if ctx.Err() != nil {
+			return nil
+		}
+		since := time.Now()
+		if build(c.root) != nil {
+			say("it does not build: what runs stays")
+			continue
+		}
+		before := built
+		if built, err = content(c.site.Program); err != nil {
+			return err
+		}
+		if built == before {
+			say("built the same program again: what runs stays")
+			continue
+		}
+		say("built in %.1f s", time.Since(since).Seconds())
+		if err := attempt(c.replace); err != nil {
+			say("%v", err)
+			say("the next change is tried again")
+		}
+	}
+}
+
+// start starts the manager and the hosts, which join if they have not.
+func (c *center) start() {
+	c.startManager()
+	for i, m := range c.hosts {
+		args, stdin := []string{"host", "run"}, ""
+		if _, err := os.Stat(filepath.Join(m.Data, "agent", "identity.json")); err != nil {
+			args, stdin = []string{"host", "join", "--manager", c.service.URL, "--token-stdin"}, c.manager.Hanok("host", "token")
+		}
+		c.agents = append(c.agents, m.Start(stdin, args...))
+		c.agents[i].Ready()
+		say("%s is connected", m.Name)
+	}
+	var there []struct{ Name string }
+	if err := json.Unmarshal([]byte(c.manager.Hanok("datastore", "list", "-o", "json")), &there); err != nil {
+		c.Fatal(err)
+	}
+	for _, m := range c.hosts {
+		name := "datastore-" + m.Name
+		if !slices.ContainsFunc(there, func(ds struct{ Name string }) bool { return ds.Name == name }) {
+			c.manager.Hanok("datastore", "create", name, "--host", m.Name, "--path", filepath.Join(m.Data, "datastore1"))
+		}
+	}
+}
+
+func (c *center) startManager() {
+	c.service = c.manager.Start("", "manager", "run", "--listen", c.manager.Address+":443", "--image-packages", c.site.ImagePackages())
+	c.service.Ready()
+	say("the manager is ready")
+}
+
+// replace starts the new program in the place of the old one: the manager, then host after host. A service that has ended by
+// itself is started again, too.
+func (c *center) replace() {
+	c.service.Signal(syscall.SIGTERM)
+	c.startManager()
+	for i, m := range c.hosts {
+		c.agents[i].Signal(syscall.SIGTERM)
+		c.agents[i] = m.Start("", "host", "run")
+		c.agents[i].Ready()
+		say("%s is connected", m.Name)
+	}
+}
+
+// welcome prints what a shell outside needs to be told.
+func (c *center) welcome() error {
+	authority, err := os.ReadFile(filepath.Join(c.manager.Data, "ca.pem"))
+	if err != nil {
+		return err
+	}
+	ca := filepath.Join(c.dir, "ca.pem")
+	if err := durable.WriteFile(ca, authority, 0o644); err != nil {
+		return err
+	}
+	user, password := "administrator", "YOURS"
+	if first, err := client.FirstLogin(c.manager.Data); err == nil { // it goes when the password is changed
+		user, password = first.User, first.Password
+	}
+	fmt.Printf(`
+export HANOK_SERVER=https://127.0.0.1:%d HANOK_CA=%s HANOK_USERNAME=%s HANOK_PASSWORD=%s
+
+bin/hanok vm create one --image starter --memory 128M --network "VM Network" --power-on
+logs: %s
+
+`, c.port, ca, user, password, strings.Join([]string{c.dir, "*", "data", "hanok.log"}, "/"))
+	say("watching the sources; Ctrl-C stops")
+	return nil
+}
+
+// say prints what happens, and when.
+func say(format string, args ...any) {
+	fmt.Printf("%s dev: %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+}
