@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hanok/test/client"
 )
 
 // patience bounds every wait for something that a slow machine may take long over.
@@ -200,6 +202,22 @@ func (c *center) parse(list string) []map[string]any {
 func (c *center) events() []map[string]any {
 	c.t.Helper()
 	return c.parse(c.ok("event", "list", "--limit", "1000000", "-o", "json"))
+}
+
+// client logs in as the first user. It needs the initial password, and ends with the test.
+func (c *center) client() *client.Client {
+	c.t.Helper()
+	return client.New(c.t, c.data)
+}
+
+// firstLogin is what the first user logs in with.
+func (c *center) firstLogin() client.Login {
+	c.t.Helper()
+	first, err := client.FirstLogin(c.data)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return first
 }
 
 // machine is a row of `vm list -o json`.

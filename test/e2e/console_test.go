@@ -17,20 +17,22 @@ import (
 	"github.com/coder/websocket"
 
 	"hanok/api/hanok/v1"
+	"hanok/test/client"
+	"hanok/test/guest"
 )
 
 // serialConsole works in the guest as a program of somebody else's does, and through the command line.
-func serialConsole(t *testing.T, c *center, cl *client) {
-	ticket := cl.ticket(t, "hello", "serial")
-	socket, _, err := cl.dial(t.Context(), ticket.Path)
+func serialConsole(t *testing.T, c *center, cl *client.Client) {
+	ticket := cl.Ticket(t, "hello", "serial")
+	socket, _, err := cl.Dial(t.Context(), ticket.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer socket.CloseNow()
 	conn := websocket.NetConn(t.Context(), socket, websocket.MessageBinary)
-	term := newTerminal(t, conn, conn)
-	term.login()
-	if who := term.run("id -un; hostname"); who != "root\nhello" {
+	term := guest.NewTerminal(t, conn, conn)
+	term.Login()
+	if who := term.Run("id -un; hostname"); who != "root\nhello" {
 		t.Errorf("in the guest I am %q", who)
 	}
 
@@ -54,24 +56,24 @@ func serialConsole(t *testing.T, c *center, cl *client) {
 		t.Fatal(err)
 	}
 	defer cmd.Process.Kill()
-	second := newTerminal(t, screen, keys)
-	if out := second.run("echo $((6*7))"); out != "42" {
+	second := guest.NewTerminal(t, screen, keys)
+	if out := second.Run("echo $((6*7))"); out != "42" {
 		t.Errorf("the guest has calculated %q", out)
 	}
-	term.await("42") // whoever else looks on sees it
+	term.Await("42") // whoever else looks on sees it
 	if _, err := io.WriteString(keys, "\x1d"); err != nil {
 		t.Fatal(err)
 	}
-	second.ended()
+	second.Ended()
 	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), "detached") {
 		t.Errorf("the console's command ends with %v:\n%s", err, said.String())
 	}
 }
 
 // refuseTicket expects that a ticket opens nothing.
-func refuseTicket(t *testing.T, cl *client, name, path string) {
+func refuseTicket(t *testing.T, cl *client.Client, name, path string) {
 	t.Helper()
-	socket, res, err := cl.dial(t.Context(), path)
+	socket, res, err := cl.Dial(t.Context(), path)
 	if err == nil {
 		socket.CloseNow()
 		t.Fatalf("a ticket that is %s opens a console", name)
@@ -86,7 +88,7 @@ func refuseTicket(t *testing.T, cl *client, name, path string) {
 }
 
 // expire tries a ticket that was never used when its time is over, which it mostly is by now.
-func expire(t *testing.T, cl *client, ticket *hanokv1.OpenConsoleResponse) {
+func expire(t *testing.T, cl *client.Client, ticket *hanokv1.OpenConsoleResponse) {
 	select {
 	case <-time.After(time.Until(ticket.Expires.AsTime())):
 	case <-t.Context().Done():
@@ -95,7 +97,7 @@ func expire(t *testing.T, cl *client, ticket *hanokv1.OpenConsoleResponse) {
 }
 
 // screen looks at the guest's screen: once, and as VNC viewers do (RFC 6143, section 7).
-func screen(t *testing.T, c *center, cl *client) {
+func screen(t *testing.T, c *center, cl *client.Client) {
 	file := filepath.Join(t.TempDir(), "hello.png")
 	c.ok("vm", "screenshot", "hello", "-f", file)
 	shot, err := os.Open(file)
@@ -118,13 +120,13 @@ func screen(t *testing.T, c *center, cl *client) {
 	}
 
 	address := strings.TrimSpace(c.ok("vm", "console", "hello", "--vnc"))
-	path, ok := strings.CutPrefix(address, "wss"+strings.TrimPrefix(cl.url, "https"))
+	path, ok := strings.CutPrefix(address, "wss"+strings.TrimPrefix(cl.URL, "https"))
 	if !ok {
 		t.Fatalf("the address is %q", address)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	socket, _, err := cl.dial(ctx, path)
+	socket, _, err := cl.Dial(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}

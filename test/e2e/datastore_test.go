@@ -9,6 +9,7 @@ import (
 
 	"hanok/api/hanok/v1"
 	"hanok/internal/testhost"
+	"hanok/test/guest"
 )
 
 // smallDisk is a file system of its own that can be filled.
@@ -71,15 +72,15 @@ func TestFullDatastore(t *testing.T) {
 	host := c.objects("host")[0]["name"].(string)
 	c.ok("datastore", "create", "small", "--host", host, "--path", disk.path)
 	c.ok("vm", "create", "writer", "--image", "starter", "--datastore", "small", "--memory", "128M", "--power-on")
-	term := cl.terminal(t, "writer")
-	term.login()
-	sum := term.run("dd if=/dev/urandom of=/data/synced bs=64k count=16 2>/dev/null; sync; md5sum </data/synced")
+	term := guest.Open(t, cl, "writer")
+	term.Login()
+	sum := term.Run("dd if=/dev/urandom of=/data/synced bs=64k count=16 2>/dev/null; sync; md5sum </data/synced")
 	disk.fill(1 << 20)
 
 	c.story("the memory does not fit", func(t *testing.T) {
 		c.refused([]string{`datastore "small": `, "too full for the memory of", "writer", "next: free space on the datastore, then suspend it again"},
 			"vm", "suspend", "writer")
-		if now := term.run("md5sum </data/synced"); now != sum {
+		if now := term.Run("md5sum </data/synced"); now != sum {
 			t.Errorf("the guest read %s, and wrote %s", now, sum)
 		}
 	})
@@ -99,8 +100,8 @@ func TestFullDatastore(t *testing.T) {
 		}
 	})
 	c.story("the guest stands still", func(t *testing.T) {
-		term.enter("dd if=/dev/urandom of=/data/more bs=64k count=128 conv=fsync 2>/dev/null; echo written-$?.")
-		cl.await(t, "writer", "stands still", func(vm *hanokv1.VirtualMachine) bool { return vm.Paused != nil })
+		term.Enter("dd if=/dev/urandom of=/data/more bs=64k count=128 conv=fsync 2>/dev/null; echo written-$?.")
+		cl.Await(t, "writer", "stands still", func(vm *hanokv1.VirtualMachine) bool { return vm.Paused != nil })
 		pid := qemuIn(t, filepath.Join(disk.path, "writer"))
 		out := c.ok("vm", "get", "writer")
 		t.Log("\n" + out)
@@ -116,23 +117,23 @@ func TestFullDatastore(t *testing.T) {
 
 		disk.free()
 		c.ok("vm", "start", "writer")
-		term.await("written-0.")
+		term.Await("written-0.")
 		c.event("VmResumingEvent", "writer")
-		cl.await(t, "writer", "runs", func(vm *hanokv1.VirtualMachine) bool { return vm.Paused == nil && vm.PowerState == "poweredOn" })
+		cl.Await(t, "writer", "runs", func(vm *hanokv1.VirtualMachine) bool { return vm.Paused == nil && vm.PowerState == "poweredOn" })
 		if now := qemuIn(t, filepath.Join(disk.path, "writer")); now != pid {
 			t.Errorf("writer runs as process %d, and did as %d", now, pid)
 		}
 	})
 	c.story("nothing is lost", func(t *testing.T) {
-		more := term.run("md5sum </data/more")
-		term.run("sync; echo 3 >/proc/sys/vm/drop_caches")
-		if now := term.run("md5sum </data/synced"); now != sum {
+		more := term.Run("md5sum </data/more")
+		term.Run("sync; echo 3 >/proc/sys/vm/drop_caches")
+		if now := term.Run("md5sum </data/synced"); now != sum {
 			t.Errorf("the guest read %s, and wrote %s", now, sum)
 		}
-		if now := term.run("md5sum </data/more"); now != more {
+		if now := term.Run("md5sum </data/more"); now != more {
 			t.Errorf("the guest read %s, and wrote %s", now, more)
 		}
-		if out := term.run("dmesg | grep -i 'i/o error' || true"); out != "" {
+		if out := term.Run("dmesg | grep -i 'i/o error' || true"); out != "" {
 			t.Errorf("the guest has seen errors of its disk:\n%s", out)
 		}
 	})

@@ -25,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 	for _, name := range []string{"keep", "stop", "drop"} {
 		c.ok("vm", "create", name, "--image", "starter", "--memory", "128M", "--power-on")
 	}
-	cl.await(t, "keep", "has booted", func(vm *hanokv1.VirtualMachine) bool { return vm.AgentRunning })
+	cl.Await(t, "keep", "has booted", func(vm *hanokv1.VirtualMachine) bool { return vm.AgentRunning })
 	pid := c.qemu("keep")
 	disk.fill(0)
 	const reason, remedy = " is full, and the host can't write machines/", "free some space on that disk"
@@ -74,7 +74,7 @@ func TestFullDisk(t *testing.T) {
 		reset.succeeded()
 		create.succeeded()
 		for _, name := range []string{"keep", "stop", "late"} {
-			cl.await(t, name, "is not blocked", func(vm *hanokv1.VirtualMachine) bool { return vm.Blocked == nil })
+			cl.Await(t, name, "is not blocked", func(vm *hanokv1.VirtualMachine) bool { return vm.Blocked == nil })
 		}
 		if now := c.qemu("keep"); now != pid {
 			t.Errorf("keep runs as process %d, and did as %d", now, pid)

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
 	"hanok/api/hanok/v1"
 	"hanok/internal/testhost"
+	"hanok/test/client"
+	"hanok/test/guest"
 )
 
 // TestGuest is the life of one machine whose guest its users work with.
@@ -15,7 +18,7 @@ func TestGuest(t *testing.T) {
 	c := newCenter(t)
 	c.up()
 	cl := c.client()
-	stale := cl.ticket(t, "hello", "serial")
+	stale := cl.Ticket(t, "hello", "serial")
 
 	c.story("what the guest says of itself", func(t *testing.T) { guestInfo(t, c) })
 	c.story("serial console", func(t *testing.T) { serialConsole(t, c, cl) })
@@ -49,15 +52,15 @@ func guestInfo(t *testing.T, c *center) {
 }
 
 // suspend takes the power of a machine, whose guest does not notice.
-func suspend(t *testing.T, c *center, cl *client) {
+func suspend(t *testing.T, c *center, cl *client.Client) {
 	const count = "cat /tmp/count"
-	term := cl.terminal(t, "hello")
-	term.run("(i=0; while :; do i=$((i+1)); echo $i >/tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done) >/dev/null 2>&1 & true")
-	boot := term.run(bootID)
-	before := number(t, term.run("until cat /tmp/count 2>/dev/null; do :; done"))
+	term := guest.Open(t, cl, "hello")
+	term.Run("(i=0; while :; do i=$((i+1)); echo $i >/tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done) >/dev/null 2>&1 & true")
+	boot := term.Run(guest.BootID)
+	before := number(t, term.Run("until cat /tmp/count 2>/dev/null; do :; done"))
 
 	c.ok("vm", "suspend", "hello")
-	term.ended()
+	term.Ended()
 	if vm := c.machine("hello"); vm.PowerState != "suspended" || len(vm.Addresses) != 0 {
 		t.Errorf("hello is %s", vm)
 	}
@@ -68,34 +71,34 @@ func suspend(t *testing.T, c *center, cl *client) {
 	c.refused([]string{"not powered on", "power it on first"}, "vm", "reset", "hello")
 
 	c.ok("vm", "start", "hello")
-	term = cl.terminal(t, "hello")
-	if now := term.run(bootID); now != boot {
+	term = guest.Open(t, cl, "hello")
+	if now := term.Run(guest.BootID); now != boot {
 		t.Errorf("the guest has booted anew: %s, and was %s", now, boot)
 	}
-	after := number(t, term.run(count))
+	after := number(t, term.Run(count))
 	if after < before {
 		t.Errorf("the guest has counted to %d, and had to %d", after, before)
 	}
-	for number(t, term.run(count)) <= after { // it counts on
+	for number(t, term.Run(count)) <= after { // it counts on
 	}
-	cl.await(t, "hello", "has its address again", hasAddress)
+	cl.Await(t, "hello", "has its address again", client.HasAddress)
 }
 
 // rebootAndReset boot the guest anew in the same process, once with its consent.
-func rebootAndReset(t *testing.T, c *center, cl *client) {
+func rebootAndReset(t *testing.T, c *center, cl *client.Client) {
 	pid := c.qemu("hello")
-	term := cl.terminal(t, "hello")
-	boot := term.run(bootID)
-	term.run("echo kept >/data/kept") // not synced: a guest that is asked to reboot does so
+	term := guest.Open(t, cl, "hello")
+	boot := term.Run(guest.BootID)
+	term.Run("echo kept >/data/kept") // not synced: a guest that is asked to reboot does so
 	for _, verb := range []string{"reboot", "reset"} {
 		c.ok("vm", verb, "hello")
-		term.login()
-		now := term.run(bootID)
+		term.Login()
+		now := term.Run(guest.BootID)
 		if now == boot {
 			t.Errorf("the guest was not booted by %s: it is still %s", verb, now)
 		}
 		boot = now
-		if text := term.run("cat /data/kept"); text != "kept" {
+		if text := term.Run("cat /data/kept"); text != "kept" {
 			t.Errorf("after a %s the guest's disk has %q", verb, text)
 		}
 	}
@@ -104,57 +107,62 @@ func rebootAndReset(t *testing.T, c *center, cl *client) {
 	}
 	c.event("VmResettingEvent", "hello")
 	c.event("VmGuestRebootEvent", "hello")
-	cl.await(t, "hello", "has its address again", hasAddress)
+	cl.Await(t, "hello", "has its address again", client.HasAddress)
 }
 
 // disobey asks guests that don't do as they are told: the user hears how far it went.
-func disobey(t *testing.T, c *center, cl *client) {
-	term := cl.terminal(t, "hello")
-	term.run(`mv /sbin/shutdown /sbin/shutdown.true; printf '#!/bin/sh\n' >/sbin/shutdown; chmod +x /sbin/shutdown`)
+func disobey(t *testing.T, c *center, cl *client.Client) {
+	term := guest.Open(t, cl, "hello")
+	term.Run(`mv /sbin/shutdown /sbin/shutdown.true; printf '#!/bin/sh\n' >/sbin/shutdown; chmod +x /sbin/shutdown`)
 	c.refused([]string{`hanok: vm shutdown "hello": its guest has accepted the shutdown `, "ago and still runs",
 		"next: look at its console, give it more time, or use power off or reset"}, "vm", "shutdown", "hello", "--timeout", "5s")
 	if vm := c.machine("hello"); vm.PowerState != "poweredOn" {
 		t.Errorf("hello is %s", vm)
 	}
-	term.run("mv /sbin/shutdown.true /sbin/shutdown")
+	term.Run("mv /sbin/shutdown.true /sbin/shutdown")
 
 	// Whether the manager knows already that the agent is dumb or has to find out, nothing was asked of the guest.
-	term.run("kill -STOP $(pidof qemu-ga)")
+	term.Run("kill -STOP $(pidof qemu-ga)")
 	c.refused([]string{"no guest agent answer", "power off or reset"}, "vm", "shutdown", "hello", "--timeout", "2s")
-	term.run("kill -CONT $(pidof qemu-ga)")
-	cl.await(t, "hello", "has its address again", hasAddress)
+	term.Run("kill -CONT $(pidof qemu-ga)")
+	cl.Await(t, "hello", "has its address again", client.HasAddress)
 
-	term.run("kill -STOP $(pidof agent); kill $(pidof qemu-ga)")
-	cl.await(t, "hello", "has no agent", func(vm *hanokv1.VirtualMachine) bool { return !vm.AgentRunning })
+	term.Run("kill -STOP $(pidof agent); kill $(pidof qemu-ga)")
+	cl.Await(t, "hello", "has no agent", func(vm *hanokv1.VirtualMachine) bool { return !vm.AgentRunning })
 	c.refused([]string{"no guest agent answers in it", "next: install and start qemu-guest-agent in the guest, or use power off or reset"},
 		"vm", "shutdown", "hello")
-	term.run("kill -CONT $(pidof agent)")
-	cl.await(t, "hello", "has its address again", hasAddress)
+	term.Run("kill -CONT $(pidof agent)")
+	cl.Await(t, "hello", "has its address again", client.HasAddress)
 }
 
 // shutdown lets the guest put everything in order before its power goes.
-func shutdown(t *testing.T, c *center, cl *client) {
-	term := cl.terminal(t, "hello")
-	term.run("echo written late >/data/late")
+func shutdown(t *testing.T, c *center, cl *client.Client) {
+	term := guest.Open(t, cl, "hello")
+	term.Run("echo written late >/data/late")
 	c.ok("vm", "shutdown", "hello")
-	term.ended()
+	term.Ended()
 	if vm := c.machine("hello"); vm.PowerState != "poweredOff" || c.qemu("hello") != 0 {
 		t.Errorf("hello is %s, process %d", vm, c.qemu("hello"))
 	}
 	c.event("VmPoweredOffEvent", "shut down by its guest")
 	c.ok("vm", "start", "hello")
-	term = cl.terminal(t, "hello")
-	term.login()
-	if text := term.run("cat /data/late"); text != "written late" {
+	term = guest.Open(t, cl, "hello")
+	term.Login()
+	if text := term.Run("cat /data/late"); text != "written late" {
 		t.Errorf("after the shutdown the guest's disk has %q", text)
 	}
 	// A guest that goes down by itself is followed, not brought back.
-	term.enter("poweroff")
-	cl.await(t, "hello", "is off", func(vm *hanokv1.VirtualMachine) bool { return vm.PowerState == "poweredOff" })
+	term.Enter("poweroff")
+	cl.Await(t, "hello", "is off", func(vm *hanokv1.VirtualMachine) bool { return vm.PowerState == "poweredOff" })
 	c.event("VmPoweredOffEvent", "powered off by its guest")
 }
 
-// bootID prints what is another one after each boot of the guest.
-const bootID = "cat /proc/sys/kernel/random/boot_id"
-
-func hasAddress(vm *hanokv1.VirtualMachine) bool { return vm.AgentRunning && len(vm.Addresses) > 0 }
+// number reads a number that a guest has printed.
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

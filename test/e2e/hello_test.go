@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hanok/internal/testhost"
+	"hanok/test/client"
 )
 
 // TestHello is what a newcomer does, and what happens to them on a bad day.
@@ -74,7 +75,7 @@ func TestHello(t *testing.T) {
 		if now := c.qemu("hello"); now != pid {
 			t.Errorf("hello runs as process %d, and did as %d", now, pid)
 		}
-		c.client().await(t, "hello", "has its address again", hasAddress) // its host asks the guest anew
+		c.client().Await(t, "hello", "has its address again", client.HasAddress) // its host asks the guest anew
 		if diff := cmp.Diff(before, c.inventory()); diff != "" {
 			t.Errorf("the second start changed something (-before +after):\n%s", diff)
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"hanok/internal/testhost"
+	"hanok/test/client"
+	"hanok/test/guest"
 )
 
 // TestKill kills the service at random moments while clients work with it and guests run. HANOK_SEED repeats an earlier
@@ -29,10 +31,10 @@ func TestKill(t *testing.T) {
 	}
 	c.up()
 	cl := c.client()
-	cl.await(t, "hello", "has an address", hasAddress)
+	cl.Await(t, "hello", "has an address", client.HasAddress)
 	pid := c.qemu("hello")
-	log := newGuestLog(cl.terminal(t, "hello"))
-	u, err := url.Parse(cl.url)
+	log := guest.StartLog(guest.Open(t, cl, "hello"), "hello")
+	u, err := url.Parse(cl.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +42,7 @@ func TestKill(t *testing.T) {
 
 	for i := 2; i < kills; i++ {
 		w.progress(1 + random.IntN(10))
-		log.progress()
+		log.Progress()
 		moment(random)
 		c.signal(syscall.SIGKILL)
 		if now := c.qemu("hello"); now != pid {
@@ -50,10 +52,10 @@ func TestKill(t *testing.T) {
 			c.killStart(random, 3, "--listen", u.Host)
 		}
 		c.up("--listen", u.Host)
-		log.reattach(cl.terminal(t, "hello"))
+		log.Reattach(guest.Open(t, cl, "hello"))
 	}
 	w.progress(1)
-	log.progress()
+	log.Progress()
 	w.stop()
 
 	c.story("no acknowledged write is lost", func(t *testing.T) { w.verify(t, c) })
@@ -70,9 +72,7 @@ func TestKill(t *testing.T) {
 	c.story("no acknowledged record of a guest is lost", func(t *testing.T) {
 		c.ok("vm", "stop", "hello")
 		c.ok("vm", "start", "hello")
-		term := cl.terminal(t, "hello")
-		term.login()
-		log.verify(t, term.run("cat /data/log"))
+		log.Resume(guest.Open(t, cl, "hello"))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"hanok/internal/testhost"
+	"hanok/test/guest"
 )
 
 // TestReplyCutInHalf lets QEMU's monitor hang up in the middle of its replies: whoever asked for what was answered so
@@ -26,9 +27,9 @@ func TestReplyCutInHalf(t *testing.T) {
 	// The agent looks for its machine, gets half an answer, and looks again.
 	mon.cut("query-status")
 	c.up("--hello=false")
-	term := c.client().terminal(t, "patient")
-	term.login()
-	boot := term.run(bootID)
+	term := guest.Open(t, c.client(), "patient")
+	term.Login()
+	boot := term.Run(guest.BootID)
 	mon.wasCut()
 
 	mon.cut("system_reset")
@@ -39,8 +40,8 @@ func TestReplyCutInHalf(t *testing.T) {
 		t.Errorf("patient is %s as process %d, and was process %d", vm, c.qemu("patient"), pid)
 	}
 	// QEMU had executed it nevertheless.
-	term.login()
-	if now := term.run(bootID); now == boot {
+	term.Login()
+	if now := term.Run(guest.BootID); now == boot {
 		t.Error("the guest did not boot anew")
 	}
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"hanok/internal/testhost"
+	"hanok/test/guest"
 )
 
 // TestSideBySide runs two data centers on one machine. Neither is disturbed by what happens to the other.
@@ -40,9 +41,9 @@ func TestSideBySide(t *testing.T) {
 	})
 
 	t.Run("one is removed", func(t *testing.T) {
-		term := other.client().terminal(t, "hello")
-		term.login()
-		boot := term.run(bootID)
+		term := guest.Open(t, other.client(), "hello")
+		term.Login()
+		boot := term.Run(guest.BootID)
 		refused(t, nil, []string{one.data, "runs on it already", "next: end that one with Ctrl-C first"}, "clean", "--data", one.data)
 		one.signal(syscall.SIGINT)
 		if out, complaint, code := execute(t, nil, "", "clean", "--data", one.data); code != 0 {
@@ -51,11 +52,11 @@ func TestSideBySide(t *testing.T) {
 		if _, err := os.Stat(one.data); err == nil || one.qemu("hello") != 0 {
 			t.Errorf("of the one is left: %v, process %d", err, one.qemu("hello"))
 		}
-		if now := term.run(bootID); now != boot || other.qemu("hello") != otherPID {
+		if now := term.Run(guest.BootID); now != boot || other.qemu("hello") != otherPID {
 			t.Errorf("the other was disturbed: its guest's boot was %s and is %s, its process %d and is %d", boot, now, otherPID, other.qemu("hello"))
 		}
 		other.ok("vm", "reset", "hello")
-		term.login()
+		term.Login()
 		if rooms, err := os.ReadDir("/run/hanok"); err != nil || len(rooms) != 1 {
 			t.Errorf("/run/hanok has %v, %v; want the other's folder", rooms, err)
 		}

@@ -10,16 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"connectrpc.com/connect"
-
 	"hanok/api/hanok/v1"
+	"hanok/test/client"
 )
 
 // workers are clients that create users and machines and change machines' power, whatever happens to the service. They
 // remember what it has acknowledged.
 type workers struct {
 	t    *testing.T
-	cl   *client
+	cl   *client.Client
 	ctx  context.Context
 	stop func()
 
@@ -32,7 +31,7 @@ type workers struct {
 }
 
 // newWorkers lets the workers begin. They draw what they do from random's numbers.
-func newWorkers(t *testing.T, cl *client, random *rand.Rand) *workers {
+func newWorkers(t *testing.T, cl *client.Client, random *rand.Rand) *workers {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &workers{t: t, cl: cl, ctx: ctx, machines: map[string]string{}, changed: make(chan struct{})}
 	var all sync.WaitGroup
@@ -88,22 +87,15 @@ func (w *workers) progress(n int) {
 func (w *workers) work(do func(i int) error) {
 	for i := 0; w.ctx.Err() == nil; i++ {
 		if do(i) != nil {
-			rest(w.ctx)
+			client.Rest(w.ctx)
 		}
-	}
-}
-
-func rest(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(20 * time.Millisecond):
 	}
 }
 
 func (w *workers) createUsers() {
 	w.work(func(i int) error {
 		name := fmt.Sprintf("user-%d", i)
-		_, err := w.cl.users.CreateUser(w.ctx, &hanokv1.CreateUserRequest{Name: name, Password: "a password of " + name, Role: "ReadOnly"})
+		_, err := w.cl.Users.CreateUser(w.ctx, &hanokv1.CreateUserRequest{Name: name, Password: "a password of " + name, Role: "ReadOnly"})
 		if err == nil {
 			w.acknowledge(func() { w.users = append(w.users, name) })
 		}
@@ -117,11 +109,11 @@ func (w *workers) createMachines(worker string) {
 
 // createMachine makes an empty machine.
 func (w *workers) createMachine(name string, on bool) error {
-	res, err := w.cl.machines.CreateVirtualMachine(w.ctx, &hanokv1.CreateVirtualMachineRequest{Name: name, MemoryMb: 32,
+	res, err := w.cl.Machines.CreateVirtualMachine(w.ctx, &hanokv1.CreateVirtualMachineRequest{Name: name, MemoryMb: 32,
 		Disks: []*hanokv1.NewDisk{{CapacityBytes: 1 << 20}}, PowerOn: on})
 	if err == nil {
 		w.acknowledge(func() { w.machines[name] = res.Task.Id })
-		w.cl.ended(w.ctx, res.Task.Id)
+		w.cl.Ended(w.ctx, res.Task.Id)
 	}
 	return err
 }
@@ -133,36 +125,13 @@ func (w *workers) changePower(name string, draws *rand.Rand) {
 			return w.createMachine(name, true) // mostly it is there
 		}
 		op := []string{"powerOn", "powerOn", "powerOff", "reset", "suspend"}[draws.IntN(5)]
-		res, err := w.cl.machines.PowerVirtualMachine(w.ctx, &hanokv1.PowerVirtualMachineRequest{VirtualMachine: name, Op: op})
+		res, err := w.cl.Machines.PowerVirtualMachine(w.ctx, &hanokv1.PowerVirtualMachineRequest{VirtualMachine: name, Op: op})
 		if err == nil {
 			w.acknowledge(func() { w.tasks = append(w.tasks, res.Task.Id) })
-			w.cl.ended(w.ctx, res.Task.Id)
+			w.cl.Ended(w.ctx, res.Task.Id)
 		}
 		return err
 	})
-}
-
-// ended waits until a task has ended, even when the service goes away meanwhile. It returns nil when ctx ends first or the
-// task is unknown.
-func (cl *client) ended(ctx context.Context, id string) *hanokv1.Task {
-	for ctx.Err() == nil {
-		stream, err := cl.tasks.WatchTask(ctx, &hanokv1.WatchTaskRequest{Task: id})
-		if err == nil {
-			for stream.Receive() {
-				if t := stream.Msg().Task; t.Completed != nil {
-					stream.Close()
-					return t
-				}
-			}
-			err = stream.Err()
-			stream.Close()
-		}
-		if connect.CodeOf(err) == connect.CodeNotFound {
-			return nil
-		}
-		rest(ctx)
-	}
-	return nil
 }
 
 // verify checks that everything is there that was acknowledged, once and as a whole.
@@ -178,7 +147,7 @@ func (w *workers) verify(t *testing.T, c *center) {
 	defer cancel()
 	tasks := map[string]*hanokv1.Task{}
 	for _, id := range slices.Concat(w.tasks, slices.Collect(maps.Values(w.machines))) {
-		task := w.cl.ended(ctx, id)
+		task := w.cl.Ended(ctx, id)
 		if task == nil {
 			t.Fatalf("the task %s is gone, or does not end: %v", id, ctx.Err())
 		}

@@ -19,6 +19,8 @@ type Machine struct {
 	Address string
 	// Data is the folder of its hanok. It is on the machine's disk, which outlives the loss of power.
 	Data string
+	// Program is the hanok that it runs, at first that of the site.
+	Program string
 
 	s    *Site
 	port string // its end of the cable at the switch
@@ -30,7 +32,7 @@ func (s *Site) Machine(name string) *Machine {
 	s.t.Helper()
 	s.machines++
 	m := &Machine{Name: name, Address: fmt.Sprintf("10.77.0.%d", s.machines), s: s, port: fmt.Sprintf("port%d", s.machines),
-		Data: filepath.Join(s.dir, name, "data")}
+		Data: filepath.Join(s.dir, name, "data"), Program: s.Program}
 	if err := os.MkdirAll(filepath.Dir(m.Data), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
@@ -103,6 +105,9 @@ func (m *Machine) pid() string {
 	}
 	return strings.Fields(string(data))[0]
 }
+
+// Path returns where this program finds a path of the machine, which has power.
+func (m *Machine) Path(path string) string { return filepath.Join("/proc", m.pid(), "root", path) }
 
 // Cut takes the machine's cable out, and Plug puts it in again.
 func (m *Machine) Cut()  { m.s.run("ip", "link", "set", m.port, "down") }

@@ -39,7 +39,7 @@ func (m *Machine) Serve(stdin string, args ...string) *Service {
 func (m *Machine) Start(stdin string, args ...string) *Service {
 	m.s.t.Helper()
 	v := &Service{m: m, ready: make(chan string, 1), exited: make(chan struct{})}
-	v.cmd = m.Command(append([]string{m.s.Program, "--data", m.Data}, args...)...)
+	v.cmd = m.Command(append([]string{m.Program, "--data", m.Data}, args...)...)
 	v.cmd.Stdin, v.cmd.Stderr = strings.NewReader(stdin), &v.errors
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
@@ -102,7 +102,7 @@ func (m *Machine) Try(args ...string) (stdout, stderr string, err error) {
 	m.s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := m.Command(append([]string{m.s.Program, "--data", m.Data}, args...)...)
+	cmd := m.Command(append([]string{m.Program, "--data", m.Data}, args...)...)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if err = cmd.Start(); err == nil {

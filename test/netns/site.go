@@ -30,10 +30,11 @@ type TB interface {
 // Site is a switch with machines.
 type Site struct {
 	t        TB
+	root     string // of the checkout
 	dir      string
 	bridge   string
 	machines int
-	// Program is the hanok that the machines run.
+	// Program is the hanok that machines run which are made from now on.
 	Program string
 }
 
@@ -52,7 +53,7 @@ func In(t TB, dir string) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{t: t, dir: dir, bridge: "site0", Program: filepath.Join(root, "bin", "hanok")}
+	s := &Site{t: t, root: root, dir: dir, bridge: "site0", Program: filepath.Join(root, "bin", "hanok")}
 	if _, err := os.Stat(s.Program); err != nil {
 		t.Fatalf("%v: run make build first, or make test", err)
 	}
@@ -65,7 +66,7 @@ func In(t TB, dir string) *Site {
 
 // ImagePackages is the folder with the packages of the starter image.
 func (s *Site) ImagePackages() string {
-	return filepath.Join(filepath.Dir(filepath.Dir(s.Program)), ".cache", "image-packages")
+	return filepath.Join(s.root, ".cache", "image-packages")
 }
 
 // checkout returns the root of the source tree that the test runs in.

@@ -1,4 +1,8 @@
-package e2e
+// Package guest is somebody who works in a guest: a terminal at its serial console, and a program in it that writes a log to its
+// disk, whose every record can be checked. The guest is one of the starter image, whose user is root.
+//
+// It is used by the tests below test. It starts no machines and doesn't know where they run.
+package guest
 
 import (
 	"context"
@@ -10,13 +14,29 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
+
+	"hanok/test/client"
 )
 
-// terminal is a serial console with somebody in front of it who remembers everything that was printed.
-type terminal struct {
-	t    *testing.T
+// patience bounds every wait for something that a slow machine may take long over.
+const patience = 3 * time.Minute
+
+// BootID is a command for Run that prints what is another one after each boot of the guest.
+const BootID = "cat /proc/sys/kernel/random/boot_id"
+
+// TB is what a terminal needs of the test that it is part of: a *testing.T, or what a program has in its place. As there, Fatal
+// and Fatalf don't return.
+type TB interface {
+	client.TB
+	Errorf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
+// Terminal is a serial console with somebody in front of it who remembers everything that was printed. Its methods are for one
+// goroutine at a time.
+type Terminal struct {
+	t    TB
 	keys io.Writer
 
 	mu      sync.Mutex
@@ -30,9 +50,9 @@ type terminal struct {
 // commands counts those of all terminals: what a console shows at first may hold the answers to earlier ones.
 var commands atomic.Int64
 
-// newTerminal sits down in front of a console.
-func newTerminal(t *testing.T, screen io.Reader, keys io.Writer) *terminal {
-	term := &terminal{t: t, keys: keys, changed: make(chan struct{})}
+// NewTerminal sits down in front of a console, which is read until it ends.
+func NewTerminal(t TB, screen io.Reader, keys io.Writer) *Terminal {
+	term := &Terminal{t: t, keys: keys, changed: make(chan struct{})}
 	go func() {
 		buf := make([]byte, 4096)
 		for {
@@ -51,15 +71,15 @@ func newTerminal(t *testing.T, screen io.Reader, keys io.Writer) *terminal {
 	return term
 }
 
-// terminal opens the serial console of a machine.
-func (cl *client) terminal(t *testing.T, name string) *terminal {
+// Open opens the serial console of a machine that has power. It ends with the test.
+func Open(t TB, cl *client.Client, machine string) *Terminal {
 	t.Helper()
-	conn := cl.console(t, name, "serial")
-	return newTerminal(t, conn, conn)
+	conn := cl.Console(t, machine, "serial")
+	return NewTerminal(t, conn, conn)
 }
 
-// await reads on until one of the texts was printed, and returns what came before it and its index.
-func (term *terminal) await(texts ...string) (before string, which int) {
+// Await reads on until one of the texts was printed, and returns what came before it and its index.
+func (term *Terminal) Await(texts ...string) (before string, which int) {
 	term.t.Helper()
 	deadline := time.After(patience)
 	for {
@@ -88,8 +108,8 @@ func (term *terminal) await(texts ...string) (before string, which int) {
 	}
 }
 
-// ended waits until the console has ended.
-func (term *terminal) ended() {
+// Ended waits until the console has ended.
+func (term *Terminal) Ended() {
 	term.t.Helper()
 	deadline := time.After(patience)
 	for {
@@ -110,49 +130,40 @@ func (term *terminal) ended() {
 	}
 }
 
-func (term *terminal) enter(line string) {
+// Enter types a line.
+func (term *Terminal) Enter(line string) {
 	term.t.Helper()
 	if _, err := io.WriteString(term.keys, line+"\n"); err != nil {
 		term.t.Fatal(err)
 	}
 }
 
-// login logs in as root at the guest's next invitation.
-func (term *terminal) login() {
+// Login logs in as root at the guest's next invitation.
+func (term *Terminal) Login() {
 	term.t.Helper()
-	term.await("login: ")
-	term.enter("root")
-	term.await("assword: ")
-	term.enter("hanok")
-	if _, which := term.await("# ", "incorrect"); which != 0 {
+	term.Await("login: ")
+	term.Enter("root")
+	term.Await("assword: ")
+	term.Enter("hanok")
+	if _, which := term.Await("# ", "incorrect"); which != 0 {
 		term.t.Fatal("the guest does not let root in with the password hanok")
 	}
 }
 
-// run executes a command in the guest, which must have been logged in to, and returns what it printed.
-func (term *terminal) run(command string) string {
+// Run executes a command in the guest, which must have been logged in to, and returns what it printed.
+func (term *Terminal) Run(command string) string {
 	term.t.Helper()
 	n := commands.Add(1)
 	begin, end := fmt.Sprintf("@begin%d@", n), fmt.Sprintf("@end%d@", n)
 	// The shell shows what is typed, in which the marks must not stand.
 	mark := func(text string) string { return "printf '@%s@' " + strings.Trim(text, "@") }
-	term.enter(mark(begin) + "; { " + command + "; }; status=$?; " + mark(end) + "; echo $status.")
-	term.await(begin)
-	out, _ := term.await(end)
-	status, _ := term.await(".")
+	term.Enter(mark(begin) + "; { " + command + "; }; status=$?; " + mark(end) + "; echo $status.")
+	term.Await(begin)
+	out, _ := term.Await(end)
+	status, _ := term.Await(".")
 	out = strings.ReplaceAll(out, "\r", "")
 	if code, err := strconv.Atoi(status); err != nil || code != 0 {
 		term.t.Fatalf("%s: exit code %s\n%s", command, status, out)
 	}
 	return strings.TrimSuffix(out, "\n")
-}
-
-// number reads a number that a guest has printed.
-func number(t *testing.T, text string) int {
-	t.Helper()
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
