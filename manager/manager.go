@@ -31,7 +31,9 @@ type Config struct {
 	Store *store.Store
 	// Images is the folder with the content of images, as package dispatch describes it.
 	Images string
-	Log    *slog.Logger
+	// Version is the program's, with which those of the hosts are compared.
+	Version string
+	Log     *slog.Logger
 }
 
 // Manager is the control plane of one data center.
@@ -71,7 +73,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine)
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
-	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends)
+	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
 		return nil, err
 	}

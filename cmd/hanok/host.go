@@ -21,6 +21,7 @@ var hostColumns = []column[*hanokv1.Host]{
 	{"CPUs", func(o *hanokv1.Host) string { return strconv.Itoa(int(o.Cpus)) }},
 	{"Memory", func(o *hanokv1.Host) string { return bytesText(o.MemoryMb << 20) }},
 	{"Accelerator", func(o *hanokv1.Host) string { return o.Hypervisor.GetAccelerator() }},
+	{"Version", (*hanokv1.Host).GetVersion},
 }
 
 // hostDetails are shown of a single host besides the columns.
@@ -32,7 +33,6 @@ var hostDetails = []column[*hanokv1.Host]{
 	}},
 	{"Reason", func(o *hanokv1.Host) string { return o.Hypervisor.GetReason() }},
 	{"Warnings", func(o *hanokv1.Host) string { return strings.Join(o.Hypervisor.GetWarnings(), "; ") }},
-	{"Agent", (*hanokv1.Host).GetVersion},
 	{"Created", func(o *hanokv1.Host) string { return ago(o.Created) }},
 }
 

@@ -49,11 +49,13 @@ type Service struct {
 	hosts  Hosts
 	// authorityEnds is when the certificate authority's own certificate ends.
 	authorityEnds time.Time
+	// version is the manager's.
+	version string
 }
 
-// New returns a Service.
-func New(st *store.Store, acc *access.Service, hosts Hosts, authorityEnds time.Time) *Service {
-	return &Service{store: st, access: acc, hosts: hosts, authorityEnds: authorityEnds}
+// New returns a Service of the manager that has this version.
+func New(st *store.Store, acc *access.Service, hosts Hosts, authorityEnds time.Time, version string) *Service {
+	return &Service{store: st, access: acc, hosts: hosts, authorityEnds: authorityEnds, version: version}
 }
 
 // Examine runs every check. Privilege: PrivDiagnostics.
@@ -64,7 +66,7 @@ func (s *Service) Examine(ctx context.Context, by dc.Caller) ([]Check, error) {
 	v := s.store.View()
 	checks := []Check{s.checkStore(ctx), s.checkAuthority(time.Now()), checkPasswords(v)}
 	for h := range store.List[*dc.Host](v) {
-		checks = append(checks, checkHost(h)...)
+		checks = append(checks, checkHost(h, s.version)...)
 	}
 	for ds := range store.List[*dc.Datastore](v) {
 		usage, known := s.hosts.Usage(ds.ID)
@@ -118,7 +120,7 @@ func checkPasswords(v *store.View) Check {
 	return Check{name, OK, "no user has the initial password", ""}
 }
 
-func checkHost(h *dc.Host) []Check {
+func checkHost(h *dc.Host, version string) []Check {
 	name := dc.Describe(dc.KindHost, h.Name)
 	if h.Status.Connection != dc.Connected {
 		return []Check{{name, Problem, "it does not respond; its machines may still run",
@@ -127,6 +129,10 @@ func checkHost(h *dc.Host) []Check {
 	y := h.Status.Hypervisor
 	found := fmt.Sprintf("connected; %s %s with %s: %s", y.Name, y.Version, y.Accelerator, y.Reason)
 	checks := []Check{{name, OK, found, ""}}
+	if h.Status.Version != version {
+		checks = append(checks, Check{name, Warning, fmt.Sprintf("it runs hanok %s, and the manager %s", h.Status.Version, version),
+			"run the same on both, the manager first: machines run on while it is replaced"})
+	}
 	for _, w := range y.Warnings {
 		checks = append(checks, Check{name, Warning, w, ""})
 	}

@@ -32,7 +32,7 @@ const (
 )
 
 func connected(y dc.Hypervisor) *dc.Host {
-	return &dc.Host{ID: "host-1", Meta: dc.Meta{Name: "alpha"}, Status: dc.HostStatus{Connection: dc.Connected, Hypervisor: y}}
+	return &dc.Host{ID: "host-1", Meta: dc.Meta{Name: "alpha"}, Status: dc.HostStatus{Connection: dc.Connected, Version: "v2", Hypervisor: y}}
 }
 
 func datastore(status dc.DatastoreStatus) *dc.Datastore {
@@ -66,6 +66,8 @@ func TestExamine(t *testing.T) {
 		{"initial password", &dc.User{ID: "user-1", Meta: dc.Meta{Name: "root"}, Initial: true}, hosts{}, 0, "passwords", doctor.Warning, []string{`"root"`, "user password root"}},
 		{"changed password", &dc.User{ID: "user-1", Meta: dc.Meta{Name: "root"}}, hosts{}, 0, "passwords", doctor.OK, nil},
 		{"host", connected(kvm), hosts{}, 0, `host "alpha"`, doctor.OK, []string{"qemu 10.0.2 with kvm: It works."}},
+		{"host of another version", &dc.Host{ID: "host-1", Meta: dc.Meta{Name: "alpha"}, Status: dc.HostStatus{Connection: dc.Connected, Version: "v1"}}, hosts{}, 0,
+			`host "alpha"`, doctor.Warning, []string{"it runs hanok v1, and the manager v2", "the manager first"}},
 		{"silent host", &dc.Host{ID: "host-1", Meta: dc.Meta{Name: "alpha"}, Status: dc.HostStatus{Connection: dc.NotResponding}}, hosts{}, 0,
 			`host "alpha"`, doctor.Problem, []string{"does not respond", "may still run", "reaches the manager"}},
 		{"datastore", datastore(dc.DatastoreStatus{Accessible: true}), using(50 * gb), 0, `datastore "ds"`, doctor.OK, []string{"50.0 GB of 100.0 GB free"}},
@@ -102,7 +104,7 @@ func TestExamine(t *testing.T) {
 			if test.ends == 0 {
 				test.ends = 10 * year
 			}
-			s := doctor.New(st, access.New(st, slog.New(slog.DiscardHandler)), test.hosts, time.Now().Add(test.ends))
+			s := doctor.New(st, access.New(st, slog.New(slog.DiscardHandler)), test.hosts, time.Now().Add(test.ends), "v2")
 			checks, err := s.Examine(t.Context(), dc.System)
 			if err != nil {
 				t.Fatal(err)
@@ -135,7 +137,7 @@ func TestWarningsOfTheHypervisor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := doctor.New(st, access.New(st, slog.New(slog.DiscardHandler)), hosts{}, time.Now().Add(10*year)).Examine(t.Context(), dc.System)
+	checks, err := doctor.New(st, access.New(st, slog.New(slog.DiscardHandler)), hosts{}, time.Now().Add(10*year), "v2").Examine(t.Context(), dc.System)
 	if err != nil {
 		t.Fatal(err)
 	}
