@@ -62,7 +62,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	m, err := manager.New(ctx, manager.Config{Store: st, Images: images, Log: log})
 	check(err)
 	c.manager = m
-	s, err := serve(data, m, "127.0.0.1:0", log)
+	s, err := serve(data, m, "127.0.0.1:0", []string{"center.example"}, log)
 	check(err)
 	c.url = s.url
 	c.first, err = new(app).firstLogin(ctx, data, m, s.url)

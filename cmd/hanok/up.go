@@ -19,7 +19,9 @@ import (
 
 // upFlags are what `hanok up` and `hanok manager run` are told.
 type upFlags struct {
-	listen        string
+	listen string
+	// names are what others reach this machine by, besides the addresses that it knows itself.
+	names         []string
 	imagePackages string
 	etcd          etcdSettings
 	// host is whether this machine is a host of its data center, hello whether a new data center gets a first machine.
@@ -28,6 +30,7 @@ type upFlags struct {
 
 func (f *upFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.listen, "listen", ":443", "where to serve, ADDR:PORT; port 0 chooses a free one")
+	flags.StringSliceVar(&f.names, "name", nil, "a name or address that others reach this machine by (DNS, NAT), for its certificate; may be given several times")
 	flags.StringVar(&f.imagePackages, "image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	f.etcd.addFlags(flags)
 }
@@ -109,7 +112,7 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := serve(data, m, f.listen, log)
+	s, err := serve(data, m, f.listen, f.names, log)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +28,11 @@ type server struct {
 	url, local string
 }
 
-// serve listens. The connections wait until run.
-func serve(data *dataFolder, m *manager.Manager, listen string, log *slog.Logger) (*server, error) {
+// serve listens, with a certificate for the addresses of this machine and for the other names. The connections wait until run.
+func serve(data *dataFolder, m *manager.Manager, listen string, others []string, log *slog.Logger) (*server, error) {
+	if i := slices.IndexFunc(others, notAName); i >= 0 {
+		return nil, dc.Errorf(dc.Invalid, "%q is no name or address of a machine", others[i]).Fix("correct --name: it has no scheme and no port")
+	}
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, &dc.Error{Kind: dc.Unavailable, Object: "the address " + listen, Message: "can't listen there: " + errors.Unwrap(err).Error(), Err: err,
@@ -35,7 +40,7 @@ func serve(data *dataFolder, m *manager.Manager, listen string, log *slog.Logger
 	}
 	addr := ln.Addr().(*net.TCPAddr)
 	names := addresses(addr)
-	config, err := m.CA.ServerConfig(append(names, "localhost", "127.0.0.1", "::1"), time.Now)
+	config, err := m.CA.ServerConfig(slices.Concat(names, others, []string{"localhost", "127.0.0.1", "::1"}), time.Now)
 	if err != nil {
 		ln.Close()
 		return nil, err
@@ -83,6 +88,11 @@ func (s *server) run(context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// notAName reports whether s can't stand for a machine in a certificate.
+func notAName(s string) bool {
+	return net.ParseIP(s) == nil && (s == "" || strings.ContainsAny(s, " /:[]@"))
 }
 
 // addresses returns the names that people reach addr by, the best first.
