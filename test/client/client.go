@@ -98,6 +98,7 @@ func New(t TB, data string) *Client {
 		TLSClientConfig:     &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}},
 		TLSHandshakeTimeout: silence,
 		DialContext:         dialer.DialContext,
+		MaxIdleConnsPerHost: 16,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	cl := &Client{URL: first.URL, HTTP: &http.Client{Transport: transport}}

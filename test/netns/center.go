@@ -30,7 +30,14 @@ func NewCenter(manager *Machine) *Center {
 // StartManager starts the manager, on the state that an earlier one has left, and returns when it is ready.
 func (c *Center) StartManager() {
 	c.Manager.s.t.Helper()
-	c.Service = c.Manager.Serve("", "manager", "run", "--listen", c.Manager.Address+":443", "--image-packages", c.Manager.s.ImagePackages())
+	c.BeginManager()
+	c.Service.Ready()
+}
+
+// BeginManager is StartManager that does not wait.
+func (c *Center) BeginManager() {
+	c.Manager.s.t.Helper()
+	c.Service = c.Manager.Start("", "manager", "run", "--listen", c.Manager.Address+":443", "--image-packages", c.Manager.s.ImagePackages())
 }
 
 // Join makes the machine a host with a datastore, which is called "ds-" and the machine's name.
@@ -44,9 +51,15 @@ func (c *Center) Join(m *Machine) {
 
 // StartAgent starts the agent of a host, on the state that an earlier one has left, and returns when it is ready.
 func (c *Center) StartAgent(host string) {
-	m := c.Hosts[host]
-	m.s.t.Helper()
-	c.Agents[host] = m.Serve("", "host", "run")
+	c.Manager.s.t.Helper()
+	c.BeginAgent(host)
+	c.Agents[host].Ready()
+}
+
+// BeginAgent is StartAgent that does not wait.
+func (c *Center) BeginAgent(host string) {
+	c.Manager.s.t.Helper()
+	c.Agents[host] = c.Hosts[host].Start("", "host", "run")
 }
 
 // CreateGuest makes a machine with the starter image on a host and gives it power. AwaitGuest waits for its guest.

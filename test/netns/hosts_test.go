@@ -70,7 +70,7 @@ func TestHosts(t *testing.T) {
 	c.Service.Signal(syscall.SIGKILL)
 	gamma.PowerOff()
 	gamma.PowerOn()
-	c.Agents["gamma"] = gamma.Start("", "host", "run")
+	c.BeginAgent("gamma")
 	gamma.AwaitProcess(QEMU)
 	c.StartManager()
 	c.AwaitHost("gamma", "connected")
