@@ -25,6 +25,8 @@ type Machine struct {
 	s    *Site
 	port string // its end of the cable at the switch
 	init *exec.Cmd
+	// disks are those that it has of its own.
+	disks []*Disk
 }
 
 // Machine adds a machine, with power.
@@ -33,19 +35,25 @@ func (s *Site) Machine(name string) *Machine {
 	s.machines++
 	m := &Machine{Name: name, Address: fmt.Sprintf("10.77.0.%d", s.machines), s: s, port: fmt.Sprintf("port%d", s.machines),
 		Data: filepath.Join(s.dir, name, "data"), Program: s.Program}
-	if err := os.MkdirAll(filepath.Dir(m.Data), 0o700); err != nil {
+	if err := os.MkdirAll(m.dir(), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
+	// What is mounted there later, the machine has in its own mount tree, too, until it is unmounted here.
+	s.run("mount", "--bind", m.dir(), m.dir())
+	s.run("mount", "--make-shared", m.dir())
+	s.t.Cleanup(func() { s.run("umount", m.dir()) })
 	m.PowerOn()
 	s.t.Cleanup(m.PowerOff)
 	return m
 }
 
+// dir is the folder that the machine's disks are in.
+func (m *Machine) dir() string { return filepath.Join(m.s.dir, m.Name) }
+
 // boot is what the machine's first process runs: mounts of its own, a boot ID of its own, and then it waits and reaps. It says
 // "up" when it is ready.
 const boot = `
 set -eu
-mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs -o mode=0755 tmpfs /run
 hostname "$1"
@@ -58,7 +66,7 @@ while :; do sleep 1000000 & wait $! || true; done
 // PowerOn boots the machine. Nothing of an earlier boot runs.
 func (m *Machine) PowerOn() {
 	m.s.t.Helper()
-	bootID := filepath.Join(m.s.dir, m.Name, "boot_id")
+	bootID := filepath.Join(m.dir(), "boot_id")
 	id, err := os.ReadFile("/proc/sys/kernel/random/uuid") // which is another one at each reading
 	if err != nil {
 		m.s.t.Fatal(err)
@@ -66,7 +74,7 @@ func (m *Machine) PowerOn() {
 	if err := os.WriteFile(bootID, id, 0o444); err != nil {
 		m.s.t.Fatal(err)
 	}
-	m.init = exec.Command("unshare", "--fork", "--pid", "--kill-child", "--mount", "--net", "--uts", "bash", "-c", boot, "init", m.Name, bootID)
+	m.init = exec.Command("unshare", "--fork", "--pid", "--kill-child", "--mount", "--propagation", "slave", "--net", "--uts", "bash", "-c", boot, "init", m.Name, bootID)
 	m.init.Stderr = os.Stderr
 	out, err := m.init.StdoutPipe()
 	if err != nil {
@@ -141,20 +149,36 @@ func (m *Machine) AwaitProcess(name string) {
 // Pids returns the processes of a name on the machine, as this machine sees them. A name has 15 characters at most.
 func (m *Machine) Pids(name string) (pids []int) {
 	m.s.t.Helper()
-	space, err := os.Readlink("/proc/" + m.pid() + "/ns/pid")
-	if err != nil {
-		m.s.t.Fatal(err)
-	}
-	comms, _ := filepath.Glob("/proc/[0-9]*/comm")
-	for _, comm := range comms {
-		dir := filepath.Dir(comm)
+	space := m.space()
+	for _, pid := range processes() {
+		dir := fmt.Sprintf("/proc/%d", pid)
 		// What has ended since is none of them.
-		data, _ := os.ReadFile(comm)
+		data, _ := os.ReadFile(dir + "/comm")
 		of, _ := os.Readlink(dir + "/ns/pid")
 		if strings.TrimSpace(string(data)) == name && of == space {
-			pid, _ := strconv.Atoi(filepath.Base(dir))
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// space returns what the processes of the machine have in common.
+func (m *Machine) space() string {
+	m.s.t.Helper()
+	space, err := os.Readlink("/proc/" + m.pid() + "/ns/pid")
+	if err != nil {
+		m.s.t.Fatal(err)
+	}
+	return space
+}
+
+// processes returns all processes there are, of whatever machine.
+func processes() (all []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			all = append(all, pid)
+		}
+	}
+	return all
 }
