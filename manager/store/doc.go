@@ -7,8 +7,9 @@
 // newest View and commits what it asked for as one transaction; the ring of recent Changes; claims; fences.
 //
 // The keys are /hanok/v1/object/KIND/ID with the object as JSON, /hanok/v1/claim/CLAIM with the holder's ID,
-// /hanok/v1/fence/NAME, and /hanok/v1/format with the version of this layout. An object's revision is the revision of
-// etcd at which its key was written last.
+// /hanok/v1/fence/NAME, /hanok/v1/owner where an etcd has one, and /hanok/v1/format with the version of this layout. An
+// object's revision is the revision of etcd at which its key was written last, plus /hanok/v1/base: a store that was restored
+// from a backup begins above all revisions that the data center has ever had.
 //
 // It knows no rules of the data center besides claims: services decide, the store keeps. Every service, reconciler and
 // task of the manager calls it; nobody outside the manager does.

@@ -67,6 +67,20 @@ type embedded struct {
 // when it belongs to somebody else (Denied), when its file system is full (Exhausted), when etcd cannot read its files
 // (Unavailable). After an error of etcd itself the process should end before it tries again.
 func OpenEmbedded(ctx context.Context, cfg EmbeddedConfig) (*Store, error) {
+	s := newStore()
+	e, err := newEmbedded(cfg, s, s.end)
+	if err != nil {
+		return nil, err
+	}
+	s.backend = e
+	if err := e.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// newEmbedded locks the folder.
+func newEmbedded(cfg EmbeddedConfig, sink sink, failed func(error)) (*embedded, error) {
 	if cfg.QuotaBytes == 0 {
 		cfg.QuotaBytes = defaultQuota
 	}
@@ -77,18 +91,22 @@ func OpenEmbedded(ctx context.Context, cfg EmbeddedConfig) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore()
 	e := &embedded{log: cfg.Log, dir: cfg.Dir, quota: cfg.QuotaBytes, lock: lock}
-	e.etcd = etcd{prefix: defaultPrefix, sink: s, failed: s.end}
-	e.panics = newReporter(cfg.Log, func(err error) { s.end(e.broken(err)) })
-	s.backend = e
-	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	e.etcd = etcd{prefix: defaultPrefix, sink: sink, failed: failed}
+	e.panics = newReporter(cfg.Log, func(err error) { failed(e.broken(err)) })
+	return e, nil
 }
 
+// open starts etcd and what follows it.
 func (e *embedded) open(ctx context.Context) error {
+	if err := e.launched(ctx); err != nil {
+		return err
+	}
+	return e.start(ctx)
+}
+
+// launched starts etcd on its files, which are made where they are missing.
+func (e *embedded) launched(ctx context.Context) error {
 	data := filepath.Join(e.dir, "etcd")
 	if err := e.create(ctx, data); err != nil {
 		return err
@@ -97,7 +115,7 @@ func (e *embedded) open(ctx context.Context) error {
 		return err
 	}
 	e.client = v3client.New(e.server.Server)
-	return e.start(ctx)
+	return nil
 }
 
 // create makes the files of a new store. They get their name when they are whole: an etcd that is killed in its first

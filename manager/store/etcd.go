@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,9 @@ const defaultPrefix = "/hanok/v1/"
 type etcd struct {
 	client *clientv3.Client
 	prefix string
-	sink   sink
+	// base is added to etcd's revisions wherever they leave this backend, and subtracted where they come in: restore.go.
+	base int64
+	sink sink
 	// failed is called once when the stream cannot go on.
 	failed func(error)
 	// stream is the context of the watch; progress requests must carry the same one.
@@ -47,13 +50,28 @@ func (e *etcd) start(ctx context.Context) error {
 	return nil
 }
 
-// prepare marks an empty store with the format.
+// prepare marks an empty store with the format, brings one of the format before up to it, and finds out the base.
 func (e *etcd) prepare(ctx context.Context) error {
-	_, _, err := e.commit(ctx, transaction{
-		conditions: []condition{unwritten(formatKey)},
-		operations: []keyValue{{key: formatKey, value: []byte(strconv.Itoa(format))}},
-	})
-	if dc.KindOf(err) == dc.Exhausted {
+	resp, err := e.client.Txn(ctx).Then(clientv3.OpGet(e.prefix+baseKey), clientv3.OpGet(e.prefix+formatKey)).Commit()
+	if err != nil {
+		return &dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err}
+	}
+	if found := resp.Responses[0].GetResponseRange().Kvs; len(found) > 0 {
+		if e.base, err = strconv.ParseInt(string(found[0].Value), 10, 64); err != nil {
+			return unreadable(fmt.Errorf("key %q: %w", baseKey, err))
+		}
+	}
+	mark := migration(0)
+	known := resp.Responses[1].GetResponseRange().Kvs
+	if len(known) > 0 {
+		n, err := readFormat(known[0].Value)
+		if err != nil || n == format {
+			return err
+		}
+		mark = migration(e.keyValue(known[0]).revision)
+	}
+	_, _, err = e.commit(ctx, mark)
+	if dc.KindOf(err) == dc.Exhausted && len(known) == 0 {
 		return nil // it would be the first key: an etcd that is full of others' keys says so again
 	}
 	return err
@@ -82,11 +100,23 @@ func (e *etcd) read(ctx context.Context) (int64, []keyValue, error) {
 	for i, kv := range resp.Kvs {
 		all[i] = e.keyValue(kv)
 	}
-	return resp.Header.Revision, all, nil
+	return e.base + resp.Header.Revision, all, nil
 }
 
 func (e *etcd) keyValue(kv *mvccpb.KeyValue) keyValue {
-	return keyValue{key: strings.TrimPrefix(string(kv.Key), e.prefix), value: kv.Value, revision: kv.ModRevision}
+	return keyValue{key: strings.TrimPrefix(string(kv.Key), e.prefix), value: kv.Value, revision: e.base + kv.ModRevision}
+}
+
+// modRevision returns etcd's own revision for one of the store's. 0 stands for a key that is not there; what was before the
+// restore that set the base is at no revision of this etcd.
+func (e *etcd) modRevision(revision int64) int64 {
+	switch {
+	case revision == 0:
+		return 0
+	case revision <= e.base:
+		return -1
+	}
+	return revision - e.base
 }
 
 // follow delivers the changes after revision until the stream's context ends. When etcd ends the watch, because it has
@@ -112,7 +142,7 @@ func (e *etcd) follow(revision int64) {
 func (e *etcd) watch(revision int64) (int64, error) {
 	ctx, cancel := context.WithCancel(e.stream)
 	defer cancel()
-	for resp := range e.client.Watch(ctx, e.prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1)) {
+	for resp := range e.client.Watch(ctx, e.prefix, clientv3.WithPrefix(), clientv3.WithRev(e.modRevision(revision)+1)) {
 		if resp.Err() != nil {
 			return revision, nil
 		}
@@ -121,13 +151,14 @@ func (e *etcd) watch(revision int64) (int64, error) {
 			for n < len(events) && events[n].Kv.ModRevision == at {
 				n++
 			}
+			at += e.base
 			if err := e.deliver(at, events[:n]); err != nil {
 				return revision, err
 			}
 			events, revision = events[n:], at
 		}
-		if resp.IsProgressNotify() && resp.Header.Revision > revision {
-			revision = resp.Header.Revision
+		if now := e.base + resp.Header.Revision; resp.IsProgressNotify() && now > revision {
+			revision = now
 			if err := e.sink.apply(revision, nil); err != nil {
 				return revision, err
 			}
@@ -172,13 +203,13 @@ func (e *etcd) commit(ctx context.Context, t transaction) (int64, bool, error) {
 	if err != nil {
 		return 0, false, commitError(ctx, err, len(t.operations))
 	}
-	return resp.Header.Revision, resp.Succeeded, nil
+	return e.base + resp.Header.Revision, resp.Succeeded, nil
 }
 
 func (e *etcd) compares(conditions []condition) []clientv3.Cmp {
 	cmps := make([]clientv3.Cmp, len(conditions))
 	for i, c := range conditions {
-		cmps[i] = clientv3.Compare(clientv3.ModRevision(e.prefix+c.key), string(c.compare), c.revision)
+		cmps[i] = clientv3.Compare(clientv3.ModRevision(e.prefix+c.key), string(c.compare), e.modRevision(c.revision))
 		if c.prefix {
 			cmps[i] = cmps[i].WithPrefix()
 		}

@@ -104,7 +104,7 @@ func EraseExternal(ctx context.Context, cfg ExternalConfig) error {
 	if len(found.Kvs) == 0 {
 		return nil
 	}
-	if err := checkFormat(found.Kvs[0].Value); err != nil {
+	if _, err := readFormat(found.Kvs[0].Value); err != nil && string(found.Kvs[0].Value) != restoring {
 		return err
 	}
 	if _, err := client.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {

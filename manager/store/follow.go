@@ -104,10 +104,14 @@ func (d *draft) set(kv keyValue) error {
 	case strings.HasPrefix(kv.key, fenceKeys):
 		r := &fenceRow{name: strings.TrimPrefix(kv.key, fenceKeys), revision: kv.revision}
 		return d.setRow(fenceTable, r, r.name, kv.value == nil)
-	case kv.key == ownerKey: // the backend's
+	case kv.key == ownerKey, kv.key == baseKey: // the backend's
 		return nil
 	case kv.key == formatKey:
-		return checkFormat(kv.value)
+		if kv.value == nil { // the store is being erased
+			return nil
+		}
+		_, err := readFormat(kv.value)
+		return err
 	}
 	return fmt.Errorf("key %q: not of this version", kv.key)
 }

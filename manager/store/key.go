@@ -14,6 +14,7 @@ const (
 	claimKeys  = "claim/"
 	fenceKeys  = "fence/"
 	formatKey  = "format"
+	baseKey    = "base"
 )
 
 func objectKey(kind dc.Kind, id dc.ID) string { return objectKeys + string(kind) + "/" + string(id) }

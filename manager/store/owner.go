@@ -26,7 +26,7 @@ type owner struct {
 	claiming sync.Mutex
 
 	mu sync.Mutex
-	// revision is that of the claim's write.
+	// revision is that of the claim's write, as etcd counts.
 	revision int64
 	lease    clientv3.LeaseID
 	alive    <-chan *clientv3.LeaseKeepAliveResponse
@@ -116,7 +116,7 @@ func (e *external) commit(ctx context.Context, t transaction) (int64, bool, erro
 		return e.etcd.commit(ctx, t)
 	}
 	claim, _ := e.owner.now()
-	t.conditions = append(slices.Clip(t.conditions), unchanged(ownerKey, claim))
+	t.conditions = append(slices.Clip(t.conditions), unchanged(ownerKey, e.base+claim))
 	revision, ok, err := e.etcd.commit(ctx, t)
 	if err != nil || ok {
 		return revision, ok, err
@@ -140,12 +140,18 @@ func (e *external) commit(ctx context.Context, t transaction) (int64, bool, erro
 
 // close implements backend: the next manager need not wait.
 func (e *external) close() error {
-	if e.owner != nil {
-		e.endLife()
-		<-e.kept
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_, _ = e.client.Revoke(ctx, e.owner.lease) // else it ends by itself
-	}
+	e.disown()
 	return e.etcd.close()
+}
+
+// disown gives the claim up.
+func (e *external) disown() {
+	if e.owner == nil {
+		return
+	}
+	e.endLife()
+	<-e.kept
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = e.client.Revoke(ctx, e.owner.lease) // else it ends by itself
 }
