@@ -64,13 +64,34 @@ func (m *Machine) Start(stdin string, args ...string) *Service {
 // Ready waits until the service says that it is ready. It is called once.
 func (v *Service) Ready() {
 	v.m.s.t.Helper()
+	if complaint, ready := v.Settled(); !ready {
+		v.m.s.t.Fatalf("%v on %s ends instead of being ready:\n%s%s", v.cmd.Args, v.m.Name, complaint, v.m.Log())
+	}
+}
+
+// Settled waits until the service is ready or has ended, and returns which, with all that it has complained about if it has ended.
+// It is called in the place of Ready.
+func (v *Service) Settled() (complaint string, ready bool) {
+	v.m.s.t.Helper()
+	select {
+	case v.URL = <-v.ready: // or closed, by the end
+	case <-time.After(patience):
+		v.m.s.t.Fatalf("%v on %s is neither ready nor ends\n%s", v.cmd.Args, v.m.Name, v.m.Log())
+	}
+	if v.URL != "" {
+		return "", true
+	}
+	<-v.exited
+	return v.errors.String(), false
+}
+
+// IsReady reports whether the service has said that it is ready, by now. Ready is not called after it has.
+func (v *Service) IsReady() bool {
 	select {
 	case v.URL = <-v.ready:
-	case <-time.After(patience):
+	default:
 	}
-	if v.URL == "" {
-		v.m.s.t.Fatalf("%v on %s is not ready\n%s", v.cmd.Args, v.m.Name, v.m.Log())
-	}
+	return v.URL != ""
 }
 
 // Signal sends a signal to the service and, if it ends it, waits for its end.
