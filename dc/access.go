@@ -48,6 +48,7 @@ const (
 	PrivTaskCancel       Privilege = "Global.CancelTask"
 	PrivUsers            Privilege = "Authorization.ModifyPermissions"
 	PrivDiagnostics      Privilege = "Global.Diagnostics"
+	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 )
 
 // Grants reports whether the role includes the privilege.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -62,4 +63,13 @@ func (e Entry) Object() (dc.Object, error) {
 		return nil, unreadable(fmt.Errorf("key %q: it holds %q", e.Key, obj.Identity()))
 	}
 	return obj, nil
+}
+
+// NewEntry returns the entry of an object as it is now.
+func NewEntry(o dc.Object) (Entry, error) {
+	value, err := json.Marshal(o)
+	if err != nil {
+		return Entry{}, fmt.Errorf("encode %s: %w", o.Identity(), err)
+	}
+	return Entry{Key: objectKey(o.Kind(), o.Identity()), Value: value, Revision: o.Metadata().Revision}, nil
 }
