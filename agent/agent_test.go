@@ -321,7 +321,8 @@ func TestOldManager(t *testing.T) {
 	}
 }
 
-// TestTombstoneStays: nothing takes a tombstone back, and one that is forgotten is so once the manager has said it.
+// TestTombstoneStays: nothing makes a machine again whose tombstone was carried out, not even a manager whose store was restored
+// from before: its files are missing then. A tombstone that is forgotten is so once the manager has said it.
 func TestTombstoneStays(t *testing.T) {
 	m, r := newManager(t), newRecorder()
 	m.start()
@@ -337,9 +338,16 @@ func TestTombstoneStays(t *testing.T) {
 	m.until("vm-1", "removal", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesRemoved })
 	r.reset()
 	m.ask("vm-1", func(a *dc.Assignment) { a.Deleted, a.Power = false, a.Power.Next(dc.PowerOn, 0) })
-	r.until(t, "write vm-1.json", 1)
+	missing := func(s dc.VirtualMachineStatus) bool {
+		return s.Files == dc.FilesMissing && s.FilesFailure != nil && s.Power == dc.PoweredOff && s.Outcome.Failure != nil && s.Outcome.Generation == 1
+	}
+	m.until("vm-1", "missing files", missing)
 	p.kill()
+	m.forgetReports()
 	p = h.start()
+	m.until("vm-1", "missing files, again", missing)
+	m.ask("vm-1", func(a *dc.Assignment) { a.Deleted = true })
+	m.until("vm-1", "removal, again", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesRemoved })
 	m.change(func() { delete(m.machines, "vm-1") })
 	r.until(t, "remove vm-1.json", 1)
 	if n := h.world.Count("vm-1", "create") + h.world.Count("vm-1", "start"); n != 1 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -89,9 +91,11 @@ type ordeal struct {
 	crashed bool           // since the last request, before since the one before it: the recovery may still go on
 	before  bool
 	lost    bool // the host is to die with its process
-	counts  map[dc.PowerOp]int
-	starts  int // how often the machine may still be started
-	process *process
+	// forgotten is set when the record of the machine is to be gone with the process.
+	forgotten bool
+	counts    map[dc.PowerOp]int
+	starts    int // how often the machine may still be started
+	process   *process
 }
 
 const ordealMachine dc.VirtualMachineID = "vm-1"
@@ -108,7 +112,10 @@ func (o *ordeal) run(t *testing.T) {
 
 	o.ask("")
 	o.manager.until(ordealMachine, "files", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesReady })
-	for _, op := range []dc.PowerOp{dc.PowerOn, dc.Reset, dc.Suspend, dc.PowerOn, dc.RebootGuest, dc.PowerOff, dc.PowerOn, dc.ShutdownGuest} {
+	for i, op := range []dc.PowerOp{dc.PowerOn, dc.Reset, dc.Suspend, dc.PowerOn, dc.RebootGuest, dc.PowerOff, dc.PowerOn, dc.ShutdownGuest} {
+		if i >= 2 && op == dc.PowerOn || op == dc.PowerOff { // whatever became of it meanwhile
+			o.lose()
+		}
 		generation := o.ask(op)
 		o.manager.until(ordealMachine, string(op), func(s dc.VirtualMachineStatus) bool {
 			return s.Outcome.Generation == generation && (s.Guest.AgentRunning || s.Power != dc.PoweredOn)
@@ -144,6 +151,14 @@ func (o *ordeal) ask(op dc.PowerOp) int64 {
 	}
 	o.manager.askPower(ordealMachine, op)
 	return o.manager.asked(ordealMachine).Power.Generation
+}
+
+// lose ends the process, and the record of the machine is gone before the next one starts.
+func (o *ordeal) lose() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgotten = true
+	o.process.die()
 }
 
 // count returns how often each operation that counts was done.
@@ -190,6 +205,12 @@ func (o *ordeal) reboot() {
 			o.starts = 1
 		}
 		o.host.world.Reboot()
+	}
+	if o.forgotten {
+		o.forgotten = false
+		if err := os.Remove(filepath.Join(o.host.dir, machineFile(ordealMachine))); err != nil {
+			o.t.Error(err)
+		}
 	}
 }
 

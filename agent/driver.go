@@ -22,6 +22,10 @@ type Hypervisor interface {
 	// power already (keep was not called then), Exhausted when the host can't hold it, Unavailable when its files are
 	// in use elsewhere.
 	Start(ctx context.Context, m dc.Machine, nics []dc.Attachment, keep func(dc.Handle) error) error
+	// Find looks for what executes a machine of which the agent has no record, and returns the handle that Recover takes it
+	// over by. It disturbs nothing that has begun to execute the guest. NotFound means that nothing executes the machine.
+	// Every other error means that something may: the agent does not start it, and looks again.
+	Find(ctx context.Context, m dc.Machine) (dc.Handle, error)
 	// Recover finds a machine that an earlier process of the agent started, and takes it over without disturbing it;
 	// for one that this driver runs already it is a success. h is what keep was given, perhaps under an earlier boot of
 	// the host. The earlier process may have died in the middle of Start: then Recover finishes it, or removes what
@@ -62,7 +66,9 @@ type Hypervisor interface {
 
 // Storage keeps machines' files on datastores.
 type Storage interface {
-	// Mount makes a datastore usable under its ID, creating its folder if need be. Again with the same path is a success.
+	// Mount makes a datastore usable under its ID, creating its folder if need be. Again with the same path is a success, and so
+	// is another ID for the same path: after a restore of the manager's store a folder may have a new datastore, while machines
+	// are still known to be on the old one.
 	Mount(ctx context.Context, id dc.DatastoreID, path string) error
 	// Usage says how full a mounted datastore is.
 	Usage(ctx context.Context, id dc.DatastoreID) (dc.DatastoreUsage, error)
@@ -71,6 +77,10 @@ type Storage interface {
 	// or failure it may be called again: a disk is there whole or not at all. Kinds: Exhausted when the datastore is
 	// full, NotFound when it isn't mounted, Exists when the folder belongs to another machine.
 	CreateMachine(ctx context.Context, m dc.Machine, fetch ImageFetcher, progress func(done, total int64)) error
+	// FindMachine looks for what CreateMachine has made, and changes nothing: it is a success when the machine's folder and
+	// all its disks are there. Kinds: NotFound when one of them is missing, which the error names, or the datastore isn't
+	// mounted, Exists when the folder belongs to another machine.
+	FindMachine(ctx context.Context, m dc.Machine) error
 	// DeleteMachine removes the machine's files and its folder if that is empty then. Absent files are a success. The
 	// files of another machine are never touched.
 	DeleteMachine(ctx context.Context, m dc.Machine) error

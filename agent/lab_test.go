@@ -196,6 +196,7 @@ func (c *connection) news() (out []*agentv1.ManagerMessage, changed <-chan struc
 	for id, a := range c.m.machines {
 		if c.revisions[id] != a.Revision {
 			c.revisions[id] = a.Revision
+			a.Known = c.m.known(id)
 			out = append(out, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
 		}
 	}
@@ -206,6 +207,13 @@ func (c *connection) news() (out []*agentv1.ManagerMessage, changed <-chan struc
 		}
 	}
 	return out, c.m.changed
+}
+
+// known returns what a manager that has heard the reports says of a machine. m.mu is held.
+func (m *manager) known(id dc.VirtualMachineID) dc.Known {
+	vm := dc.VirtualMachine{ID: id, Spec: dc.VirtualMachineSpec{Host: "host-1"}, Status: m.reports[id]}
+	a, _ := dc.AssignmentOf(&vm)
+	return a.Known
 }
 
 func (c *connection) receive(stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]) {
@@ -331,6 +339,8 @@ type host struct {
 	processes int
 	// token is what the next process gets; "" is a good one for the first process and none for the others.
 	token string
+	// reported are the machines of which heardFrom has heard. Under manager.mu.
+	reported map[dc.VirtualMachineID]bool
 }
 
 func newHost(t testing.TB, m *manager) *host {
@@ -457,6 +467,18 @@ func (w watched) Start(ctx context.Context, m dc.Machine, nics []dc.Attachment, 
 
 func (w watched) Recover(ctx context.Context, m dc.Machine, handle dc.Handle) error {
 	return w.p.do("Recover", func() error { return w.Host.Recover(ctx, m, handle) })
+}
+
+func (w watched) Find(ctx context.Context, m dc.Machine) (handle dc.Handle, err error) {
+	err = w.p.do("Find", func() error {
+		handle, err = w.Host.Find(ctx, m)
+		return err
+	})
+	return handle, err
+}
+
+func (w watched) FindMachine(ctx context.Context, m dc.Machine) error {
+	return w.p.do("FindMachine", func() error { return w.Host.FindMachine(ctx, m) })
 }
 
 func (w watched) Stop(ctx context.Context, m dc.Machine) error {

@@ -38,7 +38,8 @@ type machine struct {
 	rec       record
 	recovered bool
 	tried     bool
-	failure   *dc.Failure // why files could not be made or deleted, until they are
+	failure   *dc.Failure // why files could not be made, found or deleted, until they are
+	held      bool        // whether something that can't be talked to may execute the machine, as find has found
 	unseen    error       // why the driver could not say state, or nil
 	state     dc.MachineState
 	// blocked is why the record can't be written, until it can: whatever failed to write it is done again. unwritten is set
@@ -218,6 +219,8 @@ func (m *machine) do(ctx context.Context, next step) error {
 		return m.restart(ctx)
 	case stepCreate:
 		return m.create(ctx)
+	case stepFind:
+		return m.find(ctx)
 	case stepRemove:
 		return m.removeFiles(ctx)
 	case stepInterrupted:
@@ -238,12 +241,7 @@ func (m *machine) take() error {
 	if newest == nil || newest.Revision <= m.rec.Assignment.Revision {
 		return nil
 	}
-	rec := m.rec
-	rec.Assignment = *newest
-	if rec.Assignment.Deleted = rec.Assignment.Deleted || m.rec.Assignment.Deleted; rec.Assignment.Deleted != newest.Deleted {
-		m.log.Error("an assignment takes a tombstone back; it stays", "revision", newest.Revision)
-	}
-	if err := m.save(rec); err != nil {
+	if err := m.save(m.rec.with(*newest)); err != nil {
 		m.mu.Lock()
 		if m.newest == nil {
 			m.newest = newest
@@ -259,6 +257,9 @@ func (m *machine) save(rec record) error {
 	write := m.a.disk.save
 	if rec.takesPower() {
 		write = m.a.disk.saveFirst
+	}
+	if rec.Files != "" {
+		rec.Assignment.Known = dc.Known{} // the record knows better
 	}
 	if err := write(machineFile(m.id), rec); err != nil {
 		m.blocked = dc.FailureOf(err)
@@ -290,7 +291,7 @@ func (m *machine) situation() *situation {
 	mounted, looking := m.a.datastores.state(m.rec.Assignment.Machine.Datastore)
 	return &situation{
 		record: m.rec, boot: m.a.boot, recovered: m.recovered, seen: m.unseen == nil, state: m.state,
-		mounted: mounted, looking: looking, tried: m.tried,
+		mounted: mounted, looking: looking, tried: m.tried, missed: m.failure != nil,
 	}
 }
 
@@ -306,8 +307,12 @@ func (m *machine) reportAs(rec record) {
 		return
 	}
 	status := dc.VirtualMachineStatus{Files: rec.Files, Power: rec.Power, Outcome: rec.Outcome, Fault: rec.Fault, Blocked: m.blocked}
-	if m.failure != nil {
-		status.Files, status.FilesFailure = dc.FilesFailed, m.failure
+	status.FilesFailure = m.failure
+	switch {
+	case rec.lostTrack() && !rec.Assignment.Deleted:
+		status.Files, status.Power = dc.FilesMissing, m.missing()
+	case m.failure != nil:
+		status.Files = dc.FilesFailed
 	}
 	if rec.hasPower() {
 		status.Power, status.Booted = dc.PoweredOn, rec.Booted

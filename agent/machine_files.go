@@ -39,6 +39,86 @@ func (m *machine) create(ctx context.Context) error {
 	return m.save(rec)
 }
 
+// find looks for a machine that the manager knows to have files and of which the host has no record. What runs is taken over;
+// files that are there are taken as they are. What is missing is reported, and looked for again a little later; a request
+// that waits for it has failed.
+//
+// When the power goes: nothing was changed, or the handle is in the record and the machine is recovered.
+func (m *machine) find(ctx context.Context) error {
+	spec := m.rec.Assignment.Machine
+	lost := m.a.cfg.Storage.FindMachine(ctx, spec)
+	if !m.rec.hasPower() {
+		handle, err := m.a.cfg.Hypervisor.Find(ctx, spec)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			m.log.Info("found a process without a record")
+			rec := m.rec
+			rec.Handle, rec.BootID = handle, m.a.boot
+			m.recovered, m.held = false, false
+			return m.save(rec)
+		}
+		if m.held = dc.KindOf(err) != dc.NotFound; m.held {
+			lost = err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if lost != nil {
+		return m.miss(m.a.datastores.explain(spec.Datastore, lost))
+	}
+	m.failure = nil
+	rec := m.rec
+	rec.Files = dc.FilesReady
+	if !rec.hasPower() {
+		rec.Power = dc.PoweredOff
+		rec = m.withoutPower(rec)
+		rec.Fault = m.lostPower(rec)
+	}
+	return m.save(rec)
+}
+
+// miss reports that the machine's files are missing, and returns err.
+func (m *machine) miss(err error) error {
+	m.failure = m.failureOf(err)
+	if request, pending := m.rec.pending(); pending && !m.held {
+		rec := m.rec
+		rec.Outcome = dc.PowerOutcome{Generation: request.Generation}
+		if request.Op != "" {
+			rec.Outcome.Failure = m.failure
+		}
+		if err := m.save(rec); err != nil {
+			return err
+		}
+	}
+	m.report()
+	return err
+}
+
+// missing returns the power state of a machine whose files are missing.
+func (m *machine) missing() dc.PowerState {
+	if m.held {
+		return dc.PoweredOn // as far as is known
+	}
+	return dc.PoweredOff
+}
+
+// lostPower returns the fault of a machine that was found without power and by its last request, which was carried out, should
+// have it; nil for another one.
+func (m *machine) lostPower(rec record) *dc.Failure {
+	if _, pending := rec.pending(); pending || rec.Power != dc.PoweredOff {
+		return nil
+	}
+	switch rec.Assignment.Power.Op {
+	case dc.PowerOn, dc.Reset, dc.RebootGuest:
+		return &dc.Failure{Kind: dc.Unavailable, Object: dc.Describe(dc.KindVirtualMachine, rec.Assignment.Machine.Name),
+			Message: "its host has lost its record of it, and nothing executes it any more", Remedy: "power it on again"}
+	}
+	return nil
+}
+
 // removeFiles carries out the tombstone. The record stays, and says so, until the manager has answered the report (see
 // Agent.forgetMachine).
 //

@@ -133,6 +133,8 @@ func (m *machine) power(ctx context.Context) error {
 	on := m.rec.hasPower() && m.situation().executes()
 	var err error
 	switch request.Op {
+	case "":
+		return m.finish(m.rec, nil)
 	case dc.PowerOn:
 		return m.powerOn(ctx, on)
 	case dc.PowerOff:

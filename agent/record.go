@@ -19,7 +19,7 @@ import (
 // making or deleting files are not kept: a new process tries again.
 type record struct {
 	Assignment dc.Assignment `json:"assignment"`
-	// Files is "" until they are made, then FilesReady, and FilesRemoved when a tombstone was carried out.
+	// Files is "" until they are made or found, then FilesReady, and FilesRemoved when a tombstone was carried out.
 	Files dc.FilesState `json:"files,omitempty"`
 	// Handle is set from before the machine gets power until it is known to have none. BootID is the host's boot under
 	// which that was, and Booted the time.
@@ -40,9 +40,29 @@ type record struct {
 // hasPower reports whether the machine has power, as far as the agent has written down.
 func (r *record) hasPower() bool { return len(r.Handle) > 0 }
 
+// lostTrack reports whether the machine's files were there once, by the manager's knowledge, while the host has no record of
+// them: it was lost, or the files were deleted and the manager's store restored from before. Such files are never made.
+func (r *record) lostTrack() bool { return r.Files == "" && r.Assignment.Known.Files }
+
 // pending returns the power request that has no outcome yet, if there is one.
 func (r *record) pending() (dc.PowerRequest, bool) {
 	return r.Assignment.Power, r.Assignment.Power.Generation > r.Outcome.Generation
+}
+
+// with returns the record after an assignment of a higher revision. A tombstone stays, for the host may have begun. Only one
+// that was carried out gives way: the manager's store was restored from before, and what is said of the machine then is
+// that its files are missing. A host without a record takes what the manager knows for done.
+func (r record) with(a dc.Assignment) record {
+	removed := r.Assignment.Deleted && r.Files == dc.FilesRemoved && !a.Deleted
+	if removed {
+		a.Known = dc.Known{Files: true, Outcome: max(a.Known.Outcome, r.Outcome.Generation)}
+	}
+	if removed || r.Assignment.Revision == 0 {
+		return record{Assignment: a, Begun: a.Known.Outcome, Outcome: dc.PowerOutcome{Generation: a.Known.Outcome}}
+	}
+	a.Deleted = a.Deleted || r.Assignment.Deleted
+	r.Assignment = a
+	return r
 }
 
 // takesPower reports whether the assignment asks for what makes room on a full disk: the machine's power, or its files, gone.

@@ -17,6 +17,8 @@ const (
 	stepRestart step = "restart"
 	// stepCreate makes files. Cut off: the driver continues what is there.
 	stepCreate step = "create"
+	// stepFind looks for files, and a process, that were there before the host lost its record. Cut off: done again.
+	stepFind step = "find"
 	// stepRemove carries out a tombstone. Cut off: done again, what is gone already is a success.
 	stepRemove step = "remove"
 	// stepPower executes the pending power request. Cut off: on, off and suspend look at what they find and go on; for
@@ -40,6 +42,8 @@ type situation struct {
 	mounted, looking bool
 	// tried is set when files could not be made or deleted and nothing has changed since.
 	tried bool
+	// missed is set when files were looked for and not found.
+	missed bool
 }
 
 // next decides. It is pure.
@@ -55,11 +59,13 @@ func (s *situation) next() step {
 			return stepNone
 		}
 		return stepRemove
+	case s.lostTrack() && !s.gone() && !(s.executes() && pending): // what executes can be asked for without its files
+		return stepFind
 	case s.hasPower() && !s.seen:
 		return stepNone
-	case s.hasPower() && !s.executes():
+	case s.gone():
 		return s.nextOfGone(request, pending)
-	case s.Files != dc.FilesReady:
+	case !s.lostTrack() && s.Files != dc.FilesReady:
 		if s.tried {
 			return stepNone
 		}
@@ -105,8 +111,11 @@ func (s *situation) unsettled() bool {
 	if next == stepRecover || s.Assignment.Deleted {
 		return next == stepRecover
 	}
-	return s.hasPower() && !s.executes() && (s.looking || next != stepNone)
+	return (s.lostTrack() && !s.missed || s.hasPower() && !s.executes()) && (s.looking || next != stepNone)
 }
+
+// gone reports whether a machine that had power has none any more.
+func (s *situation) gone() bool { return s.hasPower() && s.seen && !s.executes() }
 
 // executes reports whether the driver sees the machine with power.
 func (s *situation) executes() bool {

@@ -72,6 +72,10 @@ func starting(s *situation)  { s.Starting = true }
 func suspended(s *situation) { s.state.Run = dc.RunSuspended }
 func clean(s *situation)     { s.state.Exit = &dc.MachineExit{Clean: true, Guest: true} }
 func noFiles(s *situation)   { s.Files, s.Power = "", "" }
+func missed(s *situation)    { s.missed = true }
+func lostTrack(s *situation) {
+	s.Files, s.Power, s.Assignment.Known.Files = "", "", true
+}
 
 func TestNext(t *testing.T) {
 	for _, test := range []struct {
@@ -118,6 +122,21 @@ func TestNext(t *testing.T) {
 		{"files that could not be made", off().with(noFiles).with(tried), stepNone},
 		{"the same with a request", off().with(noFiles).with(tried).asked(dc.PowerOn), stepNone},
 
+		// A record that was lost, or files that went by a tombstone of which the manager knows no more.
+		{"a lost record", off().with(lostTrack), stepFind},
+		{"the same while its datastore is looked for", off().with(lostTrack).with(looking), stepNone},
+		{"the same without its datastore", off().with(lostTrack).with(unmounted), stepFind},
+		{"the same when it can't be seen", off().with(lostTrack).with(unseen), stepFind},
+		{"the same with a request", off().with(lostTrack).asked(dc.PowerOn), stepFind},
+		{"the same after files could not be made", off().with(lostTrack).with(tried), stepFind},
+		{"missing files", off().with(lostTrack).with(missed), stepFind},
+		{"a tombstone of missing files", off().with(lostTrack).with(missed).with(deleted), stepRemove},
+		{"a process without a record", on().with(lostTrack).with(unrecovered), stepRecover},
+		{"the same, taken over", on().with(lostTrack), stepFind},
+		{"the same with a request", on().with(lostTrack).asked(dc.PowerOff), stepPower},
+		{"the same in the middle of a reset", on().with(lostTrack).begun(dc.Reset), stepInterrupted},
+		{"a process that crashed before its files were found", crashed().with(lostTrack), stepLost},
+
 		// Nothing is asked.
 		{"off", off(), stepNone},
 		{"off and can't be seen", off().with(unseen), stepNone},
@@ -138,6 +157,10 @@ func TestNext(t *testing.T) {
 		{"reset of one that is off", off().asked(dc.Reset), stepPower},
 		{"shutdown", on().asked(dc.ShutdownGuest), stepPower},
 		{"reboot", on().asked(dc.RebootGuest), stepPower},
+		{"nothing", on().asked(""), stepPower},
+		{"nothing of one that is off", off().asked(""), stepPower},
+		{"nothing of one that has crashed", crashed().asked(""), stepLost},
+		{"nothing of a dead host's", orphaned().asked(""), stepRestart},
 		{"one after a reset that was never finished", on().asked(dc.Reset).with(func(s *situation) { s.Begun = 2 }), stepPower},
 
 		// A request that was cut off: what looks at what it finds goes on, what would be felt twice is given up.
@@ -212,7 +235,9 @@ func TestNextNever(t *testing.T) {
 		case stepRemove:
 			never("no tombstone", !s.Assignment.Deleted)
 		case stepCreate:
-			never("a tombstone, or files that are there", s.Assignment.Deleted || s.Files == dc.FilesReady)
+			never("a tombstone, or files that are or were there", s.Assignment.Deleted || s.Files == dc.FilesReady || s.Assignment.Known.Files && s.Files == "")
+		case stepFind:
+			never("a tombstone, or nothing was lost", s.Assignment.Deleted || s.Files != "" || !s.Assignment.Known.Files)
 		case stepLost, stepRestart:
 			never("it is not gone", !gone)
 			never("a suspended machine is started", next == stepRestart && s.state.Run == dc.RunSuspended)
@@ -228,7 +253,8 @@ func TestNextNever(t *testing.T) {
 			never("a tombstone does not come first", next != stepNone && next != stepRemove)
 		}
 		never("what is out of date is reported", gone && !s.Assignment.Deleted && (next != stepNone || s.looking) && !s.unsettled())
-		never("a machine that runs is not settled", s.executes() && s.unsettled())
+		never("what the host has lost track of is reported before it was looked for", s.lostTrack() && !s.missed && !s.Assignment.Deleted && !gone && !s.unsettled())
+		never("a machine that runs is not settled", s.executes() && s.unsettled() && !s.lostTrack())
 		never("what waits is not settled", next == stepNone && !s.looking && s.unsettled())
 	}
 	if n < 10000 {
@@ -242,19 +268,20 @@ func situations() func(yield func(*situation) bool) {
 		crashed().with(suspended), orphaned().with(suspended), on().with(unrecovered), orphaned().with(unrecovered), off().with(unseen)}
 	return func(yield func(*situation) bool) {
 		for _, state := range states {
-			for _, op := range append(dc.PowerOps(), "") {
+			for _, op := range append(dc.PowerOps(), "", "none") {
 				for begun := range int64(2) {
 					for outcome := range int64(2) {
 						for _, files := range []dc.FilesState{"", dc.FilesReady, dc.FilesRemoved} {
-							for flags := range 1 << 5 {
+							for flags := range 1 << 7 {
 								flag := func(i int) bool { return flags>>i&1 == 1 }
 								s := *state
 								s.Files, s.Begun, s.Outcome.Generation = files, begun, outcome
-								if op != "" {
+								if op != "none" {
 									s.Assignment.Power = dc.PowerRequest{Generation: 1, Op: op}
 								}
 								s.Assignment.Deleted, s.tried, s.mounted, s.looking = flag(0), flag(1), flag(2), flag(3)
 								s.Starting = flag(4) && s.hasPower()
+								s.Assignment.Known.Files, s.missed = flag(5), flag(6)
 								if !yield(&s) {
 									return
 								}

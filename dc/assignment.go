@@ -20,6 +20,17 @@ type Assignment struct {
 	Power    PowerRequest `json:"power"`
 	// Deleted asks the host to power the machine off and delete its files.
 	Deleted bool `json:"deleted,omitempty"`
+	// Known is for a host without a record of the machine.
+	Known Known `json:"known,omitzero"`
+}
+
+// Known is what the manager has heard of a machine before. A host that has lost its records does not do again what was
+// done once.
+type Known struct {
+	// Files says that the machine's files were there once: they are looked for, and never made again.
+	Files bool `json:"files,omitempty"`
+	// Outcome is the generation of the last power request that was reported as finished.
+	Outcome int64 `json:"outcome,omitempty"`
 }
 
 // AssignmentOf returns what vm's host is asked to do, and whether vm has a host at all.
@@ -35,6 +46,7 @@ func AssignmentOf(vm *VirtualMachine) (Assignment, bool) {
 		},
 		Power:   vm.Spec.Power,
 		Deleted: vm.Spec.Deleted,
+		Known:   Known{Files: vm.Status.Files.made(), Outcome: vm.Status.Outcome.Generation},
 	}, true
 }
 

@@ -23,9 +23,11 @@ func PowerOps() []PowerOp {
 // PowerRequest asks for one power operation. Power is an operation with a generation, not a wish: the agent executes
 // each generation once.
 type PowerRequest struct {
-	// Generation counts the requests of this machine from 1; 0 means that none was made yet.
-	Generation int64   `json:"generation,omitempty"`
-	Op         PowerOp `json:"op,omitempty"`
+	// Generation counts the requests of this machine from 1, not always by one; 0 means that none was made yet.
+	Generation int64 `json:"generation,omitempty"`
+	// Op is empty for a generation that is carried out by doing nothing, whatever the machine does: it puts an end to the
+	// requests before it, of which a store that was restored, or a machine that was adopted, knows nothing.
+	Op PowerOp `json:"op,omitempty"`
 	// Timeout bounds the guest's part of ShutdownGuest and RebootGuest.
 	Timeout time.Duration `json:"timeout,omitempty"`
 }
@@ -37,9 +39,16 @@ type PowerOutcome struct {
 	Failure *Failure `json:"failure,omitempty"`
 }
 
-// Next returns the request that follows r.
+// Next returns the request that follows r, where nothing but r is known: for a machine, see NextPower.
 func (r PowerRequest) Next(op PowerOp, timeout time.Duration) PowerRequest {
 	return PowerRequest{Generation: r.Generation + 1, Op: op, Timeout: timeout}
+}
+
+// NextPower returns the request that follows the last one. Its generation is above that of every outcome, too: a host that
+// is ahead of the store, which was restored from an older copy, must not be taken for done.
+func (o *VirtualMachine) NextPower(op PowerOp, timeout time.Duration) PowerRequest {
+	last := PowerRequest{Generation: max(o.Spec.Power.Generation, o.Status.Outcome.Generation)}
+	return last.Next(op, timeout)
 }
 
 // GuestTimeout is how long the guest has for ShutdownGuest and RebootGuest when the caller names no time.
@@ -55,7 +64,13 @@ func CheckPower(vm *VirtualMachine, op PowerOp) error {
 	if vm.Spec.Deleted {
 		return fail("it is being deleted", "")
 	}
-	if vm.Status.Files != FilesReady {
+	switch vm.Status.Files {
+	case FilesReady:
+	case FilesMissing:
+		return fail("its files are missing"+because(vm.Status.FilesFailure), "bring its files back to where they were, or delete it")
+	case FilesRemoved:
+		return fail("its host has deleted its files", "delete it, too")
+	default:
 		return fail("its files are not ready", "wait for its create task, or delete it")
 	}
 	switch op {
@@ -82,4 +97,12 @@ func CheckPower(vm *VirtualMachine, op PowerOp) error {
 		return Errorf(Invalid, "no power operation %q", op)
 	}
 	return nil
+}
+
+// because returns ": " and what failed, or nothing.
+func because(f *Failure) string {
+	if f == nil {
+		return ""
+	}
+	return ": " + f.Message
 }

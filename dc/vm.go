@@ -97,7 +97,7 @@ const (
 type VirtualMachineStatus struct {
 	// Files says whether the machine's folder is there.
 	Files FilesState `json:"files,omitempty"`
-	// FilesFailure says why Files is FilesFailed.
+	// FilesFailure says why Files is FilesFailed or FilesMissing.
 	FilesFailure *Failure   `json:"filesFailure,omitempty"`
 	Power        PowerState `json:"power,omitempty"`
 	// Paused is why a powered-on guest stands still, or nil: a full datastore.
@@ -121,9 +121,13 @@ type FilesState string
 // The states of a machine's files. The empty state means that the host has not looked yet.
 const (
 	FilesReady   FilesState = "ready"
-	FilesFailed  FilesState = "failed"
+	FilesFailed  FilesState = "failed"  // they could not be made, or not be deleted
+	FilesMissing FilesState = "missing" // they were there once, and the host doesn't find them
 	FilesRemoved FilesState = "removed"
 )
+
+// made reports whether the files were ever there.
+func (s FilesState) made() bool { return s == FilesReady || s == FilesMissing || s == FilesRemoved }
 
 // Guest is what the guest's own agent says. It is empty when the machine has no power.
 type Guest struct {

@@ -59,6 +59,7 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 		{"Keep", testKeep},
 		{"Suspend", testSuspend},
 		{"Recover", testRecover},
+		{"Lost", testLost},
 		{"Killed", testKilled},
 		{"Guest", testGuest},
 		{"Silent", testSilentGuest},

@@ -39,6 +39,8 @@ func testUnknown(h *host) {
 	h.kind(h.Screenshot(h.ctx(), m.ID, io.Discard), dc.WrongState)
 	_, err := h.OpenConsole(h.ctx(), m.ID, dc.ConsoleSerial)
 	h.kind(err, dc.WrongState)
+	_, err = h.Find(h.ctx(), m)
+	h.kind(err, dc.NotFound)
 	for _, handle := range []dc.Handle{nil, dc.Handle("{}"), dc.Handle("\x00 nonsense")} {
 		h.kind(h.Recover(h.ctx(), m, handle), dc.NotFound)
 	}
@@ -162,6 +164,33 @@ func testRecover(h *host) {
 	h.restart()
 	h.ok(h.Recover(h.ctx(), m, h.handles[m.ID]))
 	h.is(m, dc.RunRunning)
+}
+
+// testLost: the agent's process has lost its records, and finds a machine that runs.
+func testLost(h *host) {
+	m, off, suspended := h.started(1), h.created(2), h.started(3)
+	guest := h.booted(m)
+	h.booted(suspended)
+	h.ok(h.Suspend(h.ctx(), suspended))
+	h.restart()
+	for _, idle := range []dc.Machine{off, suspended} {
+		_, err := h.Find(h.ctx(), idle)
+		h.kind(err, dc.NotFound)
+	}
+	h.is(suspended, dc.RunSuspended)
+	handle, err := h.Find(h.ctx(), m)
+	h.ok(err)
+	h.ok(h.Recover(h.ctx(), m, handle))
+	h.is(m, dc.RunRunning)
+	if again := h.booted(m); again.Hostname != guest.Hostname {
+		h.Errorf("the guest was %+v and is %+v", guest, again)
+	}
+	// The handle is as good as the one that was lost.
+	h.restart()
+	h.ok(h.Recover(h.ctx(), m, handle))
+	h.ok(h.Stop(h.ctx(), m))
+	_, err = h.Find(h.ctx(), m)
+	h.kind(err, dc.NotFound)
 }
 
 // testKilled: a machine whose process dies is reported with its log, and can be started again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"hanok/dc"
@@ -32,6 +33,8 @@ func testFiles(h *host) {
 	elsewhere := m
 	elsewhere.Datastore = "datastore-absent"
 	h.kind(h.CreateMachine(h.ctx(), elsewhere, h.fetch, ignore), dc.NotFound)
+	h.missing(m)
+	h.kind(h.FindMachine(h.ctx(), elsewhere), dc.NotFound)
 
 	var done, total int64
 	progress := func(d, t int64) {
@@ -44,26 +47,53 @@ func testFiles(h *host) {
 	if done != total || total <= 0 {
 		h.Errorf("the last progress was %d of %d", done, total)
 	}
+	// Another ID for the same folder leads to the same files.
+	const again = "datastore-again"
+	renamed := m
+	renamed.Datastore = again
+	h.kind(h.FindMachine(h.ctx(), renamed), dc.NotFound)
+	h.ok(h.Mount(h.ctx(), again, h.Path))
+	h.ok(h.FindMachine(h.ctx(), renamed))
 	// Again: existing disks are left as they are, so no image is read.
 	h.ok(h.CreateMachine(h.ctx(), m, func(context.Context, string) (io.ReadCloser, error) {
 		h.Error("an image was read for a disk that exists")
 		return nil, broken
 	}, ignore))
 
+	// What is there is found, and nothing is made by looking for more.
+	h.ok(h.FindMachine(h.ctx(), m))
+	larger := m
+	larger.Disks = append(slices.Clone(m.Disks), dc.Disk{Key: dc.FirstDiskKey + 5, CapacityBytes: 1 << 20})
+	h.missing(larger)
+	h.missing(larger)
+	h.ok(h.FindMachine(h.ctx(), m))
+
 	// The folder is that machine's alone.
 	thief := h.machine(2)
 	thief.Folder = m.Folder
+	h.kind(h.FindMachine(h.ctx(), thief), dc.Exists)
 	h.kind(h.CreateMachine(h.ctx(), thief, h.fetch, ignore), dc.Exists)
 	h.ok(h.DeleteMachine(h.ctx(), thief))
 	h.start(m)
 	h.is(m, dc.RunRunning)
 	h.ok(h.Stop(h.ctx(), m))
 
+	h.ok(h.DeleteMachine(h.ctx(), renamed))
 	h.ok(h.DeleteMachine(h.ctx(), m))
-	h.ok(h.DeleteMachine(h.ctx(), m))
+	h.missing(m)
 	thief.Folder = m.Folder // free again
 	h.ok(h.CreateMachine(h.ctx(), thief, h.fetch, ignore))
 	h.ok(h.DeleteMachine(h.ctx(), thief))
+}
+
+// missing fails the test unless something of the machine's files is missing, and said to be.
+func (h *host) missing(m dc.Machine) {
+	h.Helper()
+	err := h.FindMachine(h.ctx(), m)
+	h.kind(err, dc.NotFound)
+	if f := dc.FailureOf(err); f.Object != dc.Describe(dc.KindVirtualMachine, m.Name) || f.Remedy == "" {
+		h.Errorf("what is missing is said as %+v", f)
+	}
 }
 
 // failing is a reader that fails.

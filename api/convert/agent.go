@@ -33,48 +33,63 @@ func FromHostFacts(f *agentv1.HostFacts) dc.HostStatus {
 
 // MachineAssignment returns a for the wire.
 func MachineAssignment(a dc.Assignment) *agentv1.MachineAssignment {
-	m := a.Machine
-	out := &agentv1.MachineAssignment{
+	return &agentv1.MachineAssignment{
 		Revision: a.Revision,
-		Machine: &agentv1.Machine{Id: string(m.ID), Name: m.Name, Uuid: m.UUID, GuestId: m.GuestID, Firmware: string(m.Firmware),
-			Cpus: int32(m.CPUs), MemoryMb: m.MemoryMB, Datastore: string(m.Datastore), Folder: m.Folder},
+		Machine:  Machine(a.Machine),
 		Power: &agentv1.PowerRequest{Generation: a.Power.Generation, Op: string(a.Power.Op),
 			Timeout: duration(a.Power.Timeout)},
 		Deleted: a.Deleted,
+		Known:   &agentv1.Known{Files: a.Known.Files, OutcomeGeneration: a.Known.Outcome},
 	}
-	for _, d := range m.Disks {
-		out.Machine.Disks = append(out.Machine.Disks, &agentv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
-	}
-	for _, n := range m.NICs {
-		out.Machine.Nics = append(out.Machine.Nics, &agentv1.NIC{Key: n.Key, Mac: n.MAC, PortGroup: string(n.PortGroup)})
-	}
-	return out
 }
 
 // FromMachineAssignment returns the assignment that a carries. The kind Unsupported means that a newer manager asks for
 // something that this program doesn't know; Invalid, that a names no machine.
 func FromMachineAssignment(a *agentv1.MachineAssignment) (dc.Assignment, error) {
-	m, op := a.GetMachine(), dc.PowerOp(a.GetPower().GetOp())
-	if dc.ID(m.GetId()).Kind() != dc.KindVirtualMachine {
-		return dc.Assignment{}, dc.Errorf(dc.Invalid, "the assignment names no virtual machine: %q", m.GetId())
+	op := dc.PowerOp(a.GetPower().GetOp())
+	m, err := FromMachine(a.GetMachine())
+	if err != nil {
+		return dc.Assignment{}, err
 	}
 	if op != "" && !slices.Contains(dc.PowerOps(), op) {
 		return dc.Assignment{}, dc.Errorf(dc.Unsupported, "no power operation %q", op).
 			On(dc.Describe(dc.KindVirtualMachine, m.Name)).Fix("upgrade this host")
 	}
-	out := dc.Assignment{
+	return dc.Assignment{
 		Revision: a.Revision,
-		Machine: dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
-			Hardware: dc.Hardware{UUID: m.Uuid, GuestID: m.GuestId, Firmware: dc.Firmware(m.Firmware), CPUs: int(m.Cpus),
-				MemoryMB: m.MemoryMb}},
-		Power:   dc.PowerRequest{Generation: a.GetPower().GetGeneration(), Op: op, Timeout: a.GetPower().GetTimeout().AsDuration()},
-		Deleted: a.Deleted,
-	}
+		Machine:  m,
+		Power:    dc.PowerRequest{Generation: a.GetPower().GetGeneration(), Op: op, Timeout: a.GetPower().GetTimeout().AsDuration()},
+		Deleted:  a.Deleted,
+		Known:    dc.Known{Files: a.GetKnown().GetFiles(), Outcome: a.GetKnown().GetOutcomeGeneration()},
+	}, nil
+}
+
+// Machine returns m for the wire.
+func Machine(m dc.Machine) *agentv1.Machine {
+	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Uuid: m.UUID, GuestId: m.GuestID, Firmware: string(m.Firmware),
+		Cpus: int32(m.CPUs), MemoryMb: m.MemoryMB, Datastore: string(m.Datastore), Folder: m.Folder}
 	for _, d := range m.Disks {
-		out.Machine.Disks = append(out.Machine.Disks, dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
+		out.Disks = append(out.Disks, &agentv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
+	}
+	for _, n := range m.NICs {
+		out.Nics = append(out.Nics, &agentv1.NIC{Key: n.Key, Mac: n.MAC, PortGroup: string(n.PortGroup)})
+	}
+	return out
+}
+
+// FromMachine returns the machine that m carries. The kind Invalid means that m names none.
+func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
+	if dc.ID(m.GetId()).Kind() != dc.KindVirtualMachine {
+		return dc.Machine{}, dc.Errorf(dc.Invalid, "no virtual machine is named: %q", m.GetId())
+	}
+	out := dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
+		Hardware: dc.Hardware{UUID: m.Uuid, GuestID: m.GuestId, Firmware: dc.Firmware(m.Firmware), CPUs: int(m.Cpus),
+			MemoryMB: m.MemoryMb}}
+	for _, d := range m.Disks {
+		out.Disks = append(out.Disks, dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
 	}
 	for _, n := range m.Nics {
-		out.Machine.NICs = append(out.Machine.NICs, dc.NIC{Key: n.Key, MAC: n.Mac, PortGroup: dc.PortGroupID(n.PortGroup)})
+		out.NICs = append(out.NICs, dc.NIC{Key: n.Key, MAC: n.Mac, PortGroup: dc.PortGroupID(n.PortGroup)})
 	}
 	return out, nil
 }
@@ -103,7 +118,7 @@ func FromMachineStatus(s *agentv1.MachineStatus) (dc.VirtualMachineStatus, error
 			Addresses: slices.Clone(g.GetAddresses())},
 	}
 	switch out.Files {
-	case "", dc.FilesReady, dc.FilesFailed, dc.FilesRemoved:
+	case "", dc.FilesReady, dc.FilesFailed, dc.FilesMissing, dc.FilesRemoved:
 	default:
 		return dc.VirtualMachineStatus{}, dc.Errorf(dc.Unsupported, "no state of files %q", out.Files)
 	}

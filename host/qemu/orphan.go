@@ -24,6 +24,44 @@ type orphan struct {
 	status string
 }
 
+// Find implements the agent's Hypervisor. A start that was cut short before the first instruction is removed. Where nothing
+// listens for this driver, the lock of the machine's folder tells whether a process has it.
+func (d *Driver) Find(ctx context.Context, spec dc.Machine) (dc.Handle, error) {
+	o, err := d.findOrphan(ctx, spec)
+	switch {
+	case err != nil:
+		return nil, err
+	case o == nil:
+		return nil, d.findHolder(ctx, spec)
+	case fresh(o.status):
+		d.log.Info("a start that was cut short is removed", "machine", spec.ID, "process", o.proc.pid)
+		o.end()
+		return nil, errNothing(spec)
+	}
+	defer o.proc.release()
+	return handle{Boot: d.boot, PID: o.proc.pid, Start: o.proc.start, UUID: spec.UUID, Sockets: d.sockets(spec.ID)}.encode()
+}
+
+// findHolder returns the error for a machine whose process, if there is one, can't be talked to.
+func (d *Driver) findHolder(ctx context.Context, spec dc.Machine) error {
+	files, err := d.cfg.Volume.Files(ctx, spec)
+	if dc.KindOf(err) == dc.NotFound {
+		return errNothing(spec) // no machine runs without its files
+	}
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	lock, err := files.Lock()
+	if err != nil {
+		return err
+	}
+	lock.Close()
+	return errNothing(spec)
+}
+
+func errNothing(spec dc.Machine) error { return failure(dc.NotFound, spec, "nothing executes it") }
+
 // findOrphan looks for a QEMU that listens on the machine's socket. It returns nil when there is none.
 func (d *Driver) findOrphan(ctx context.Context, spec dc.Machine) (*orphan, error) {
 	path := filepath.Join(d.sockets(spec.ID), monitorSocket)

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -365,4 +366,42 @@ func (l *lab) write(mon *qmp.Client, files *volume.Files) *volume.SuspendImage {
 		l.t.Fatal(err)
 	}
 	return image
+}
+
+// An agent that has lost its records finds the process again, and one that can't be talked to is named.
+func TestFindWithoutRecord(t *testing.T) {
+	l := newLab(t, tinyMachine())
+	if _, err := l.d.Find(t.Context(), l.m); dc.KindOf(err) != dc.NotFound {
+		t.Fatalf("error %v, want NotFound", err)
+	}
+	l.start()
+	l.serial().await("H")
+	before := pid(l.m.ID)
+	l.reopen()
+	h, err := l.d.Find(t.Context(), l.m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.d.Recover(t.Context(), l.m, h); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := l.d.State(t.Context(), l.m); err != nil || state.Run != dc.RunRunning {
+		t.Fatalf("found, and %+v, %v", state, err)
+	}
+
+	// Its sockets are gone, with the folder of another installation.
+	l.reopen()
+	if err := os.Rename(l.d.sockets(l.m.ID), l.d.sockets(l.m.ID)+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.d.Find(t.Context(), l.m)
+	if dc.KindOf(err) != dc.Unavailable || !strings.Contains(err.Error(), fmt.Sprintf("process %d", before)) {
+		t.Errorf("error %v, want Unavailable with the process %d", err, before)
+	}
+	if err := os.Rename(l.d.sockets(l.m.ID)+".gone", l.d.sockets(l.m.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if after := pid(l.m.ID); after != before {
+		t.Errorf("process %d has become %d", before, after)
+	}
 }

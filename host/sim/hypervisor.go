@@ -73,6 +73,18 @@ func alreadyOn(name string) error {
 	return dc.Errorf(dc.WrongState, "it is powered on already").On(dc.Describe(dc.KindVirtualMachine, name))
 }
 
+// Find implements the agent's Hypervisor.
+func (h *Host) Find(ctx context.Context, m dc.Machine) (dc.Handle, error) {
+	if err := h.lock(ctx, 0); err != nil {
+		return nil, err
+	}
+	defer h.w.mu.Unlock()
+	if running := h.w.machines[m.ID]; running != nil {
+		return json.Marshal(handle{running.run})
+	}
+	return nil, dc.Errorf(dc.NotFound, "nothing executes it").On(dc.Describe(dc.KindVirtualMachine, m.Name))
+}
+
 // Recover implements the agent's Hypervisor.
 func (h *Host) Recover(ctx context.Context, m dc.Machine, data dc.Handle) error {
 	if err := h.lock(ctx, 0); err != nil {

@@ -120,6 +120,33 @@ func read(ctx context.Context, fetch func(context.Context, string) (io.ReadClose
 	return nil
 }
 
+// FindMachine implements the agent's Storage.
+func (h *Host) FindMachine(ctx context.Context, m dc.Machine) error {
+	if err := h.lock(ctx, 0); err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	ds, err := h.mounted(m.Datastore)
+	if err != nil {
+		return err
+	}
+	f := ds.folders[m.Folder]
+	object := dc.Describe(dc.KindVirtualMachine, m.Name)
+	switch {
+	case f == nil:
+		return dc.Errorf(dc.NotFound, "its folder %s is missing", filepath.Join(h.paths[m.Datastore], m.Folder)).On(object).
+			Fix("bring it back, or delete the machine")
+	case f.owner != m.ID:
+		return dc.Errorf(dc.Exists, "the folder %q belongs to %s", m.Folder, f.owner).On(object)
+	}
+	for _, d := range m.Disks {
+		if !f.disks[d.Key] {
+			return dc.Errorf(dc.NotFound, "its disk %d is missing", d.Key).On(object).Fix("bring it back, or delete the machine")
+		}
+	}
+	return nil
+}
+
 // DeleteMachine implements the agent's Storage.
 func (h *Host) DeleteMachine(ctx context.Context, m dc.Machine) error {
 	if err := h.lock(ctx, 0); err != nil {

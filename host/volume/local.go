@@ -31,9 +31,10 @@ func NewLocal(log *slog.Logger) *Local {
 }
 
 // Mount makes the folder at the absolute path usable as the datastore id, and creates it if need be. Again with the
-// same path is a success, after which the folder is known to be usable still. Kinds: Invalid for a path that cannot be a
-// datastore's, Exists when id has another path or the path another datastore, WrongState when others than this process's
-// user may change the folder, Unavailable when the folder cannot be made or opened.
+// same path is a success, after which the folder is known to be usable still. A path may have several datastores: each
+// machine's folder says whose it is, whichever way leads there. Kinds: Invalid for a path that cannot be a datastore's, Exists
+// when id has another path, WrongState when others than this process's user may change the folder, Unavailable when the
+// folder cannot be made or opened.
 func (l *Local) Mount(ctx context.Context, id dc.DatastoreID, path string) error {
 	object := describeStore(id)
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" {
@@ -53,15 +54,8 @@ func (l *Local) Mount(ctx context.Context, id dc.DatastoreID, path string) error
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for other, otherPath := range l.paths {
-		if other == id && otherPath != path {
-			return dc.Errorf(dc.Exists, "it is mounted from %s already", otherPath).On(object).
-				Fix("make a new datastore for %s", path)
-		}
-		if other != id && otherPath == path {
-			return dc.Errorf(dc.Exists, "the folder %s is %s already", path, describeStore(other)).On(object).
-				Fix("choose a folder of its own")
-		}
+	if old, ok := l.paths[id]; ok && old != path {
+		return dc.Errorf(dc.Exists, "it is mounted from %s already", old).On(object).Fix("make a new datastore for %s", path)
 	}
 	l.paths[id] = path
 	return nil

@@ -144,8 +144,8 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 		if err != nil {
 			return false, err
 		}
-		if vm.Status.Files == dc.FilesFailed && vm.Status.FilesFailure != nil {
-			return false, reported(vm, *vm.Status.FilesFailure)
+		if f := vm.Status.FilesFailure; f != nil {
+			return false, reported(vm, *f)
 		}
 		return vm.Status.Files == dc.FilesReady, nil
 	})

@@ -14,8 +14,9 @@ import (
 const lookEvery = time.Minute
 
 // powerReconciler follows machines that lost their power without being asked to: it makes a power-off the last request, so
-// that nobody starts them again, and records why. A machine that a task works on is left alone until the task has ended,
-// for the task waits for the outcome of its own request.
+// that nobody starts them again, and records why. A machine that has power though nothing was asked of it, after a restore or
+// its adoption, is written down as one that was powered on: from then on it is known when it loses it. A machine that a task
+// works on is left alone until the task has ended, for the task waits for the outcome of its own request.
 func (s *Service) powerReconciler() task.Reconciler {
 	return task.Reconciler{
 		Name:  "power",
@@ -23,7 +24,7 @@ func (s *Service) powerReconciler() task.Reconciler {
 		Concerns: func(c store.Change) bool {
 			switch o := c.Object.(type) {
 			case *dc.VirtualMachine:
-				return lostPower(o)
+				return lostPower(o) || foundOn(o)
 			case *dc.Task:
 				return o.Done()
 			}
@@ -35,7 +36,7 @@ func (s *Service) powerReconciler() task.Reconciler {
 
 func (s *Service) followPower(ctx context.Context) error {
 	for vm := range store.List[*dc.VirtualMachine](s.store.View()) {
-		if !lostPower(vm) {
+		if !lostPower(vm) && !foundOn(vm) {
 			continue
 		}
 		err := s.store.Change(ctx, func(tx *store.Tx) error {
@@ -46,7 +47,15 @@ func (s *Service) followPower(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if _, busy := store.Claimed(tx.View(), dc.TaskClaim(dc.ID(vm.ID))); busy || !lostPower(vm) {
+			if _, busy := store.Claimed(tx.View(), dc.TaskClaim(dc.ID(vm.ID))); busy {
+				return nil
+			}
+			if foundOn(vm) {
+				vm.Spec.Power.Op = dc.PowerOn // of a generation that was carried out already
+				tx.Put(vm)
+				return nil
+			}
+			if !lostPower(vm) {
 				return nil
 			}
 			e := dc.Event{Type: dc.EventVMPoweredOff, Target: dc.ID(vm.ID), TargetName: vm.Name,
@@ -55,7 +64,7 @@ func (s *Service) followPower(ctx context.Context) error {
 				e.Type, e.Message = dc.EventVMFault, describe(vm)+": lost its power: "+fault.Message
 			}
 			event.Add(tx, time.Now().UTC(), e)
-			vm.Spec.Power = vm.Spec.Power.Next(dc.PowerOff, 0)
+			vm.Spec.Power = vm.NextPower(dc.PowerOff, 0)
 			tx.Put(vm)
 			return nil
 		})
@@ -77,4 +86,11 @@ func lostPower(vm *dc.VirtualMachine) bool {
 		return true
 	}
 	return status.Outcome.Failure != nil // it was to lose its power, and kept it at that time
+}
+
+// foundOn reports whether the machine has power and its last request, which its host has carried out, was to do nothing.
+func foundOn(vm *dc.VirtualMachine) bool {
+	request, status := vm.Spec.Power, vm.Status
+	return request.Op == "" && request.Generation != 0 && status.Outcome.Generation == request.Generation &&
+		status.Power == dc.PoweredOn && !vm.Spec.Deleted
 }

@@ -67,7 +67,7 @@ func (s *Service) requestPower(tx *store.Tx, t *dc.Task) error {
 		}
 		tx.Put(host)
 	}
-	vm.Spec.Power = vm.Spec.Power.Next(op, args.Power.Timeout)
+	vm.Spec.Power = vm.NextPower(op, args.Power.Timeout)
 	tx.Put(vm)
 	if e, ok := askedEvents[op]; ok {
 		record(tx, t, vm, e.typ, e.what)
@@ -91,7 +91,7 @@ func (s *Service) withdrawPower(_ context.Context, r *task.Run) error {
 		if err != nil {
 			return err
 		}
-		vm.Spec.Power = vm.Spec.Power.Next(dc.PowerOff, 0)
+		vm.Spec.Power = vm.NextPower(dc.PowerOff, 0)
 		tx.Put(vm)
 		return nil
 	})

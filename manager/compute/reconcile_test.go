@@ -33,6 +33,7 @@ func TestPowerReconciler(t *testing.T) {
 		{"suspended", dc.Suspend, func(vm *dc.VirtualMachine) { vm.Status.Power = dc.Suspended }, false, ""},
 		{"request not carried out yet", dc.PowerOn, func(vm *dc.VirtualMachine) { vm.Spec.Power.Generation = 2 }, false, ""},
 		{"never powered", "", func(vm *dc.VirtualMachine) { vm.Spec.Power, vm.Status.Outcome = dc.PowerRequest{}, dc.PowerOutcome{} }, false, ""},
+		{"nothing was asked", "", nil, false, ""},
 		{"being deleted", dc.PowerOn, func(vm *dc.VirtualMachine) { vm.Spec.Deleted = true }, false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,6 +67,37 @@ func TestPowerReconciler(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A machine of which nothing was asked, and that has power, is followed from then on when it loses it.
+func TestPowerReconcilerFindsAMachineOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		vm := w.addVM("hello", running)
+		asked := dc.PowerRequest{Generation: 1 << 40}
+		w.change(func(tx *store.Tx) error {
+			vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(vm.ID))
+			vm.Spec.Power = asked
+			tx.Put(vm)
+			return err
+		})
+		w.hosts.set(func(h *hosts) { h.hold = true })
+		w.run()
+		synctest.Wait()
+		if got := w.vm(vm.ID).Spec.Power; got != asked {
+			t.Errorf("before its host has answered the request is %+v", got)
+		}
+		w.report(vm.ID, func(s *dc.VirtualMachineStatus) { s.Outcome.Generation = asked.Generation })
+		synctest.Wait()
+		if got := w.vm(vm.ID).Spec.Power; got != (dc.PowerRequest{Generation: asked.Generation, Op: dc.PowerOn}) {
+			t.Errorf("the request is %+v", got)
+		}
+		w.report(vm.ID, func(s *dc.VirtualMachineStatus) { s.Power = dc.PoweredOff })
+		synctest.Wait()
+		if got := w.vm(vm.ID).Spec.Power; got.Op != dc.PowerOff || w.events() != "VmPoweredOffEvent" {
+			t.Errorf("it has lost its power, the request is %+v and the events %s", got, w.events())
+		}
+	})
 }
 
 func TestPowerReconcilerLeavesABusyMachineAlone(t *testing.T) {

@@ -276,7 +276,7 @@ func (s *Service) setUsage(host dc.HostID, h *agentv1.Heartbeat) {
 }
 
 // follow sends what the store assigns to the host: all of it, then what changes. A machine is sent again only when what is
-// asked for is different: its status alone raises the revision, too.
+// asked for is different: its status alone raises the revision, too, and what is known of it.
 func (l *link) follow() error {
 	st := l.s.cfg.Store
 	sent := map[dc.ID]any{}
@@ -347,7 +347,7 @@ func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 			return
 		}
 		content := a
-		content.Revision = 0
+		content.Revision, content.Known = 0, dc.Known{}
 		if reflect.DeepEqual(sent[id], content) {
 			return
 		}

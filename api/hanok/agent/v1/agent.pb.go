@@ -750,14 +750,23 @@ func (*ManagerMessage_ForgetMachine) isManagerMessage_Message() {}
 
 func (*ManagerMessage_ForgetDatastore) isManagerMessage_Message() {}
 
-// Hello opens a connection.
+// Hello opens a connection. The versions of this protocol:
+//
+//	1  the first one
+//	2  says the oldest version and the highest revision in Hello and the version in Welcome; MachineAssignment.known;
+//	   a PowerRequest without an op; the state "missing" of files; what an orphan is, in MachineReport
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version of this protocol that the agent speaks: 1.
-	Protocol      int32      `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Facts         *HostFacts `protobuf:"bytes,2,opt,name=facts,proto3" json:"facts,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The newest version of this protocol that the agent speaks.
+	Protocol int32      `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Facts    *HostFacts `protobuf:"bytes,2,opt,name=facts,proto3" json:"facts,omitempty"`
+	// The oldest version that it speaks; 0, which version 1 says, is the same as the newest.
+	OldestProtocol int32 `protobuf:"varint,3,opt,name=oldest_protocol,json=oldestProtocol,proto3" json:"oldest_protocol,omitempty"`
+	// The highest revision of any assignment that the host has. A manager whose store has not come so far was put back to an
+	// old copy: what it asks for now would be taken for something older than what the host knows.
+	HighestRevision int64 `protobuf:"varint,4,opt,name=highest_revision,json=highestRevision,proto3" json:"highest_revision,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -804,13 +813,29 @@ func (x *Hello) GetFacts() *HostFacts {
 	return nil
 }
 
+func (x *Hello) GetOldestProtocol() int32 {
+	if x != nil {
+		return x.OldestProtocol
+	}
+	return 0
+}
+
+func (x *Hello) GetHighestRevision() int64 {
+	if x != nil {
+		return x.HighestRevision
+	}
+	return 0
+}
+
 // Welcome accepts a connection.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How often the agent is to send a Heartbeat.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,1,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The version of this protocol to speak: the highest that both know.
+	Protocol      int32 `protobuf:"varint,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
@@ -848,6 +873,13 @@ func (x *Welcome) GetHeartbeatInterval() *durationpb.Duration {
 		return x.HeartbeatInterval
 	}
 	return nil
+}
+
+func (x *Welcome) GetProtocol() int32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
 }
 
 // Synced says that all that is assigned to the host was sent. What was not sent is unknown to the manager; that asks for
@@ -1223,7 +1255,9 @@ type MachineAssignment struct {
 	Machine  *Machine               `protobuf:"bytes,2,opt,name=machine,proto3" json:"machine,omitempty"`
 	Power    *PowerRequest          `protobuf:"bytes,3,opt,name=power,proto3" json:"power,omitempty"`
 	// The tombstone: power the machine off and delete its files.
-	Deleted       bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Deleted bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// For a host without a record of the machine.
+	Known         *Known `protobuf:"bytes,5,opt,name=known,proto3" json:"known,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1286,6 +1320,68 @@ func (x *MachineAssignment) GetDeleted() bool {
 	return false
 }
 
+func (x *MachineAssignment) GetKnown() *Known {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
+// Known is what the manager has heard of a machine before.
+type Known struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its files were there once: the host looks for them, and never makes them again.
+	Files bool `protobuf:"varint,1,opt,name=files,proto3" json:"files,omitempty"`
+	// The generation of the last power request that was reported as finished: it is not executed a second time.
+	OutcomeGeneration int64 `protobuf:"varint,2,opt,name=outcome_generation,json=outcomeGeneration,proto3" json:"outcome_generation,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Known) Reset() {
+	*x = Known{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Known) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Known) ProtoMessage() {}
+
+func (x *Known) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Known.ProtoReflect.Descriptor instead.
+func (*Known) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Known) GetFiles() bool {
+	if x != nil {
+		return x.Files
+	}
+	return false
+}
+
+func (x *Known) GetOutcomeGeneration() int64 {
+	if x != nil {
+		return x.OutcomeGeneration
+	}
+	return 0
+}
+
 type Machine struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1306,7 +1402,7 @@ type Machine struct {
 
 func (x *Machine) Reset() {
 	*x = Machine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1414,7 @@ func (x *Machine) String() string {
 func (*Machine) ProtoMessage() {}
 
 func (x *Machine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1427,7 @@ func (x *Machine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Machine.ProtoReflect.Descriptor instead.
 func (*Machine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Machine) GetId() string {
@@ -1423,7 +1519,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1531,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1544,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Disk) GetKey() int32 {
@@ -1483,7 +1579,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1591,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1604,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NIC) GetKey() int32 {
@@ -1534,17 +1630,18 @@ func (x *NIC) GetPortGroup() string {
 
 // PowerRequest asks for one power operation. The host executes each generation once.
 type PowerRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Generation    int64                  `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
-	Op            string                 `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`
-	Timeout       *durationpb.Duration   `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Generation int64                  `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	// Empty for a generation that is carried out by doing nothing.
+	Op            string               `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`
+	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1653,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1666,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PowerRequest) GetGeneration() int64 {
@@ -1598,15 +1695,21 @@ type MachineReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The machine's name as the host knows it, for one that the manager does not.
-	Name          string         `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Status        *MachineStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Name   string         `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Status *MachineStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// The machine as the host knows it, and the absolute folder of its datastore there ("" where the host doesn't know that
+	// datastore): what a manager needs to adopt one that it does not know.
+	Machine       *Machine `protobuf:"bytes,4,opt,name=machine,proto3" json:"machine,omitempty"`
+	DatastorePath string   `protobuf:"bytes,5,opt,name=datastore_path,json=datastorePath,proto3" json:"datastore_path,omitempty"`
+	// The generation of the last power request that the host was given.
+	PowerGeneration int64 `protobuf:"varint,6,opt,name=power_generation,json=powerGeneration,proto3" json:"power_generation,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *MachineReport) Reset() {
 	*x = MachineReport{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1618,7 +1721,7 @@ func (x *MachineReport) String() string {
 func (*MachineReport) ProtoMessage() {}
 
 func (x *MachineReport) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1631,7 +1734,7 @@ func (x *MachineReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineReport.ProtoReflect.Descriptor instead.
 func (*MachineReport) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MachineReport) GetId() string {
@@ -1655,9 +1758,30 @@ func (x *MachineReport) GetStatus() *MachineStatus {
 	return nil
 }
 
+func (x *MachineReport) GetMachine() *Machine {
+	if x != nil {
+		return x.Machine
+	}
+	return nil
+}
+
+func (x *MachineReport) GetDatastorePath() string {
+	if x != nil {
+		return x.DatastorePath
+	}
+	return ""
+}
+
+func (x *MachineReport) GetPowerGeneration() int64 {
+	if x != nil {
+		return x.PowerGeneration
+	}
+	return 0
+}
+
 type MachineStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "", "ready", "failed" or "removed".
+	// "", "ready", "failed", "missing" or "removed".
 	Files        string      `protobuf:"bytes,1,opt,name=files,proto3" json:"files,omitempty"`
 	FilesFailure *v1.Failure `protobuf:"bytes,2,opt,name=files_failure,json=filesFailure,proto3" json:"files_failure,omitempty"`
 	// "", "poweredOff", "poweredOn" or "suspended".
@@ -1678,7 +1802,7 @@ type MachineStatus struct {
 
 func (x *MachineStatus) Reset() {
 	*x = MachineStatus{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1814,7 @@ func (x *MachineStatus) String() string {
 func (*MachineStatus) ProtoMessage() {}
 
 func (x *MachineStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1827,7 @@ func (x *MachineStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineStatus.ProtoReflect.Descriptor instead.
 func (*MachineStatus) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MachineStatus) GetFiles() string {
@@ -1788,7 +1912,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1924,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1937,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Guest) GetAgentRunning() bool {
@@ -1855,7 +1979,7 @@ type ForgetMachine struct {
 
 func (x *ForgetMachine) Reset() {
 	*x = ForgetMachine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +1991,7 @@ func (x *ForgetMachine) String() string {
 func (*ForgetMachine) ProtoMessage() {}
 
 func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +2004,7 @@ func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetMachine.ProtoReflect.Descriptor instead.
 func (*ForgetMachine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ForgetMachine) GetId() string {
@@ -1902,7 +2026,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +2038,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2051,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Progress) GetMachineId() string {
@@ -1957,7 +2081,8 @@ type OpenStream struct {
 	// Good for one connection of this host, for some seconds.
 	Ticket    string `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
 	MachineId string `protobuf:"bytes,2,opt,name=machine_id,json=machineId,proto3" json:"machine_id,omitempty"`
-	// "vnc", "serial", or "screenshot": one PNG from the agent, and the end.
+	// "vnc", "serial", "screenshot": one PNG from the agent, and the end; or "inspect": what the host looks like, as JSON, and
+	// the end, without a machine.
 	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1965,7 +2090,7 @@ type OpenStream struct {
 
 func (x *OpenStream) Reset() {
 	*x = OpenStream{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2102,7 @@ func (x *OpenStream) String() string {
 func (*OpenStream) ProtoMessage() {}
 
 func (x *OpenStream) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2115,7 @@ func (x *OpenStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenStream.ProtoReflect.Descriptor instead.
 func (*OpenStream) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *OpenStream) GetTicket() string {
@@ -2025,7 +2150,7 @@ type StreamFailed struct {
 
 func (x *StreamFailed) Reset() {
 	*x = StreamFailed{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2162,7 @@ func (x *StreamFailed) String() string {
 func (*StreamFailed) ProtoMessage() {}
 
 func (x *StreamFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2175,7 @@ func (x *StreamFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFailed.ProtoReflect.Descriptor instead.
 func (*StreamFailed) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StreamFailed) GetTicket() string {
@@ -2121,12 +2246,15 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x0fheartbeat_reply\x18\x06 \x01(\v2\x1e.hanok.agent.v1.HeartbeatReplyH\x00R\x0eheartbeatReply\x12F\n" +
 	"\x0eforget_machine\x18\a \x01(\v2\x1d.hanok.agent.v1.ForgetMachineH\x00R\rforgetMachine\x12L\n" +
 	"\x10forget_datastore\x18\b \x01(\v2\x1f.hanok.agent.v1.ForgetDatastoreH\x00R\x0fforgetDatastoreB\t\n" +
-	"\amessage\"T\n" +
+	"\amessage\"\xa8\x01\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12/\n" +
-	"\x05facts\x18\x02 \x01(\v2\x19.hanok.agent.v1.HostFactsR\x05facts\"S\n" +
+	"\x05facts\x18\x02 \x01(\v2\x19.hanok.agent.v1.HostFactsR\x05facts\x12'\n" +
+	"\x0foldest_protocol\x18\x03 \x01(\x05R\x0eoldestProtocol\x12)\n" +
+	"\x10highest_revision\x18\x04 \x01(\x03R\x0fhighestRevision\"o\n" +
 	"\aWelcome\x12H\n" +
-	"\x12heartbeat_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\"\b\n" +
+	"\x12heartbeat_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12\x1a\n" +
+	"\bprotocol\x18\x02 \x01(\x05R\bprotocol\"\b\n" +
 	"\x06Synced\"K\n" +
 	"\tHeartbeat\x12>\n" +
 	"\n" +
@@ -2151,12 +2279,16 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\afailure\x18\x03 \x01(\v2\x11.hanok.v1.FailureR\afailure\x12%\n" +
 	"\x0ecapacity_bytes\x18\x04 \x01(\x03R\rcapacityBytes\"!\n" +
 	"\x0fForgetDatastore\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xb0\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xdd\x01\n" +
 	"\x11MachineAssignment\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x121\n" +
 	"\amachine\x18\x02 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x122\n" +
 	"\x05power\x18\x03 \x01(\v2\x1c.hanok.agent.v1.PowerRequestR\x05power\x12\x18\n" +
-	"\adeleted\x18\x04 \x01(\bR\adeleted\"\xb4\x02\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\x12+\n" +
+	"\x05known\x18\x05 \x01(\v2\x15.hanok.agent.v1.KnownR\x05known\"L\n" +
+	"\x05Known\x12\x14\n" +
+	"\x05files\x18\x01 \x01(\bR\x05files\x12-\n" +
+	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xb4\x02\n" +
 	"\aMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2184,11 +2316,14 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"generation\x18\x01 \x01(\x03R\n" +
 	"generation\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x123\n" +
-	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"j\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xef\x01\n" +
 	"\rMachineReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
-	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\"\xc0\x03\n" +
+	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\x121\n" +
+	"\amachine\x18\x04 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x12%\n" +
+	"\x0edatastore_path\x18\x05 \x01(\tR\rdatastorePath\x12)\n" +
+	"\x10power_generation\x18\x06 \x01(\x03R\x0fpowerGeneration\"\xc0\x03\n" +
 	"\rMachineStatus\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
 	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +
@@ -2241,7 +2376,7 @@ func file_hanok_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_hanok_agent_v1_agent_proto_rawDescData
 }
 
-var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: hanok.agent.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: hanok.agent.v1.JoinResponse
@@ -2261,67 +2396,70 @@ var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*DatastoreReport)(nil),       // 15: hanok.agent.v1.DatastoreReport
 	(*ForgetDatastore)(nil),       // 16: hanok.agent.v1.ForgetDatastore
 	(*MachineAssignment)(nil),     // 17: hanok.agent.v1.MachineAssignment
-	(*Machine)(nil),               // 18: hanok.agent.v1.Machine
-	(*Disk)(nil),                  // 19: hanok.agent.v1.Disk
-	(*NIC)(nil),                   // 20: hanok.agent.v1.NIC
-	(*PowerRequest)(nil),          // 21: hanok.agent.v1.PowerRequest
-	(*MachineReport)(nil),         // 22: hanok.agent.v1.MachineReport
-	(*MachineStatus)(nil),         // 23: hanok.agent.v1.MachineStatus
-	(*Guest)(nil),                 // 24: hanok.agent.v1.Guest
-	(*ForgetMachine)(nil),         // 25: hanok.agent.v1.ForgetMachine
-	(*Progress)(nil),              // 26: hanok.agent.v1.Progress
-	(*OpenStream)(nil),            // 27: hanok.agent.v1.OpenStream
-	(*StreamFailed)(nil),          // 28: hanok.agent.v1.StreamFailed
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
-	(*v1.Failure)(nil),            // 30: hanok.v1.Failure
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*Known)(nil),                 // 18: hanok.agent.v1.Known
+	(*Machine)(nil),               // 19: hanok.agent.v1.Machine
+	(*Disk)(nil),                  // 20: hanok.agent.v1.Disk
+	(*NIC)(nil),                   // 21: hanok.agent.v1.NIC
+	(*PowerRequest)(nil),          // 22: hanok.agent.v1.PowerRequest
+	(*MachineReport)(nil),         // 23: hanok.agent.v1.MachineReport
+	(*MachineStatus)(nil),         // 24: hanok.agent.v1.MachineStatus
+	(*Guest)(nil),                 // 25: hanok.agent.v1.Guest
+	(*ForgetMachine)(nil),         // 26: hanok.agent.v1.ForgetMachine
+	(*Progress)(nil),              // 27: hanok.agent.v1.Progress
+	(*OpenStream)(nil),            // 28: hanok.agent.v1.OpenStream
+	(*StreamFailed)(nil),          // 29: hanok.agent.v1.StreamFailed
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*v1.Failure)(nil),            // 31: hanok.v1.Failure
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	4,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
 	5,  // 1: hanok.agent.v1.HostFacts.hypervisor:type_name -> hanok.agent.v1.Hypervisor
 	8,  // 2: hanok.agent.v1.AgentMessage.hello:type_name -> hanok.agent.v1.Hello
-	22, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
-	26, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
+	23, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
+	27, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
 	15, // 5: hanok.agent.v1.AgentMessage.datastore_report:type_name -> hanok.agent.v1.DatastoreReport
 	11, // 6: hanok.agent.v1.AgentMessage.heartbeat:type_name -> hanok.agent.v1.Heartbeat
-	28, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
+	29, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
 	9,  // 8: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
 	14, // 9: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
 	17, // 10: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
 	10, // 11: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
-	27, // 12: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
+	28, // 12: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
 	12, // 13: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
-	25, // 14: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
+	26, // 14: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
 	16, // 15: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
 	4,  // 16: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
-	29, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	30, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
 	13, // 18: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
-	30, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
-	18, // 20: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
-	21, // 21: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
-	19, // 22: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
-	20, // 23: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	29, // 24: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	23, // 25: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	30, // 26: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
-	30, // 27: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
-	30, // 28: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
-	30, // 29: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
-	31, // 30: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
-	24, // 31: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	30, // 32: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
-	30, // 33: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	0,  // 34: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 35: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 36: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 37: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 38: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 39: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	37, // [37:40] is the sub-list for method output_type
-	34, // [34:37] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	31, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
+	19, // 20: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
+	22, // 21: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
+	18, // 22: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
+	20, // 23: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
+	21, // 24: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
+	30, // 25: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	24, // 26: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
+	19, // 27: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
+	31, // 28: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	31, // 29: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	31, // 30: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	31, // 31: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
+	32, // 32: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
+	25, // 33: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
+	31, // 34: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
+	31, // 35: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	0,  // 36: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 37: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 38: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 39: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 40: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 41: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	39, // [39:42] is the sub-list for method output_type
+	36, // [36:39] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
@@ -2353,7 +2491,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_agent_v1_agent_proto_rawDesc), len(file_hanok_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -55,8 +55,8 @@ type AgentServiceClient interface {
 	// assigned to the host, and Synced; from then on either side sends what changes. A newer connection of the same host
 	// ends the older one. Either side ends a connection on which it hears nothing for three heartbeats. Kinds:
 	// Unauthenticated without a host's certificate, NotFound for a host that was removed from the inventory, WrongState for
-	// one that somebody disconnected, Unsupported for a protocol version that the manager does not speak, Conflict when a newer
-	// connection took over.
+	// one that somebody disconnected and where the manager's store is older than what the host knows, Unsupported for an agent
+	// of which the manager speaks no protocol version, Conflict when a newer connection took over.
 	// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
 	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	Control(context.Context) (*connect.BidiStreamForClientSimple[v1.AgentMessage, v1.ManagerMessage], error)
@@ -138,8 +138,8 @@ type AgentServiceHandler interface {
 	// assigned to the host, and Synced; from then on either side sends what changes. A newer connection of the same host
 	// ends the older one. Either side ends a connection on which it hears nothing for three heartbeats. Kinds:
 	// Unauthenticated without a host's certificate, NotFound for a host that was removed from the inventory, WrongState for
-	// one that somebody disconnected, Unsupported for a protocol version that the manager does not speak, Conflict when a newer
-	// connection took over.
+	// one that somebody disconnected and where the manager's store is older than what the host knows, Unsupported for an agent
+	// of which the manager speaks no protocol version, Conflict when a newer connection took over.
 	// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
 	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	Control(context.Context, *connect.BidiStream[v1.AgentMessage, v1.ManagerMessage]) error
