@@ -38,7 +38,7 @@ type Site struct {
 	Program string
 }
 
-// New makes a site that ends with the test. Program is bin/hanok of the checkout.
+// New makes a site that ends with the test. It waits until no other one is in this network namespace. Program is bin/hanok of the checkout.
 func New(t TB) *Site {
 	t.Helper()
 	return In(t, t.TempDir())
@@ -57,6 +57,7 @@ func In(t TB, dir string) *Site {
 	if _, err := os.Stat(s.Program); err != nil {
 		t.Fatalf("%v: run make build first, or make test", err)
 	}
+	takeTurn(t)
 	s.run("ip", "link", "add", s.bridge, "type", "bridge")
 	t.Cleanup(func() { s.run("ip", "link", "delete", s.bridge) })
 	s.run("ip", "address", "add", "10.77.0.254/24", "dev", s.bridge) // so that this program reaches the machines, too
