@@ -3,6 +3,7 @@ package guest
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -38,12 +39,16 @@ func StartLog(term *Terminal, name string) *Log {
 	return l
 }
 
-// Resume logs in to the guest after another boot, checks what is there, and starts the program again.
+// Resume logs in to the guest after another boot, whose end is still to be read on the terminal, checks what is there, and starts
+// the program again.
 func (l *Log) Resume(term *Terminal) {
 	term.t.Helper()
 	l.Reattach(term)
 	term.Login()
 	l.Verify()
+	term.mu.Lock()
+	l.parsed = term.printed.Len() // what was printed before is not the program's
+	term.mu.Unlock()
 	term.Run(fmt.Sprintf(program, l.records, len(l.text)))
 	l.Progress()
 }
@@ -51,7 +56,7 @@ func (l *Log) Resume(term *Terminal) {
 // Reattach looks at the program through another console.
 func (l *Log) Reattach(term *Terminal) {
 	if l.term != nil {
-		l.note()
+		l.Note()
 	}
 	l.term, l.parsed = term, 0
 }
@@ -59,7 +64,7 @@ func (l *Log) Reattach(term *Terminal) {
 // Progress waits until one more record is safe.
 func (l *Log) Progress() {
 	l.term.t.Helper()
-	l.note()
+	l.Note()
 	before := l.acknowledged
 	l.follow("is safe", func() bool { return l.acknowledged > before })
 }
@@ -67,7 +72,7 @@ func (l *Log) Progress() {
 // Begun waits until the program begins a record.
 func (l *Log) Begun() {
 	l.term.t.Helper()
-	l.note()
+	l.Note()
 	before := l.begun
 	l.follow("is begun", func() bool { return l.begun > before })
 }
@@ -85,7 +90,7 @@ func (l *Log) follow(what string, done func() bool) {
 			return
 		}
 		if err != nil {
-			l.term.t.Fatalf("%s: the console ended with %v before the next record %s; it was %d", l.name, err, what, l.acknowledged)
+			l.term.t.Fatalf("%s: %v, before the next record %s after %d", l.name, err, what, l.acknowledged)
 		}
 		select {
 		case <-changed:
@@ -95,9 +100,18 @@ func (l *Log) follow(what string, done func() bool) {
 	}
 }
 
+// errBooted is why the program says nothing any more.
+var errBooted = errors.New("its guest has booted anew, which nobody has asked for")
+
+// booted is what a guest says at the end of its boot.
+const booted = "hanok-starter: ready"
+
 var mark = regexp.MustCompile(`(begun|safe)-(\d+)\.\r?\n?`)
 
-// note notes what the console has printed. It returns what is closed when there is more, or why there won't be any.
+// Note notes what the console has printed up to now.
+func (l *Log) Note() { _, _ = l.note() }
+
+// note is Note. It returns what is closed when there is more, or why there won't be any.
 func (l *Log) note() (changed <-chan struct{}, err error) {
 	l.term.mu.Lock()
 	defer l.term.mu.Unlock()
@@ -114,6 +128,9 @@ func (l *Log) note() (changed <-chan struct{}, err error) {
 			l.begun = max(l.begun, n)
 		}
 		end = at[1]
+	}
+	if strings.Contains(text[end:], booted) {
+		return nil, errBooted // and the program was in the guest before that
 	}
 	l.parsed += end
 	return l.term.changed, l.term.err
@@ -132,7 +149,7 @@ func (term *Terminal) last(n int) string {
 func (l *Log) Verify() {
 	t := l.term.t
 	t.Helper()
-	l.note()
+	l.Note()
 	acknowledged := l.acknowledged
 	out := l.term.Run(fmt.Sprintf("sync; echo 3 >/proc/sys/vm/drop_caches; touch /data/log; head -c %d /data/log | md5sum; tail -c +%d /data/log; echo '|'",
 		len(l.text), len(l.text)+1))

@@ -108,6 +108,13 @@ func (term *Terminal) Await(texts ...string) (before string, which int) {
 	}
 }
 
+// Skip leaves out what was printed and not read up to now.
+func (term *Terminal) Skip() {
+	term.mu.Lock()
+	defer term.mu.Unlock()
+	term.read = term.printed.Len()
+}
+
 // Ended waits until the console has ended.
 func (term *Terminal) Ended() {
 	term.t.Helper()
