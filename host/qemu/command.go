@@ -41,8 +41,9 @@ type Command struct {
 	Accelerator dc.Accelerator
 	// Type is the board: "q35", or a version of it.
 	Type string
-	// Monitor, Serial and Agent are what QEMU listens on: "fd=3" or "path=/tmp/qmp".
-	Monitor, Serial, Agent string
+	// Monitor, Serial and Agent are what QEMU listens on: "fd=3" or "path=/tmp/qmp". Check is a second monitor, for who checks
+	// the driver (host/inspect): a monitor serves one client at a time. It may be empty.
+	Monitor, Serial, Agent, Check string
 	// Disks has one file name for each disk of the machine, by its key.
 	Disks map[int32]string
 	// Firmware and NVRAM are the code and the variables of EFI firmware; empty for BIOS.
@@ -89,6 +90,9 @@ func (c Command) Args() []string {
 		"-object", "rng-builtin,id=random", "-device", device("virtio-rng-pci", "random0", slotRandom)+",rng=random",
 		"-device", device("virtio-balloon-pci", "balloon0", slotBalloon),
 	)
+	if c.Check != "" {
+		a = append(a, "-chardev", "socket,id=check,server=on,wait=off,"+c.Check, "-mon", "chardev=check,mode=control")
+	}
 	a = append(a, c.firmware()...)
 	a = append(a, c.disks()...)
 	a = append(a, c.nics(hostname)...)

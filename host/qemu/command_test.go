@@ -32,7 +32,7 @@ func commands() map[string]Command {
 		Disks: map[int32]string{2000: "/dev/fdset/2"}, Files: files,
 	}
 	efi := bios
-	efi.Accelerator, efi.Type, efi.Incoming = dc.KVM, "pc-q35-10.0", true
+	efi.Accelerator, efi.Type, efi.Incoming, efi.Check = dc.KVM, "pc-q35-10.0", true, "fd=8"
 	efi.Firmware, efi.NVRAM = "/dev/fdset/3", "/dev/fdset/4"
 	efi.Machine.Firmware, efi.Machine.CPUs, efi.Machine.MemoryMB = dc.EFI, 4, 4096
 	efi.Machine.Disks = []dc.Disk{{Key: 2000}, {Key: 2015}, {Key: 2016}, {Key: 2063}}

@@ -13,6 +13,7 @@ const (
 	monitorSocket = "monitor"
 	serialSocket  = "serial"
 	agentSocket   = "agent"
+	checkSocket   = "check" // a second monitor; host/inspect finds it by this name
 )
 
 // backlog is how many connections wait while QEMU serves another one.

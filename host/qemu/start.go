@@ -144,7 +144,7 @@ func (l *launch) openSockets() error {
 	for _, s := range []struct {
 		name    string
 		backend *string
-	}{{monitorSocket, &l.command.Monitor}, {serialSocket, &l.command.Serial}, {agentSocket, &l.command.Agent}} {
+	}{{monitorSocket, &l.command.Monitor}, {serialSocket, &l.command.Serial}, {agentSocket, &l.command.Agent}, {checkSocket, &l.command.Check}} {
 		socket, err := listen(l.sockets, s.name)
 		if err != nil {
 			return failure(dc.Unavailable, l.spec, "making its sockets: %w", err).
