@@ -29,6 +29,8 @@ type Config struct {
 	Hypervisor Hypervisor
 	Storage    Storage
 	Network    Network
+	// Inspector may be nil: the host can't be inspected then.
+	Inspector Inspector
 	// Connected, if not nil, is called with the host's ID whenever the manager has accepted a connection and sent all that
 	// it asks for. It may not wait.
 	Connected func(dc.HostID)

@@ -19,13 +19,13 @@ const streamTimeout = 10 * time.Second
 // streamScreenshot is the kind of a stream that is not a console: one PNG, and the end.
 const streamScreenshot = "screenshot"
 
-// openStream opens a machine's console, and then the connection that the manager gave the ticket for, and joins the two
-// until either ends. An error means that there never was a connection. The stream does not depend on the control
-// connection.
+// openStream opens what the stream is of, a machine's console for example, and then the connection that the manager gave the
+// ticket for, and joins the two until either ends. An error means that there never was a connection. The stream does not
+// depend on the control connection.
 func (a *Agent) openStream(ctx context.Context, ticket string, machine dc.VirtualMachineID, kind string) error {
 	opening, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
-	local, err := a.openConsole(opening, machine, kind)
+	local, err := a.openSource(opening, machine, kind)
 	if err != nil {
 		return err
 	}
@@ -43,8 +43,10 @@ func (a *Agent) openStream(ctx context.Context, ticket string, machine dc.Virtua
 	return nil
 }
 
-func (a *Agent) openConsole(ctx context.Context, machine dc.VirtualMachineID, kind string) (io.ReadWriteCloser, error) {
+func (a *Agent) openSource(ctx context.Context, machine dc.VirtualMachineID, kind string) (io.ReadWriteCloser, error) {
 	switch kind {
+	case streamInspect:
+		return a.openInspection(ctx)
 	case string(dc.ConsoleVNC), string(dc.ConsoleSerial):
 		return a.cfg.Hypervisor.OpenConsole(ctx, machine, dc.ConsoleKind(kind))
 	case streamScreenshot:

@@ -18,11 +18,12 @@ import (
 // ticketLife is how long a host has to open a stream.
 const ticketLife = 15 * time.Second
 
-// The kinds of streams: the bytes of a console, and one PNG.
+// The kinds of streams: the bytes of a console, one PNG, and the host's dc.Inspection as JSON, which is of no machine.
 const (
 	StreamVNC        = string(dc.ConsoleVNC)
 	StreamSerial     = string(dc.ConsoleSerial)
 	StreamScreenshot = "screenshot"
+	StreamInspect    = "inspect"
 )
 
 // ticket is a stream that a host was asked to open.
@@ -33,12 +34,12 @@ type ticket struct {
 	done   chan struct{} // closed when nobody waits any more
 }
 
-// OpenStream connects to a stream of a virtual machine on the host; kind is one of StreamVNC, StreamSerial and
-// StreamScreenshot. The connection is the caller's to close. ctx bounds the opening only. Kinds: Unavailable while the host
+// OpenStream connects to a stream of a virtual machine on the host, or with StreamInspect of the host itself; kind is one of
+// the kinds of streams. The connection is the caller's to close. ctx bounds the opening only. Kinds: Unavailable while the host
 // is not connected, WrongState for a machine without power, Invalid for another kind.
 func (s *Service) OpenStream(ctx context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error) {
 	switch kind {
-	case StreamVNC, StreamSerial, StreamScreenshot:
+	case StreamVNC, StreamSerial, StreamScreenshot, StreamInspect:
 	default:
 		return nil, dc.Errorf(dc.Invalid, "no stream of kind %q", kind)
 	}
