@@ -15,6 +15,7 @@ import (
 	"hanok/dc"
 	"hanok/internal/pki"
 	"hanok/manager/access"
+	"hanok/manager/check"
 	"hanok/manager/compute"
 	"hanok/manager/dispatch"
 	"hanok/manager/doctor"
@@ -48,6 +49,7 @@ type Manager struct {
 	Hosts     *hostsystem.Service
 	Agents    *dispatch.Service
 	Doctor    *doctor.Service
+	Checker   *check.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -74,6 +76,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
+	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
 		return nil, err
 	}

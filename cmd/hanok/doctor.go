@@ -17,9 +17,15 @@ var checkColumns = []column[*hanokv1.Check]{
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	return a.client(command{use: "doctor", short: "Examine the data center; fails if there is a problem", args: cobra.NoArgs,
+	deep := false
+	cmd := a.client(command{use: "doctor", short: "Examine the data center; fails if there is a problem", args: cobra.NoArgs,
+		long: `Examine the data center; fails if there is a problem.
+
+With --deep, the store, the disks and processes of every host, and what executes the machines are compared with what the data
+center promises, whatever manager and agents say of themselves. Each promise is a line that says how many things were examined,
+or a line for each object that breaks it, with what to do. Nothing is changed.`,
 		do: func(ctx context.Context, c *client, _ []string) error {
-			res, err := c.system.Doctor(ctx, &hanokv1.DoctorRequest{})
+			res, err := c.system.Doctor(ctx, &hanokv1.DoctorRequest{Deep: deep})
 			if err != nil {
 				return err
 			}
@@ -33,6 +39,8 @@ func (a *app) doctorCommand() *cobra.Command {
 			}
 			return nil
 		}})
+	cmd.Flags().BoolVar(&deep, "deep", false, "also compare store, disks and processes with what is promised")
+	return cmd
 }
 
 // versionCommand needs no data center.

@@ -13,6 +13,7 @@ import (
 
 	"hanok/agent"
 	"hanok/dc"
+	"hanok/host/inspect"
 	"hanok/host/qemu"
 	"hanok/host/usernet"
 	"hanok/host/volume"
@@ -46,7 +47,7 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 	}
 	a, err := agent.New(agent.Config{
 		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Connected: c.connected, Facts: dc.HostStatus{Version: version},
-		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Log: log,
+		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Inspector: inspect.New(data.file("agent")), Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())

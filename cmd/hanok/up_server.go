@@ -16,7 +16,6 @@ import (
 	"hanok/facade/native"
 	"hanok/internal/durable"
 	"hanok/manager"
-	"hanok/manager/doctor"
 )
 
 // server is the one port that everything is served on.
@@ -47,7 +46,7 @@ func serve(data *dataFolder, m *manager.Manager, listen string, others []string,
 	}
 	api := native.New(nativeBackend(nativeParts{
 		store: m.Store, access: m.Access, inventory: m.Inventory, hosts: nativeHosts{m.Agents, m.Hosts}, machines: m.Machines, tasks: m.Tasks, events: m.Events,
-		usage: m.Agents.Usage, system: nativeSystem{m.Doctor},
+		usage: m.Agents.Usage, system: nativeSystem{m.Doctor, m.Checker},
 	}), log)
 	agents := m.Agents.Handler()
 	mux := http.NewServeMux()
@@ -108,18 +107,4 @@ func addresses(addr *net.TCPAddr) []string {
 		}
 	}
 	return append(names, "127.0.0.1")
-}
-
-// nativeSystem is what the native facade asks about the installation.
-type nativeSystem struct{ doctor *doctor.Service }
-
-func (nativeSystem) Version() string { return version }
-
-func (s nativeSystem) Doctor(ctx context.Context, by dc.Caller) ([]native.Check, error) {
-	checks, err := s.doctor.Examine(ctx, by)
-	out := make([]native.Check, len(checks))
-	for i, c := range checks {
-		out[i] = native.Check{Name: c.Name, Status: native.CheckStatus(c.Status), Message: c.Message, Remedy: c.Remedy}
-	}
-	return out, err
 }

@@ -21,6 +21,7 @@ type Backend struct {
 	Events    Events
 	State     State
 	System    System
+	Backups   Backups
 }
 
 // Access knows the users and their logins.
@@ -171,12 +172,21 @@ type Change struct {
 	Object dc.Object
 }
 
+// Backups makes backups of the manager.
+type Backups interface {
+	// Write writes the file of a backup as of now. What was written before an error is worth nothing.
+	Write(ctx context.Context, by dc.Caller, w io.Writer) error
+}
+
 // System is the installation itself.
 type System interface {
 	// Version is that of the program.
 	Version() string
 	// Doctor examines the installation.
 	Doctor(ctx context.Context, by dc.Caller) ([]Check, error)
+	// DeepDoctor compares the store, the hosts' disks and processes, and what executes machines, with what is promised. Its
+	// checks are ordered by promises.
+	DeepDoctor(ctx context.Context, by dc.Caller) ([]Check, error)
 }
 
 // Check is one thing that was examined.
@@ -186,6 +196,10 @@ type Check struct {
 	Status CheckStatus
 	// Message says what was found, and Remedy what to do about it.
 	Message, Remedy string
+	// Promise, Object and Examined are of deep checks: the promise, the object that breaks it, and how many things were
+	// examined where all keep it.
+	Promise, Object string
+	Examined        int
 }
 
 // CheckStatus is how one check ended.

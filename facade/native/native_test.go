@@ -89,6 +89,10 @@ type system func() ([]Check, error)
 func (system) Version() string                                          { return "1.2.3" }
 func (s system) Doctor(_ context.Context, _ dc.Caller) ([]Check, error) { return s() }
 
+func (s system) DeepDoctor(context.Context, dc.Caller) ([]Check, error) {
+	return []Check{{Name: "claims", Status: CheckOK, Promise: "claims", Examined: 7}}, nil
+}
+
 func TestFailures(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

@@ -10,7 +10,7 @@ func (s *service) About(context.Context, *hanokv1.AboutRequest) (*hanokv1.AboutR
 	return &hanokv1.AboutResponse{Product: "Hanok", Version: s.System.Version()}, nil
 }
 
-func (s *service) Doctor(ctx context.Context, _ *hanokv1.DoctorRequest) (*hanokv1.DoctorResponse, error) {
+func (s *service) Doctor(ctx context.Context, req *hanokv1.DoctorRequest) (*hanokv1.DoctorResponse, error) {
 	checks, err := s.System.Doctor(ctx, caller(ctx))
 	if err != nil {
 		return nil, err
@@ -19,11 +19,21 @@ func (s *service) Doctor(ctx context.Context, _ *hanokv1.DoctorRequest) (*hanokv
 	for _, status := range []CheckStatus{CheckProblem, CheckWarning, CheckOK} {
 		for _, c := range checks {
 			if c.Status == status {
-				out.Checks = append(out.Checks, &hanokv1.Check{
-					Name: c.Name, Status: string(c.Status), Message: c.Message, Remedy: c.Remedy,
-				})
+				out.Checks = append(out.Checks, check(c))
 			}
 		}
 	}
-	return out, nil
+	if !req.Deep {
+		return out, nil
+	}
+	deep, err := s.System.DeepDoctor(ctx, caller(ctx))
+	for _, c := range deep {
+		out.Checks = append(out.Checks, check(c))
+	}
+	return out, err
+}
+
+func check(c Check) *hanokv1.Check {
+	return &hanokv1.Check{Name: c.Name, Status: string(c.Status), Message: c.Message, Remedy: c.Remedy,
+		Promise: c.Promise, Object: c.Object, Examined: int64(c.Examined)}
 }

@@ -112,7 +112,9 @@ func (x *AboutResponse) GetVersion() string {
 }
 
 type DoctorRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Also compare the store, the hosts' disks and processes, and what QEMU says, with what is promised. It takes some seconds.
+	Deep          bool `protobuf:"varint,1,opt,name=deep,proto3" json:"deep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -145,6 +147,13 @@ func (x *DoctorRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use DoctorRequest.ProtoReflect.Descriptor instead.
 func (*DoctorRequest) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_system_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DoctorRequest) GetDeep() bool {
+	if x != nil {
+		return x.Deep
+	}
+	return false
 }
 
 type DoctorResponse struct {
@@ -201,7 +210,13 @@ type Check struct {
 	// What was found.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// What to do about it. Empty for "ok".
-	Remedy        string `protobuf:"bytes,4,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	Remedy string `protobuf:"bytes,4,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// The promise that a deep check is about, as a word that stays: "claims". Empty for another check.
+	Promise string `protobuf:"bytes,5,opt,name=promise,proto3" json:"promise,omitempty"`
+	// Which object breaks the promise: the ID where the store has it, else what it is called. Empty for "ok".
+	Object string `protobuf:"bytes,6,opt,name=object,proto3" json:"object,omitempty"`
+	// Of a deep check that is "ok": how many things were examined.
+	Examined      int64 `protobuf:"varint,7,opt,name=examined,proto3" json:"examined,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +279,27 @@ func (x *Check) GetRemedy() string {
 	return ""
 }
 
+func (x *Check) GetPromise() string {
+	if x != nil {
+		return x.Promise
+	}
+	return ""
+}
+
+func (x *Check) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *Check) GetExamined() int64 {
+	if x != nil {
+		return x.Examined
+	}
+	return 0
+}
+
 var File_hanok_v1_system_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_system_proto_rawDesc = "" +
@@ -272,15 +308,19 @@ const file_hanok_v1_system_proto_rawDesc = "" +
 	"\fAboutRequest\"C\n" +
 	"\rAboutResponse\x12\x18\n" +
 	"\aproduct\x18\x01 \x01(\tR\aproduct\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\x0f\n" +
-	"\rDoctorRequest\"9\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"#\n" +
+	"\rDoctorRequest\x12\x12\n" +
+	"\x04deep\x18\x01 \x01(\bR\x04deep\"9\n" +
 	"\x0eDoctorResponse\x12'\n" +
-	"\x06checks\x18\x01 \x03(\v2\x0f.hanok.v1.CheckR\x06checks\"e\n" +
+	"\x06checks\x18\x01 \x03(\v2\x0f.hanok.v1.CheckR\x06checks\"\xb3\x01\n" +
 	"\x05Check\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\x86\x01\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x18\n" +
+	"\apromise\x18\x05 \x01(\tR\apromise\x12\x16\n" +
+	"\x06object\x18\x06 \x01(\tR\x06object\x12\x1a\n" +
+	"\bexamined\x18\a \x01(\x03R\bexamined2\x86\x01\n" +
 	"\rSystemService\x128\n" +
 	"\x05About\x12\x16.hanok.v1.AboutRequest\x1a\x17.hanok.v1.AboutResponse\x12;\n" +
 	"\x06Doctor\x12\x17.hanok.v1.DoctorRequest\x1a\x18.hanok.v1.DoctorResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"

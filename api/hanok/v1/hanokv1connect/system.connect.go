@@ -43,7 +43,8 @@ const (
 type SystemServiceClient interface {
 	// About says what this server is. Everybody may call it.
 	About(context.Context, *v1.AboutRequest) (*v1.AboutResponse, error)
-	// Doctor examines the installation and returns what it found, problems first. Privilege: Global.Diagnostics.
+	// Doctor examines the installation and returns what it found, problems first; a deep examination follows, promise by
+	// promise. Privilege: Global.Diagnostics.
 	Doctor(context.Context, *v1.DoctorRequest) (*v1.DoctorResponse, error)
 }
 
@@ -101,7 +102,8 @@ func (c *systemServiceClient) Doctor(ctx context.Context, req *v1.DoctorRequest)
 type SystemServiceHandler interface {
 	// About says what this server is. Everybody may call it.
 	About(context.Context, *v1.AboutRequest) (*v1.AboutResponse, error)
-	// Doctor examines the installation and returns what it found, problems first. Privilege: Global.Diagnostics.
+	// Doctor examines the installation and returns what it found, problems first; a deep examination follows, promise by
+	// promise. Privilege: Global.Diagnostics.
 	Doctor(context.Context, *v1.DoctorRequest) (*v1.DoctorResponse, error)
 }
 
