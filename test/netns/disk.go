@@ -79,7 +79,11 @@ func (m *Machine) PowerLoss(seed uint64) (lost int) {
 		m.s.t.Fatal(err)
 	}
 	defer unix.Close(alive)
+	random := rand.New(rand.NewPCG(seed, 0))
 	for _, k := range m.disks {
+		if random.IntN(2) == 0 {
+			k.writeBack(time.Duration(random.Int64N(int64(20 * time.Millisecond))))
+		}
 		k.d.Cut()
 	}
 	m.kill()
@@ -95,7 +99,6 @@ func (m *Machine) PowerLoss(seed uint64) (lost int) {
 			m.s.t.Fatal(err)
 		}
 	}
-	random := rand.New(rand.NewPCG(seed, 0))
 	for _, k := range m.disks {
 		if err := k.unmount(); err != nil {
 			m.s.t.Fatal(err)
@@ -107,6 +110,20 @@ func (m *Machine) PowerLoss(seed uint64) (lost int) {
 		lost += n
 	}
 	return lost
+}
+
+// writeBack lets the kernel write what it has in memory, as it does every now and then, and returns when it has come that far.
+func (k *Disk) writeBack(far time.Duration) {
+	k.m.s.t.Helper()
+	folder, err := os.Open(k.Path)
+	if err != nil {
+		k.m.s.t.Fatal(err)
+	}
+	go func() {
+		_ = unix.Syncfs(int(folder.Fd())) // which the loss of power interrupts
+		_ = folder.Close()
+	}()
+	time.Sleep(far)
 }
 
 // kill sends SIGKILL to every process of the machine. Each has it when kill returns, and may take its time to end.

@@ -33,7 +33,7 @@ type Machine struct {
 func (s *Site) Machine(name string) *Machine {
 	s.t.Helper()
 	s.machines++
-	m := &Machine{Name: name, Address: fmt.Sprintf("10.77.0.%d", s.machines), s: s, port: fmt.Sprintf("port%d", s.machines),
+	m := &Machine{Name: name, Address: s.address(s.machines), s: s, port: fmt.Sprintf("site%d-%d", s.number, s.machines),
 		Data: filepath.Join(s.dir, name, "data"), Program: s.Program}
 	if err := os.MkdirAll(m.dir(), 0o700); err != nil {
 		s.t.Fatal(err)
@@ -88,7 +88,7 @@ func (m *Machine) PowerOn() {
 	}
 	cable := m.port + "m"
 	m.s.run("ip", "link", "add", m.port, "type", "veth", "peer", "name", cable, "netns", m.pid())
-	m.s.run("ip", "link", "set", m.port, "master", m.s.bridge, "up")
+	m.s.run("ip", "link", "set", m.port, "master", m.s.bridge(), "up")
 	m.system("ip", "address", "add", m.Address+"/24", "dev", cable)
 	m.system("ip", "link", "set", cable, "up")
 }

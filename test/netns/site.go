@@ -32,7 +32,7 @@ type Site struct {
 	t        TB
 	root     string // of the checkout
 	dir      string
-	bridge   string
+	number   int    // of all sites that there are
 	machines int
 	// Program is the hanok that machines run which are made from now on.
 	Program string
@@ -53,17 +53,36 @@ func In(t TB, dir string) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{t: t, root: root, dir: dir, bridge: "site0", Program: filepath.Join(root, "bin", "hanok")}
+	s := &Site{t: t, root: root, dir: dir, Program: filepath.Join(root, "bin", "hanok")}
 	if _, err := os.Stat(s.Program); err != nil {
 		t.Fatalf("%v: run make build first, or make test", err)
 	}
 	takeTurn(t)
-	s.run("ip", "link", "add", s.bridge, "type", "bridge")
-	t.Cleanup(func() { s.run("ip", "link", "delete", s.bridge) })
-	s.run("ip", "address", "add", "10.77.0.254/24", "dev", s.bridge) // so that this program reaches the machines, too
-	s.run("ip", "link", "set", s.bridge, "up")
+	// Tests of other packages, which run beside this one, have sites of their own: the first number that is free is this one's.
+	for s.number = range sites {
+		var out []byte
+		if out, err = exec.Command("ip", "link", "add", s.bridge(), "type", "bridge").CombinedOutput(); err == nil {
+			break
+		}
+		err = fmt.Errorf("ip link add %s: %w\n%s", s.bridge(), err, out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.run("ip", "link", "delete", s.bridge()) })
+	s.run("ip", "address", "add", s.address(254)+"/24", "dev", s.bridge()) // so that this program reaches the machines, too
+	s.run("ip", "link", "set", s.bridge(), "up")
 	return s
 }
+
+// sites is how many there may be at once.
+const sites = 100
+
+// bridge is the name of the switch.
+func (s *Site) bridge() string { return fmt.Sprintf("site%d", s.number) }
+
+// address returns the address with a number on the switch.
+func (s *Site) address(number int) string { return fmt.Sprintf("10.77.%d.%d", s.number, number) }
 
 // ImagePackages is the folder with the packages of the starter image.
 func (s *Site) ImagePackages() string {
