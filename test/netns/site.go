@@ -32,7 +32,7 @@ type Site struct {
 	t        TB
 	root     string // of the checkout
 	dir      string
-	number   int    // of all sites that there are
+	number   int // of all sites that there are
 	machines int
 	// Program is the hanok that machines run which are made from now on.
 	Program string
