@@ -157,6 +157,7 @@ func (c *calls) report(ctx context.Context, call *call, took time.Duration, err 
 var streams = map[string]bool{
 	hanokv1connect.WatchServiceWatchProcedure:    true,
 	hanokv1connect.TaskServiceWatchTaskProcedure: true,
+	hanokv1connect.BackupServiceBackupProcedure:  true,
 }
 
 // bounded gives a client that sends its request or takes its answer slowly a limited time.

@@ -161,7 +161,7 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	for i := range file {
-		for _, bits := range []byte{0x01, 0x20, 0xff} {
+		for _, bits := range []byte{0x01, 0xff} {
 			altered := bytes.Clone(file)
 			altered[i] ^= bits
 			refused(fmt.Sprintf("byte %d with %#x", i, bits), altered)

@@ -22,7 +22,7 @@ import (
 // Invalid for what is no backup, cut off or damaged, Unsupported for one of a newer program; errors of r and of image are
 // returned as they are.
 func Read(r io.Reader, image func(i Image, content io.Reader) error) (*Archive, error) {
-	b := &body{r: bufio.NewReaderSize(r, chunk+len(trailer(nil))+64), sum: sha256.New()}
+	b := &body{r: bufio.NewReaderSize(r, chunk+trailerBytes), sum: sha256.New()}
 	a, err := read(b, image)
 	if b.err != nil {
 		return nil, b.err
@@ -163,13 +163,12 @@ type body struct {
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	end := len(trailer(nil))
-	ahead, err := b.r.Peek(min(len(p), chunk) + end)
+	ahead, err := b.r.Peek(min(len(p), chunk) + trailerBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = err
 		return 0, err
 	}
-	n := len(ahead) - end
+	n := len(ahead) - trailerBytes
 	if n <= 0 {
 		return 0, io.EOF
 	}

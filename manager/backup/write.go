@@ -144,7 +144,10 @@ func (p *parts) addImage(image Image, content io.Reader) {
 	}
 }
 
-// trailer returns the end of an archive of whose other bytes this is the checksum. Each has the same length.
+// trailerBytes is the length of every trailer: tar's blocks for its head, its content and the end.
+const trailerBytes = 512 + 512 + 1024
+
+// trailer returns the end of an archive of whose other bytes this is the checksum.
 func trailer(sum []byte) []byte {
 	var b bytes.Buffer
 	content := hex.EncodeToString(sum) + "\n"
