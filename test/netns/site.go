@@ -38,7 +38,7 @@ type Site struct {
 	Program string
 }
 
-// New makes a site that ends with the test. It waits until no other one is in this network namespace. Program is bin/hanok of the checkout.
+// New makes a site that ends with the test. Program is bin/hanok of the checkout.
 func New(t TB) *Site {
 	t.Helper()
 	return In(t, t.TempDir())
@@ -57,7 +57,6 @@ func In(t TB, dir string) *Site {
 	if _, err := os.Stat(s.Program); err != nil {
 		t.Fatalf("%v: run make build first, or make test", err)
 	}
-	takeTurn(t)
 	// Tests of other packages, which run beside this one, have sites of their own: the first number that is free is this one's.
 	for s.number = range sites {
 		var out []byte
