@@ -54,8 +54,8 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	const content = "what a disk starts as"
 	sum := sha256.Sum256([]byte(content))
 	digest := hex.EncodeToString(sum[:])
-	images := data.file("images")
-	check(os.Mkdir(images, 0o700))
+	images := data.file("manager", "images")
+	check(os.MkdirAll(images, 0o700))
 	check(os.WriteFile(filepath.Join(images, digest), []byte(content), 0o600))
 
 	st := store.OpenMemory()

@@ -26,6 +26,7 @@ type nativeParts struct {
 	events    *event.Service
 	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
 	system    native.System
+	backups   native.Backups
 }
 
 // nativeBackend returns the manager as the native facade sees it.
@@ -39,6 +40,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Events:    nativeEvents{p.events},
 		State:     nativeState{p.store, p.usage},
 		System:    p.system,
+		Backups:   p.backups,
 	}
 }
 

@@ -113,7 +113,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
 		a.taskCommands(), a.eventCommands(), a.userCommands(), a.watchCommand(),
-		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.versionCommand(),
+		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 	)
 	return root
 }

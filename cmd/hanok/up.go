@@ -26,6 +26,8 @@ type upFlags struct {
 	etcd          etcdSettings
 	// host is whether this machine is a host of its data center, hello whether a new data center gets a first machine.
 	host, hello bool
+	// hostName is this machine's name as a host, or "" for its own.
+	hostName string
 }
 
 func (f *upFlags) addFlags(flags *pflag.FlagSet) {
@@ -48,6 +50,8 @@ machines running.`,
 		Args: cobra.NoArgs,
 	}
 	f.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&f.hostName, "host-name", "", "at the first start: the name of this machine as a host (default: its own); "+
+		"that of a host that is gone lets it take that one's place")
 	cmd.Flags().BoolVar(&f.hello, "hello", true, "have a first virtual machine, \"hello\"")
 	cmd.RunE = a.service(func(ctx context.Context) error { return a.up(ctx, f) })
 	return cmd
@@ -100,6 +104,9 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 	if data.marker.Manager != "" {
 		return wrongRole(data.path, "it is a host's of the data center at "+data.marker.Manager, "start it with \"hanok host run\"")
 	}
+	if data.marker.Restoring != "" {
+		return errUnfinished(data.path)
+	}
 	log, closeLog := data.openLog()
 	defer closeLog()
 
@@ -147,11 +154,11 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 	joined := make(chan dc.HostID, 1)
 	if f.host {
 		say.stage("starting this host's agent")
-		token, err := joinToken(ctx, data, m)
+		token, err := joinToken(ctx, data, m, f.hostName)
 		if err != nil {
 			return ended(ctx, err)
 		}
-		config := hostConfig{manager: s.local, token: token, connected: func(id dc.HostID) {
+		config := hostConfig{manager: s.local, token: token, name: f.hostName, connected: func(id dc.HostID) {
 			select {
 			case joined <- id:
 			default: // it is known already

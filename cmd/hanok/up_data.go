@@ -54,6 +54,9 @@ type marker struct {
 	Settled bool `json:"settled,omitempty"`
 	// Manager is the URL of the manager whose host this is, or "" for the folder of a manager.
 	Manager string `json:"manager,omitempty"`
+	// Restoring is set while a restore is unfinished, of which nothing may be started: the name below manager/ under which what was
+	// there before is kept.
+	Restoring string `json:"restoring,omitempty"`
 	// Etcd is where the store is, nil before the first start has said so and where it is in the folder.
 	Etcd *etcdSettings `json:"etcd,omitempty"`
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,13 +67,27 @@ func (h *localHost) close() {
 	h.driver.Close()
 }
 
-// joinToken returns a token for this host's first start, and "" when it has joined.
-func joinToken(ctx context.Context, data *dataFolder, m *manager.Manager) (string, error) {
+// joinToken returns a token for this host's first start, and "" when it has joined. name is that of the flag --host-name: whoever
+// gives it the name of a host that there is wants this machine to be that host.
+func joinToken(ctx context.Context, data *dataFolder, m *manager.Manager, name string) (string, error) {
 	if fileExists(data.file("agent", "identity.json")) {
 		return "", nil
 	}
+	own, err := os.Hostname()
+	if err != nil {
+		return "", err
+	}
 	for c := range store.List[*dc.Cluster](m.Store.View()) {
-		token, _, err := m.Agents.CreateJoinToken(ctx, dc.System, c.ID)
+		old, taken := store.Named[*dc.Host](m.Store.View(), dc.ID(c.ID), cmp.Or(name, own))
+		if !taken || old.Status.Connection == "" {
+			token, _, err := m.Agents.CreateJoinToken(ctx, dc.System, c.ID)
+			return token, err
+		}
+		if name == "" {
+			return "", &dc.Error{Kind: dc.Exists, Object: dc.Describe(dc.KindHost, own), Message: "the data center has a host of this machine's name, and this folder is not that host's",
+				Remedy: fmt.Sprintf("start with --host-name %s if this machine takes its place, as after a restore on new hardware, else with --host-name and another name", own)}
+		}
+		token, _, err := m.Agents.CreateRejoinToken(ctx, dc.System, old.ID)
 		return token, err
 	}
 	return "", dc.Errorf(dc.NotFound, "there is no cluster for this host to join").Fix("start with an empty DATA folder")

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
 
 	"hanok/dc"
 	"hanok/internal/durable"
@@ -33,6 +36,15 @@ func (a *app) firstLogin(ctx context.Context, data *dataFolder, m *manager.Manag
 	}
 	_, err := m.Access.Bootstrap(ctx, first.User, first.Password)
 	return first, err
+}
+
+// firstLogin returns the file with the first user's login, or nil when its password was changed.
+func (d *dataFolder) firstLogin() ([]byte, error) {
+	b, err := os.ReadFile(d.file("first-login.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
 }
 
 func hasUsers(v *store.View) bool {

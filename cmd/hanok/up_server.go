@@ -16,6 +16,7 @@ import (
 	"hanok/facade/native"
 	"hanok/internal/durable"
 	"hanok/manager"
+	"hanok/manager/backup"
 )
 
 // server is the one port that everything is served on.
@@ -47,6 +48,7 @@ func serve(data *dataFolder, m *manager.Manager, listen string, others []string,
 	api := native.New(nativeBackend(nativeParts{
 		store: m.Store, access: m.Access, inventory: m.Inventory, hosts: nativeHosts{m.Agents, m.Hosts}, machines: m.Machines, tasks: m.Tasks, events: m.Events,
 		usage: m.Agents.Usage, system: nativeSystem{m.Doctor, m.Checker},
+		backups: backup.NewService(backup.Config{Store: m.Store, Access: m.Access, Images: data.file("manager", "images"), Login: data.firstLogin, Version: version}),
 	}), log)
 	agents := m.Agents.Handler()
 	mux := http.NewServeMux()

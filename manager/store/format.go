@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -26,11 +27,14 @@ func migration(revision int64) transaction {
 // restoring is what stands in the format's place while a store is being restored.
 const restoring = "restoring"
 
+// ErrRestoring is the cause of the error, of kind WrongState, that opening a store has whose restore was cut off.
+var ErrRestoring = errors.New("the store is being restored")
+
 // readFormat returns the format of a store that this program can open.
 func readFormat(value []byte) (int, error) {
 	if string(value) == restoring {
 		return 0, &dc.Error{Kind: dc.WrongState, Object: "the store", Message: "its restore from a backup was not finished",
-			Remedy: `run the same "hanok restore" again`}
+			Remedy: `run the same "hanok restore" again`, Err: ErrRestoring}
 	}
 	n, err := strconv.Atoi(string(value))
 	if err == nil && (n == format || n == format-1) {
