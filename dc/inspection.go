@@ -86,6 +86,8 @@ type InspectedFolder struct {
 	// Owner is the machine that its configuration names, or "" where there is none.
 	Owner VirtualMachineID `json:"owner,omitempty"`
 	Disks []InspectedDisk  `json:"disks,omitempty"`
+	// Memory is the file with the memory of a suspended machine, or "".
+	Memory string `json:"memory,omitempty"`
 }
 
 // InspectedDisk is the descriptor of a virtual disk and the file that it leads to.

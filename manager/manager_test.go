@@ -31,6 +31,7 @@ func TestEveryServiceAsksWhoCalls(t *testing.T) {
 	t.Run("hosts", func(t *testing.T) { accesstest.Check(t, m.Hosts) })
 	t.Run("agents", func(t *testing.T) { accesstest.Check(t, m.Agents) })
 	t.Run("doctor", func(t *testing.T) { accesstest.Check(t, m.Doctor) })
+	t.Run("checker", func(t *testing.T) { accesstest.Check(t, m.Checker) })
 }
 
 // A second start finds what the first one made.

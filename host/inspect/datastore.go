@@ -21,6 +21,7 @@ const (
 	configEnding     = ".vmx"
 	descriptorEnding = ".vmdk"
 	extentEnding     = "-flat.vmdk"
+	memoryEnding     = ".vmss"
 	// ownerKey is the key in a configuration that names the machine whose folder it is in.
 	ownerKey = "hanok.id"
 )
@@ -99,6 +100,8 @@ func readFolder(parent *os.Root, f *dc.InspectedFolder) error {
 			}
 		case strings.HasSuffix(name, descriptorEnding) && !strings.HasSuffix(name, extentEnding):
 			f.Disks = append(f.Disks, readDisk(dir, name))
+		case strings.HasSuffix(name, memoryEnding):
+			f.Memory = name
 		}
 	}
 	return errors.Join(failures...)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hanok/dc"
 	"hanok/internal/qmp"
 )
@@ -46,11 +48,14 @@ func askMonitors(ctx context.Context, processes []dc.InspectedProcess) {
 		asking.Go(func() {
 			defer func() { <-free }()
 			m, err := ask(ctx, path)
-			if err != nil {
+			switch {
+			case errors.Is(err, context.DeadlineExceeded), errors.Is(err, unix.EAGAIN): // nobody has taken the earlier ones out of the queue
+				p.MonitorFailure = fmt.Sprintf("it has said nothing for %v", answerTime)
+			case err != nil:
 				p.MonitorFailure = err.Error()
-				return
+			default:
+				p.Monitor = m
 			}
-			p.Monitor = m
 		})
 	}
 }

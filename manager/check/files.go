@@ -59,6 +59,19 @@ func checkFiles(p *picture, c *collector, vm *dc.VirtualMachine) {
 		for _, d := range vm.Spec.Hardware.Disks {
 			checkDiskFile(c, s, at, f, vm.Spec.Folder, d)
 		}
+		checkMemory(c, vm, at, f)
+	}
+}
+
+// checkMemory checks that a machine's memory is on its datastore if and only if it is suspended. One that has been on since would
+// wake up with a memory that knows other disks.
+func checkMemory(c *collector, vm *dc.VirtualMachine, at string, f *dc.InspectedFolder) {
+	switch suspended := vm.Status.Power == dc.Suspended; {
+	case suspended && f.Memory == "":
+		c.problem(Files, subjectOf(vm), "power it off and on: what was in its memory is lost", "it is suspended, and its memory is not in %s", at)
+	case !suspended && f.Memory != "":
+		c.problem(Files, subjectOf(vm), "remove the file before the machine is powered on the next time",
+			"it is %q, and the memory of a suspension is there: %s", vm.Status.Power, path.Join(at, f.Memory))
 	}
 }
 

@@ -197,7 +197,11 @@ func checkWriters(p *picture, c *collector, h *seen) {
 func (p *picture) checkDisk(c *collector, owner dc.VirtualMachineID, all []writer) {
 	slices.SortFunc(all, func(a, b writer) int { return a.PID - b.PID })
 	vm, known := get[*dc.VirtualMachine](p.inventory, dc.ID(owner))
+	var own []writer
 	for _, w := range all {
+		if known && w.machine == vm {
+			own = append(own, w)
+		}
 		switch {
 		case w.Agent && (!known || p.moving(vm)):
 			// it hands the disk over
@@ -213,5 +217,9 @@ func (p *picture) checkDisk(c *collector, owner dc.VirtualMachineID, all []write
 			c.problem(Writers, subjectOf(vm), "power it off and on again, so that nobody else may open the disk",
 				"its process %d writes to %s without a lock", w.PID, w.Path)
 		}
+	}
+	if len(own) > 1 {
+		c.problem(Writers, subjectOf(vm), "end the one that its host has no record of, at once, then check the guest's file systems",
+			"processes %d and %d both have its disk %s open for writing", own[0].PID, own[1].PID, own[0].Path)
 	}
 }
