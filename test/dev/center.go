@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,13 +20,10 @@ var hosts = []string{"host1", "host2", "host3"}
 // center is the data center.
 type center struct {
 	test
-	port    int
-	root    string // of the sources
-	site    *netns.Site
-	manager *netns.Machine
-	service *netns.Service
-	hosts   []*netns.Machine
-	agents  []*netns.Service
+	*netns.Center
+	port int
+	root string // of the sources
+	site *netns.Site
 }
 
 func newCenter(dir string, port int) (*center, error) {
@@ -39,10 +34,6 @@ func newCenter(dir string, port int) (*center, error) {
 	err := attempt(func() {
 		c.site = netns.In(c, dir)
 		c.root = filepath.Dir(filepath.Dir(c.site.Program))
-		c.manager = c.site.Machine("manager")
-		for _, name := range hosts {
-			c.hosts = append(c.hosts, c.site.Machine(name))
-		}
 	})
 	return c, err
 }
@@ -58,7 +49,7 @@ func (c *center) run(ctx context.Context) error {
 		return err
 	}
 	go func() {
-		if err := forward(os.NewFile(3, "listener"), c.manager.Address+":443"); err != nil {
+		if err := forward(os.NewFile(3, "listener"), c.Manager.Address+":443"); err != nil {
 			fmt.Fprintln(os.Stderr, "dev: nothing listens outside any more:", err)
 		}
 	}()
@@ -93,50 +84,36 @@ func (c *center) run(ctx context.Context) error {
 
 // start starts the manager and the hosts, which join if they have not.
 func (c *center) start() {
-	c.startManager()
-	for i, m := range c.hosts {
-		args, stdin := []string{"host", "run"}, ""
-		if _, err := os.Stat(filepath.Join(m.Data, "agent", "identity.json")); err != nil {
-			args, stdin = []string{"host", "join", "--manager", c.service.URL, "--token-stdin"}, c.manager.Hanok("host", "token")
-		}
-		c.agents = append(c.agents, m.Start(stdin, args...))
-		c.agents[i].Ready()
-		say("%s is connected", m.Name)
-	}
-	var there []struct{ Name string }
-	if err := json.Unmarshal([]byte(c.manager.Hanok("datastore", "list", "-o", "json")), &there); err != nil {
-		c.Fatal(err)
-	}
-	for _, m := range c.hosts {
-		name := "datastore-" + m.Name
-		if !slices.ContainsFunc(there, func(ds struct{ Name string }) bool { return ds.Name == name }) {
-			c.manager.Hanok("datastore", "create", name, "--host", m.Name, "--path", filepath.Join(m.Data, "datastore1"))
-		}
-	}
-}
-
-func (c *center) startManager() {
-	c.service = c.manager.Start("", "manager", "run", "--listen", c.manager.Address+":443", "--image-packages", c.site.ImagePackages())
-	c.service.Ready()
+	c.Center = netns.NewCenter(c.site.Machine("manager"))
 	say("the manager is ready")
+	for _, name := range hosts {
+		m := c.site.Machine(name)
+		if _, err := os.Stat(filepath.Join(m.Data, "agent", "identity.json")); err != nil {
+			c.Join(m)
+		} else {
+			c.Hosts[name] = m
+			c.StartAgent(name)
+		}
+		say("%s is connected", name)
+	}
 }
 
 // replace starts the new program in the place of the old one: the manager, then host after host. A service that has ended by
 // itself is started again, too.
 func (c *center) replace() {
-	c.service.Signal(syscall.SIGTERM)
-	c.startManager()
-	for i, m := range c.hosts {
-		c.agents[i].Signal(syscall.SIGTERM)
-		c.agents[i] = m.Start("", "host", "run")
-		c.agents[i].Ready()
-		say("%s is connected", m.Name)
+	c.Service.Signal(syscall.SIGTERM)
+	c.StartManager()
+	say("the manager is ready")
+	for _, name := range hosts {
+		c.Agents[name].Signal(syscall.SIGTERM)
+		c.StartAgent(name)
+		say("%s is connected", name)
 	}
 }
 
 // welcome prints what a shell outside needs to be told.
 func (c *center) welcome() error {
-	authority, err := os.ReadFile(filepath.Join(c.manager.Data, "ca.pem"))
+	authority, err := os.ReadFile(filepath.Join(c.Manager.Data, "ca.pem"))
 	if err != nil {
 		return err
 	}
@@ -145,7 +122,7 @@ func (c *center) welcome() error {
 		return err
 	}
 	user, password := "administrator", "YOURS"
-	if first, err := client.FirstLogin(c.manager.Data); err == nil { // it goes when the password is changed
+	if first, err := client.FirstLogin(c.Manager.Data); err == nil { // it goes when the password is changed
 		user, password = first.User, first.Password
 	}
 	fmt.Printf(`

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"hanok/api/hanok/v1"
 	"hanok/test/client"
@@ -115,11 +116,14 @@ func (c *center) work() {
 	for host := range c.Hosts {
 		name := "work-on-" + host
 		c.Manager.Hanok("vm", "create", name, "--host", host, "--image", "starter", "--memory", "64M", "--network", "VM Network", "--power-on")
-		c.Manager.Hanok("vm", "reset", name)
+		// What the guest says comes before its reset: one in the first instructions of SeaBIOS may halt it, without Hanok too.
 		console := c.client.Console(c.T, name, "serial")
+		_ = console.SetReadDeadline(time.Now().Add(time.Minute)) // which it can
 		if _, err := console.Read(make([]byte, 1)); err != nil {
-			c.Errorf("the console of %s: %v", name, err)
+			out, _, _ := c.Manager.Try("vm", "get", name)
+			c.Errorf("the console of %s: %v\n%s%s", name, err, out, c.Hosts[host].Log())
 		}
+		c.Manager.Hanok("vm", "reset", name)
 		c.Manager.Hanok("vm", "screenshot", name, "-f", filepath.Join(c.TempDir(), "screen.png"))
 		c.Manager.Hanok("vm", "suspend", name)
 		c.Manager.Hanok("vm", "start", name)

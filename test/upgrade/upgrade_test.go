@@ -42,7 +42,8 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("doctor warns of %q, and both hosts run another version", warnings)
 	}
 	c.Manager.Program = c.previous // and so may the programs of those who use it
-	c.work()
+	c.Manager.Hanok("vm", "start", "idle")
+	c.Manager.Hanok("vm", "stop", "idle")
 	c.Manager.Program = c.next
 
 	c.replaceAgent("alpha", c.next)
