@@ -14,9 +14,6 @@ import (
 	"hanok/dc"
 )
 
-// protocolVersion is the version of the agent protocol that this program speaks.
-const protocolVersion = 1
-
 // progressPace is how often progress is told.
 const progressPace = 500 * time.Millisecond
 
@@ -51,8 +48,10 @@ func (a *Agent) converse(ctx context.Context, s *session) (synced bool, err erro
 		a: a, host: s.host, stream: stream, ctx: streamCtx, agentCtx: ctx,
 		received: make(chan *agentv1.ManagerMessage, 16), failed: make(chan *agentv1.StreamFailed), broken: make(chan error, 1),
 	}
-	// Go's HTTP/2 does not look at the context while it waits for more of the request's body; the body's end lets it.
-	defer context.AfterFunc(streamCtx, func() { _ = stream.CloseRequest() })() // what fails has ended already
+	// Go's HTTP/2 does not look at the context while it waits for more of the request's body; the body's end lets it. What fails
+	// has ended already.
+	defer func() { _ = stream.CloseRequest() }()
+	defer context.AfterFunc(streamCtx, func() { _ = stream.CloseRequest() })()
 	a.tasks.Go(func() { c.broken <- c.receive() })
 	err = c.run(func() { cancel(errSilent) })
 	if cause := context.Cause(streamCtx); cause != nil {
@@ -82,7 +81,7 @@ func (c *conversation) run(silent func()) error {
 	interval := 5 * time.Second // until Welcome says
 	silence := time.AfterFunc(3*interval, silent)
 	defer silence.Stop()
-	hello := &agentv1.Hello{Protocol: protocolVersion, Facts: convert.HostFacts(c.a.facts)}
+	hello := convert.Hello(c.a.facts, c.a.highestRevision())
 	if err := c.stream.Send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_Hello{Hello: hello}}); err != nil {
 		return c.reason(err)
 	}
@@ -135,6 +134,10 @@ func (c *conversation) obey(msg *agentv1.ManagerMessage) error {
 	a := c.a
 	switch m := msg.Message.(type) {
 	case *agentv1.ManagerMessage_Welcome:
+		if v := m.Welcome.Protocol; v != convert.Protocol {
+			return dc.Errorf(dc.Unsupported, "the manager wants to speak version %d of the agent protocol, this host speaks %d", v, convert.Protocol).
+				Fix("install the manager's program on this host")
+		}
 		c.welcome = true
 		if err := c.sendHeartbeat(); err != nil {
 			return err

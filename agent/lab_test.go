@@ -47,6 +47,9 @@ type manager struct {
 	// shown, if not nil, hears of the serial number of the certificate that each control connection shows.
 	shown         func(serial string)
 	joins, renews atomic.Int32
+	// greeted, if not nil, hears of each Hello; ahead is by how much the manager's version is above the agent's.
+	greeted func(*agentv1.Hello)
+	ahead   atomic.Int32
 
 	mu        sync.Mutex
 	changed   chan struct{} // closed, and another one made, at each change
@@ -157,7 +160,10 @@ func (m *manager) Control(ctx context.Context, stream *connect.BidiStream[agentv
 	c := &connection{m: m, process: first.GetHello().GetFacts().GetVersion(), revisions: map[dc.VirtualMachineID]int64{},
 		removed: map[dc.VirtualMachineID]bool{}, ended: make(chan struct{})}
 	go c.receive(stream)
-	welcome := &agentv1.Welcome{HeartbeatInterval: durationpb.New(time.Minute)}
+	if m.greeted != nil {
+		m.greeted(first.GetHello())
+	}
+	welcome := &agentv1.Welcome{HeartbeatInterval: durationpb.New(time.Minute), Protocol: convert.Protocol + m.ahead.Load()}
 	out := []*agentv1.ManagerMessage{{Message: &agentv1.ManagerMessage_Welcome{Welcome: welcome}},
 		{Message: &agentv1.ManagerMessage_DatastoreAssignment{DatastoreAssignment: m.datastore}}}
 	news, changed := c.news()

@@ -336,11 +336,27 @@ func (p *puppet) call() *call {
 // dial opens a control connection and says hello.
 func (p *puppet) dial() *call {
 	p.c.Helper()
-	k := p.call()
-	k.send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_Hello{Hello: &agentv1.Hello{Protocol: 1}}})
-	if k.receive().GetWelcome() == nil {
+	return p.dialWith(convert.Hello(dc.HostStatus{}, 0))
+}
+
+func (p *puppet) dialWith(hello *agentv1.Hello) *call {
+	p.c.Helper()
+	k := p.greet(hello)
+	welcome := k.receive().GetWelcome()
+	if welcome == nil {
 		p.c.Fatal("the first message is not Welcome")
 	}
+	if want := min(hello.Protocol, convert.Protocol); welcome.Protocol != want {
+		p.c.Errorf("version %d is to be spoken, want %d", welcome.Protocol, want)
+	}
+	return k
+}
+
+// greet opens a control connection, says hello and waits for nothing.
+func (p *puppet) greet(hello *agentv1.Hello) *call {
+	p.c.Helper()
+	k := p.call()
+	k.send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_Hello{Hello: hello}})
 	return k
 }
 

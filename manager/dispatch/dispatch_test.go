@@ -286,10 +286,8 @@ func TestHello(t *testing.T) {
 		t.Error("a foreign certificate was accepted")
 	}
 
+	c.kind(p.greet(&agentv1.Hello{Protocol: 99}).end(), dc.Unsupported)
 	k := p.call()
-	k.send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_Hello{Hello: &agentv1.Hello{Protocol: 99}}})
-	c.kind(k.end(), dc.Unsupported)
-	k = p.call()
 	k.send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_Heartbeat{Heartbeat: &agentv1.Heartbeat{}}})
 	c.kind(k.end(), dc.Invalid)
 	c.kind(p.call().end(), dc.Unavailable) // nothing was said in time

@@ -15,9 +15,6 @@ import (
 	"hanok/manager/store"
 )
 
-// protocolVersion is the version of the agent protocol that this program speaks.
-const protocolVersion = 1
-
 // missedHeartbeats is after how many of them a silent host is not responding.
 const missedHeartbeats = 3
 
@@ -54,10 +51,12 @@ func (h protocolHandler) Control(ctx context.Context, stream *connect.BidiStream
 // what to assign, and one commits reports, of which only the newest of each object counts. When any of them fails the
 // connection ends; the host makes a new one and reports everything again.
 type link struct {
-	s      *Service
-	host   dc.HostID
-	fence  store.Fence
-	stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]
+	s    *Service
+	host dc.HostID
+	// protocol is the version that both speak.
+	protocol int32
+	fence    store.Fence
+	stream   *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]
 	// ctx ends with the connection, and its cause says why.
 	ctx context.Context
 	end context.CancelCauseFunc
@@ -89,11 +88,14 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 	if hello == nil {
 		return dc.Errorf(dc.Invalid, "the first message is not Hello")
 	}
-	if hello.Protocol != protocolVersion {
-		return dc.Errorf(dc.Unsupported, "the host speaks version %d of the agent protocol, this manager version %d", hello.Protocol, protocolVersion).
-			Fix("install the same program on both")
+	protocol, err := convert.ChooseProtocol(hello)
+	if err == nil {
+		err = s.checkRevision(hello)
 	}
-	l, err := s.connect(ctx, host.ID, stream, convert.FromHostFacts(hello.Facts))
+	if err != nil {
+		return s.refuse(host.ID, err)
+	}
+	l, err := s.connect(ctx, host.ID, protocol, stream, convert.FromHostFacts(hello.Facts))
 	if err != nil {
 		return err
 	}
@@ -103,8 +105,8 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 }
 
 // connect makes the connection the host's one, which ends the one before, and writes down what the host says of itself.
-func (s *Service) connect(ctx context.Context, host dc.HostID, stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage],
-	facts dc.HostStatus) (*link, error) {
+func (s *Service) connect(ctx context.Context, host dc.HostID, protocol int32,
+	stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage], facts dc.HostStatus) (*link, error) {
 	defer s.change(host)()
 	if old := s.link(host); old != nil {
 		old.end(dc.Errorf(dc.Conflict, "a newer connection of the host took over"))
@@ -117,7 +119,7 @@ func (s *Service) connect(ctx context.Context, host dc.HostID, stream *connect.B
 		return nil, err
 	}
 	l := &link{
-		s: s, host: host, fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
+		s: s, host: host, protocol: protocol, fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
 		machines: map[dc.VirtualMachineID]*agentv1.MachineReport{}, stores: map[dc.DatastoreID]*agentv1.DatastoreReport{},
 		reported: make(chan struct{}, 1),
 	}
@@ -127,6 +129,7 @@ func (s *Service) connect(ctx context.Context, host dc.HostID, stream *connect.B
 	})
 	s.mu.Lock()
 	s.links[host] = l
+	delete(s.refused, host)
 	s.mu.Unlock()
 	return l, nil
 }
@@ -193,7 +196,7 @@ func (l *link) send(ctx context.Context, m *agentv1.ManagerMessage) bool {
 
 // transmit sends what is queued, after the Welcome that accepts the connection.
 func (l *link) transmit() error {
-	welcome := &agentv1.Welcome{HeartbeatInterval: durationpb.New(l.s.cfg.Heartbeat)}
+	welcome := &agentv1.Welcome{HeartbeatInterval: durationpb.New(l.s.cfg.Heartbeat), Protocol: l.protocol}
 	next := &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_Welcome{Welcome: welcome}}
 	for {
 		if err := l.stream.Send(next); err != nil {
@@ -345,6 +348,9 @@ func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 		a, ok := dc.AssignmentOf(o)
 		if !ok || o.Spec.Host != l.host {
 			return
+		}
+		if l.protocol < 2 && a.Power.Op == "" {
+			a.Power = dc.PowerRequest{} // by that version a request without an operation shuts the guest down
 		}
 		content := a
 		content.Revision, content.Known = 0, dc.Known{}

@@ -44,6 +44,7 @@ type Service struct {
 	usage    map[dc.DatastoreID]dc.DatastoreUsage
 	progress map[dc.VirtualMachineID]progress
 	orphans  map[dc.VirtualMachineID]Orphan
+	refused  map[dc.HostID]Refusal
 	tickets  map[string]*ticket
 }
 
@@ -64,7 +65,7 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, ctx: ctx, close: cancel, links: map[dc.HostID]*link{}, changing: map[dc.HostID]*sync.Mutex{},
 		usage: map[dc.DatastoreID]dc.DatastoreUsage{}, progress: map[dc.VirtualMachineID]progress{},
-		orphans: map[dc.VirtualMachineID]Orphan{}, tickets: map[string]*ticket{},
+		orphans: map[dc.VirtualMachineID]Orphan{}, refused: map[dc.HostID]Refusal{}, tickets: map[string]*ticket{},
 	}
 }
 

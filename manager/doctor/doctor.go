@@ -40,6 +40,8 @@ type Hosts interface {
 	Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool)
 	// Orphans returns the machines that hosts have and that are not theirs by the store.
 	Orphans() []dispatch.Orphan
+	// Refused returns why hosts that want to connect can't.
+	Refused() []dispatch.Refusal
 }
 
 // Service examines. It is safe for concurrent use.
@@ -65,8 +67,12 @@ func (s *Service) Examine(ctx context.Context, by dc.Caller) ([]Check, error) {
 	}
 	v := s.store.View()
 	checks := []Check{s.checkStore(ctx), s.checkAuthority(time.Now()), checkPasswords(v)}
+	refused := map[dc.HostID]*dc.Failure{}
+	for _, r := range s.hosts.Refused() {
+		refused[r.Host] = &r.Failure
+	}
 	for h := range store.List[*dc.Host](v) {
-		checks = append(checks, checkHost(h, s.version)...)
+		checks = append(checks, checkHost(h, refused[h.ID], s.version)...)
 	}
 	for ds := range store.List[*dc.Datastore](v) {
 		usage, known := s.hosts.Usage(ds.ID)
@@ -120,8 +126,12 @@ func checkPasswords(v *store.View) Check {
 	return Check{name, OK, "no user has the initial password", ""}
 }
 
-func checkHost(h *dc.Host, version string) []Check {
+// checkHost examines a host; refused is why it can't connect, or nil.
+func checkHost(h *dc.Host, refused *dc.Failure, version string) []Check {
 	name := dc.Describe(dc.KindHost, h.Name)
+	if h.Status.Connection != dc.Connected && refused != nil {
+		return []Check{{name, Problem, "it is refused: " + refused.Message, refused.Remedy}}
+	}
 	if h.Status.Connection != dc.Connected {
 		return []Check{{name, Problem, "it does not respond; its machines may still run",
 			"see that the machine is on, runs its agent and reaches the manager"}}

@@ -17,6 +17,7 @@ import (
 type hosts struct {
 	usage   map[dc.DatastoreID]dc.DatastoreUsage
 	orphans []dispatch.Orphan
+	refused []dispatch.Refusal
 }
 
 func (h hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {
@@ -25,6 +26,8 @@ func (h hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {
 }
 
 func (h hosts) Orphans() []dispatch.Orphan { return h.orphans }
+
+func (h hosts) Refused() []dispatch.Refusal { return h.refused }
 
 const (
 	year = 365 * 24 * time.Hour
@@ -70,6 +73,9 @@ func TestExamine(t *testing.T) {
 			`host "alpha"`, doctor.Warning, []string{"it runs hanok v1, and the manager v2", "the manager first"}},
 		{"silent host", &dc.Host{ID: "host-1", Meta: dc.Meta{Name: "alpha"}, Status: dc.HostStatus{Connection: dc.NotResponding}}, hosts{}, 0,
 			`host "alpha"`, doctor.Problem, []string{"does not respond", "may still run", "reaches the manager"}},
+		{"refused host", &dc.Host{ID: "host-1", Meta: dc.Meta{Name: "alpha"}, Status: dc.HostStatus{Connection: dc.NotResponding}},
+			hosts{refused: []dispatch.Refusal{{Host: "host-1", Failure: dc.Failure{Message: "an old copy", Remedy: "restore it"}}}}, 0,
+			`host "alpha"`, doctor.Problem, []string{"it is refused: an old copy", "restore it"}},
 		{"datastore", datastore(dc.DatastoreStatus{Accessible: true}), using(50 * gb), 0, `datastore "ds"`, doctor.OK, []string{"50.0 GB of 100.0 GB free"}},
 		{"nearly full", datastore(dc.DatastoreStatus{Accessible: true}), using(4 * gb), 0, `datastore "ds"`, doctor.Warning, []string{"4.0 GB", "paused when it is full"}},
 		{"full", datastore(dc.DatastoreStatus{Accessible: true}), using(4096), 0, `datastore "ds"`, doctor.Problem, []string{"paused", "free some space"}},

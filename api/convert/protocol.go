@@ -1,0 +1,39 @@
+package convert
+
+import (
+	"hanok/api/hanok/agent/v1"
+	"hanok/dc"
+)
+
+// The versions of the agent protocol. A data center is upgraded manager first, then its hosts: a manager speaks to agents of
+// this version and of the one before, an agent to a manager of this version or a newer one.
+const (
+	// Protocol is the newest version, and the only one that an agent speaks.
+	Protocol = 2
+	// OldestProtocol is the oldest that a manager speaks.
+	OldestProtocol = 1
+)
+
+// Hello returns the message that opens an agent's connection.
+func Hello(facts dc.HostStatus, highestRevision int64) *agentv1.Hello {
+	return &agentv1.Hello{Protocol: Protocol, OldestProtocol: Protocol, Facts: HostFacts(facts), HighestRevision: highestRevision}
+}
+
+// ChooseProtocol returns the highest version that this program as a manager and the agent that says hello both speak. Without
+// one the error is of the kind Unsupported.
+func ChooseProtocol(hello *agentv1.Hello) (int32, error) {
+	newest, oldest := hello.GetProtocol(), hello.GetOldestProtocol()
+	if oldest == 0 {
+		oldest = newest
+	}
+	version := min(newest, Protocol)
+	if version >= max(oldest, OldestProtocol) {
+		return version, nil
+	}
+	if newest < OldestProtocol {
+		return 0, dc.Errorf(dc.Unsupported, "the host speaks version %d of the agent protocol at most, this manager %d at least",
+			newest, OldestProtocol).Fix("install this manager's program on the host")
+	}
+	return 0, dc.Errorf(dc.Unsupported, "the host speaks version %d of the agent protocol at least, this manager %d at most",
+		oldest, Protocol).Fix("install the host's program on the manager: managers are upgraded first, then hosts")
+}
