@@ -34,6 +34,8 @@ type center struct {
 	first login
 	// token is of a session of the first user.
 	token string
+	// stop ends all of it, and waits until it has ended. It may be called twice.
+	stop func()
 }
 
 // startCenter starts a data center with the host "alpha", the datastore "datastore1" and the image "starter". It ends with
@@ -92,13 +94,14 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	})
 	check(err)
 	part(a.Run)
-	t.Cleanup(func() {
+	c.stop = sync.OnceFunc(func() {
 		cancel()
 		s.stop()
 		drivers.Close() // before the agent has stopped, which waits for a start in progress
 		parts.Wait()
 		st.Close()
 	})
+	t.Cleanup(c.stop)
 
 	host, err := await(ctx, st, func(v *store.View) (*dc.Host, error) {
 		for h := range store.List[*dc.Host](v) {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +88,7 @@ func (a *app) restore(ctx context.Context, path string, f restoreFlags) (err err
 		return err
 	}
 	defer data.close()
-	r := &restore{dataFolder: data, replace: f.replace, now: time.Now(), log: a.restoreLog()}
+	r := newRestore(data, false, f.replace, a.restoreLog())
 	defer func() {
 		if err != nil && fresh && !r.begun {
 			err = errors.Join(err, data.remove())
@@ -116,7 +115,7 @@ func (a *app) restoreAsIs(ctx context.Context) error {
 		return err
 	}
 	defer data.close()
-	r := &restore{dataFolder: data, asIs: true, replace: true, now: time.Now(), log: a.restoreLog()}
+	r := newRestore(data, true, true, a.restoreLog())
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -141,7 +140,7 @@ func (a *app) finish(ctx context.Context, r *restore, archive *backup.Archive) e
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "restored %s\n  %s, %s\n", describeBackup(archive.Header), count(archive.Objects, "object"), count(len(archive.Images), "image"))
+	fmt.Fprintf(a.stdout, "restored the %s\n  %s, %s\n", describeBackup(archive.Header), count(archive.Objects, "object"), count(len(archive.Images), "image"))
 	for _, t := range ended {
 		fmt.Fprintf(a.stdout, "  ended, since it was under way: %s %s\n", t.Type, t.TargetName)
 	}

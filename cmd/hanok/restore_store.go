@@ -28,8 +28,12 @@ type restore struct {
 	asIs, replace bool
 	now           time.Time
 	log           *slog.Logger
-	// begun is set from when something is changed that only the end of the restore puts right.
-	begun bool
+	// again is set when an earlier try has begun. begun is set from when something is changed that only the end of the restore puts right.
+	again, begun bool
+}
+
+func newRestore(d *dataFolder, asIs, replace bool, log *slog.Logger) *restore {
+	return &restore{dataFolder: d, asIs: asIs, replace: replace, now: time.Now(), log: log, again: d.marker.Restoring != ""}
 }
 
 // prepare refuses a folder that can't be restored into. A fresh one is not to be started before its restore has ended.
@@ -195,7 +199,6 @@ func (r *restore) makeExternal(ctx context.Context, contents store.Contents) err
 	if err != nil {
 		return err
 	}
-	again := r.marker.Restoring != ""
 	if r.replace {
 		was, err := r.present(ctx)
 		if err != nil && !errors.Is(err, store.ErrRestoring) { // of which nothing is worth keeping
@@ -213,7 +216,7 @@ func (r *restore) makeExternal(ctx context.Context, contents store.Contents) err
 		return err
 	}
 	err = store.RestoreExternal(ctx, config, contents, r.replace)
-	if kind := dc.KindOf(err); !again && (kind == dc.Exists || kind == dc.Conflict) { // it is refused, and nothing has changed
+	if kind := dc.KindOf(err); !r.again && (kind == dc.Exists || kind == dc.Conflict) { // it is refused, and nothing has changed
 		r.begun, r.marker.Restoring = false, ""
 		err = errors.Join(err, writeMarker(r.path, r.marker))
 	}
