@@ -40,6 +40,9 @@ What hosts have done since the backup they keep: no machine is powered on or off
 was made after the backup is an orphan on its host ("hanok vm adopt"). Tasks that were under way have ended, except deletions that
 had begun. Everybody logs in anew, with the password of that time.
 
+To go back to the store that was kept, move it to DATA/manager/store and run "hanok restore --as-is"; what was in etcd is kept as a
+backup, which is restored like any other.
+
 --as-is takes no file. It is for a DATA folder (or an etcd) that was brought back by other means, such as a snapshot of this
 machine or a copy: hosts refuse a manager that has gone back in time, and follow it after this.`,
 		Args: cobra.MaximumNArgs(1),

@@ -231,6 +231,10 @@ func (r *restore) keep(archive *backup.Archive) error {
 	if archive.Objects == 0 || fileExists(r.kept()) {
 		return nil
 	}
+	var err error
+	if archive.Login, err = r.firstLogin(); err != nil {
+		return dataError(r.path, err)
+	}
 	var b bytes.Buffer
 	if err := archive.Write(&b, ""); err != nil {
 		return err
