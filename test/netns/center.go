@@ -47,6 +47,7 @@ func (c *Center) Join(m *Machine) {
 	token := c.Manager.Hanok("host", "token")
 	c.Agents[m.Name] = m.Serve(token, "host", "join", "--manager", c.Service.URL, "--token-stdin")
 	c.Manager.Hanok("datastore", "create", "ds-"+m.Name, "--host", m.Name, "--path", m.Data+"/datastore1")
+	c.Manager.Await("datastore of "+m.Name, func(out string) bool { return c.rows(out)["ds-"+m.Name].Accessible }, "datastore", "list", "-o", "json")
 }
 
 // StartAgent starts the agent of a host, on the state that an earlier one has left, and returns when it is ready.
@@ -74,13 +75,14 @@ func (c *Center) Client() *client.Client {
 	return client.New(c.Manager.s.t, c.Manager.Path(c.Manager.Data))
 }
 
-// Row is a row of `vm list` or `host list`.
+// Row is a row of `vm list`, `host list` or `datastore list`.
 type Row struct {
 	Name, PowerState, Connection, Booted string
 	Addresses                            []string
+	Accessible                           bool
 }
 
-// Rows returns what `vm list` or `host list` shows, by the names.
+// Rows returns what a list shows, by the names.
 func (c *Center) Rows(noun string) map[string]Row {
 	c.Manager.s.t.Helper()
 	return c.rows(c.Manager.Hanok(noun, "list", "-o", "json"))

@@ -24,6 +24,7 @@ type Machine struct {
 
 	s    *Site
 	port string // its end of the cable at the switch
+	card string // the MAC address
 	init *exec.Cmd
 	// disks are those that it has of its own.
 	disks []*Disk
@@ -34,7 +35,7 @@ func (s *Site) Machine(name string) *Machine {
 	s.t.Helper()
 	s.machines++
 	m := &Machine{Name: name, Address: s.address(s.machines), s: s, port: fmt.Sprintf("site%d-%d", s.number, s.machines),
-		Data: filepath.Join(s.dir, name, "data"), Program: s.Program}
+		card: fmt.Sprintf("02:00:00:4d:%02x:%02x", s.number, s.machines), Data: filepath.Join(s.dir, name, "data"), Program: s.Program}
 	if err := os.MkdirAll(m.dir(), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func (m *Machine) PowerOn() {
 		m.s.t.Fatalf("machine %s does not boot: %q, %v", m.Name, line, err)
 	}
 	cable := m.port + "m"
-	m.s.run("ip", "link", "add", m.port, "type", "veth", "peer", "name", cable, "netns", m.pid())
+	// Its network card stays the same: the others know it.
+	m.s.run("ip", "link", "add", m.port, "type", "veth", "peer", "name", cable, "address", m.card, "netns", m.pid())
 	m.s.run("ip", "link", "set", m.port, "master", m.s.bridge(), "up")
 	m.system("ip", "address", "add", m.Address+"/24", "dev", cable)
 	m.system("ip", "link", "set", cable, "up")
