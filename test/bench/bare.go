@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -25,13 +26,31 @@ type bare struct {
 // The sockets that it listens on, as its descriptors from 3 on.
 var bareSockets = []string{"monitor", "serial", "agent"}
 
+// newBare gives the machine a copy of the image as its disk.
 func newBare(work string, m dc.Machine, accelerator dc.Accelerator, image string) (*bare, error) {
-	b := &bare{dir: "/run/bare"}
 	disk := filepath.Join(work, "bare.img")
 	if err := copyDisk(image, disk); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(b.dir, 0o700); err != nil {
+	return newBareOn(disk, "/run/bare", m, accelerator)
+}
+
+// newBareEmpty gives the machine an empty disk.
+func newBareEmpty(work string, m dc.Machine, accelerator dc.Accelerator) (*bare, error) {
+	disk := filepath.Join(work, m.Name+".img")
+	f, err := os.Create(disk)
+	if err == nil {
+		err = errors.Join(f.Truncate(m.Disks[0].CapacityBytes), f.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newBareOn(disk, "/run/"+m.Name, m, accelerator)
+}
+
+func newBareOn(disk, dir string, m dc.Machine, accelerator dc.Accelerator) (*bare, error) {
+	b := &bare{dir: dir}
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, err
 	}
 	command := qemu.Command{Machine: m, NICs: plugged(m), Accelerator: accelerator, Type: "q35",
@@ -43,41 +62,49 @@ func newBare(work string, m dc.Machine, accelerator dc.Accelerator, image string
 }
 
 func (b *bare) powerOn(ctx context.Context) (r reached, err error) {
-	b.cmd = exec.Command("qemu-system-x86_64", b.args...)
-	for _, name := range bareSockets {
-		socket, err := listen(filepath.Join(b.dir, name))
-		if err != nil {
-			return r, err
-		}
-		defer socket.Close()
-		b.cmd.ExtraFiles = append(b.cmd.ExtraFiles, socket)
-	}
 	since := stopwatch()
-	if err := b.cmd.Start(); err != nil {
+	if err := b.start(ctx); err != nil {
 		return r, err
 	}
+	r.running = since()
 	port, err := net.Dial("unix", filepath.Join(b.dir, "serial"))
 	if err != nil {
 		return r, err
 	}
 	defer port.Close()
-	monitor, err := qmp.Dial(ctx, filepath.Join(b.dir, "monitor"))
-	if err != nil {
-		return r, err
-	}
-	defer monitor.Close()
-	var status struct{ Running bool }
-	if err := monitor.Execute(ctx, "query-status", nil, &status); err != nil {
-		return r, err
-	}
-	if !status.Running {
-		return r, fmt.Errorf("its CPUs do not run")
-	}
-	r.running = since()
 	r.told = r.running
 	err = firstOutput(port)
 	r.output = since()
 	return r, err
+}
+
+// start returns when the machine's monitor has answered that its CPUs run.
+func (b *bare) start(ctx context.Context) error {
+	b.cmd = exec.Command("qemu-system-x86_64", b.args...)
+	for _, name := range bareSockets {
+		socket, err := listen(filepath.Join(b.dir, name))
+		if err != nil {
+			return err
+		}
+		defer socket.Close()
+		b.cmd.ExtraFiles = append(b.cmd.ExtraFiles, socket)
+	}
+	if err := b.cmd.Start(); err != nil {
+		return err
+	}
+	monitor, err := qmp.Dial(ctx, filepath.Join(b.dir, "monitor"))
+	if err != nil {
+		return err
+	}
+	defer monitor.Close()
+	var status struct{ Running bool }
+	if err := monitor.Execute(ctx, "query-status", nil, &status); err != nil {
+		return err
+	}
+	if !status.Running {
+		return fmt.Errorf("its CPUs do not run")
+	}
+	return nil
 }
 
 func (b *bare) powerOff(context.Context) error {

@@ -35,6 +35,7 @@ type center struct {
 	api      *http.Client
 	console  *http.Client // WebSockets are opened with HTTP/1.1
 	machines hanokv1connect.VirtualMachineServiceClient
+	hosts    hanokv1connect.HostServiceClient
 	tasks    hanokv1connect.TaskServiceClient
 	sessions hanokv1connect.SessionServiceClient
 }
@@ -141,6 +142,7 @@ func (c *center) login(ctx context.Context) error {
 	c.console = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, NextProtos: []string{"http/1.1"}}}}
 	c.sessions = hanokv1connect.NewSessionServiceClient(c.api, c.url)
 	c.machines = hanokv1connect.NewVirtualMachineServiceClient(c.api, c.url)
+	c.hosts = hanokv1connect.NewHostServiceClient(c.api, c.url)
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.api, c.url)
 	res, err := c.sessions.Login(ctx, &hanokv1.LoginRequest{Username: first.User, Password: first.Password})
 	if err != nil {
@@ -172,7 +174,12 @@ func (c *center) machine(ctx context.Context) (dc.Machine, error) {
 	if err := c.powerOff(ctx); err != nil {
 		return dc.Machine{}, err
 	}
-	res, err := c.machines.GetVirtualMachine(ctx, &hanokv1.GetVirtualMachineRequest{VirtualMachine: hello})
+	return c.hardware(ctx, hello)
+}
+
+// hardware returns a machine's hardware.
+func (c *center) hardware(ctx context.Context, name string) (dc.Machine, error) {
+	res, err := c.machines.GetVirtualMachine(ctx, &hanokv1.GetVirtualMachineRequest{VirtualMachine: name})
 	if err != nil {
 		return dc.Machine{}, err
 	}
@@ -190,11 +197,11 @@ func (c *center) machine(ctx context.Context) (dc.Machine, error) {
 
 func (c *center) powerOn(ctx context.Context) (r reached, err error) {
 	begin, since := time.Now(), stopwatch()
-	if err := c.power(ctx, dc.PowerOn); err != nil {
+	if err := c.power(ctx, hello, dc.PowerOn); err != nil {
 		return r, err
 	}
 	r.told = since()
-	running, err := c.running()
+	running, err := cpusRan(filepath.Join(c.data, "datastore1", hello, "vmware.log"), begin)
 	if err != nil {
 		return r, err
 	}
@@ -214,31 +221,38 @@ func (c *center) powerOn(ctx context.Context) (r reached, err error) {
 	return r, err
 }
 
-// running returns when the machine's CPUs began to run, as the driver has written it into the machine's log.
-func (c *center) running() (time.Time, error) {
-	log, err := os.ReadFile(filepath.Join(c.data, "datastore1", hello, "vmware.log"))
+// cpusRan returns when a machine's CPUs began to run, as the driver has written it into the machine's log since begin.
+func cpusRan(path string, begin time.Time) (time.Time, error) {
+	log, err := os.ReadFile(path)
 	if err != nil {
 		return time.Time{}, err
 	}
 	for line := range strings.Lines(string(log)) {
-		if at, ok := strings.CutSuffix(line, " hanok: its CPUs run\n"); ok {
-			return time.Parse(time.RFC3339Nano, at)
+		if stamp, ok := strings.CutSuffix(line, " hanok: its CPUs run\n"); ok {
+			if at, err := time.Parse(time.RFC3339Nano, stamp); err != nil || at.After(begin) {
+				return at, err
+			}
 		}
 	}
-	return time.Time{}, fmt.Errorf("the log of %s does not say when its CPUs began to run:\n%s", hello, log)
+	return time.Time{}, fmt.Errorf("%s does not say when the CPUs began to run:\n%s", path, log)
 }
 
-func (c *center) powerOff(ctx context.Context) error { return c.power(ctx, dc.PowerOff) }
+func (c *center) powerOff(ctx context.Context) error { return c.power(ctx, hello, dc.PowerOff) }
 
 // power returns when the operation's task has ended.
-func (c *center) power(ctx context.Context, op dc.PowerOp) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	res, err := c.machines.PowerVirtualMachine(ctx, &hanokv1.PowerVirtualMachineRequest{VirtualMachine: hello, Op: string(op)})
+func (c *center) power(ctx context.Context, name string, op dc.PowerOp) error {
+	res, err := c.machines.PowerVirtualMachine(ctx, &hanokv1.PowerVirtualMachineRequest{VirtualMachine: name, Op: string(op)})
 	if err != nil {
 		return err
 	}
-	changes, err := c.tasks.WatchTask(ctx, &hanokv1.WatchTaskRequest{Task: res.Task.Id})
+	return c.await(ctx, res.Task)
+}
+
+// await returns when a task has ended, with its failure.
+func (c *center) await(ctx context.Context, task *hanokv1.Task) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	changes, err := c.tasks.WatchTask(ctx, &hanokv1.WatchTaskRequest{Task: task.Id})
 	if err != nil {
 		return err
 	}
@@ -248,10 +262,10 @@ func (c *center) power(ctx context.Context, op dc.PowerOp) error {
 		case string(dc.TaskSuccess):
 			return nil
 		case string(dc.TaskError):
-			return fmt.Errorf("%s: %v", op, task.Failure)
+			return fmt.Errorf("%s %s: %v", task.Type, task.Target, task.Failure)
 		}
 	}
-	return fmt.Errorf("%s: the task is not told any more: %w", op, changes.Err())
+	return fmt.Errorf("%s %s: the task is not told any more: %w", task.Type, task.Target, changes.Err())
 }
 
 // stopwatch returns a function that returns the time since this call.

@@ -19,7 +19,7 @@ var hosts = []string{"host1", "host2", "host3"}
 
 // center is the data center.
 type center struct {
-	test
+	netns.Program
 	*netns.Center
 	port int
 	root string // of the sources
@@ -30,8 +30,8 @@ func newCenter(dir string, port int) (*center, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	c := &center{test: test{dir}, port: port}
-	err := attempt(func() {
+	c := &center{Program: netns.Program{Name: "dev", Dir: dir}, port: port}
+	err := netns.Attempt(func() {
 		c.site = netns.In(c, dir)
 		c.root = filepath.Dir(filepath.Dir(c.site.Program))
 	})
@@ -45,7 +45,7 @@ func (c *center) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := attempt(c.start); err != nil {
+	if err := netns.Attempt(c.start); err != nil {
 		return err
 	}
 	go func() {
@@ -75,7 +75,7 @@ func (c *center) run(ctx context.Context) error {
 			continue
 		}
 		say("built in %.1f s", time.Since(since).Seconds())
-		if err := attempt(c.replace); err != nil {
+		if err := netns.Attempt(c.replace); err != nil {
 			say("%v", err)
 			say("the next change is tried again")
 		}
@@ -117,7 +117,7 @@ func (c *center) welcome() error {
 	if err != nil {
 		return err
 	}
-	ca := filepath.Join(c.dir, "ca.pem")
+	ca := filepath.Join(c.Dir, "ca.pem")
 	if err := durable.WriteFile(ca, authority, 0o644); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ export HANOK_SERVER=https://127.0.0.1:%d HANOK_CA=%s HANOK_USERNAME=%s HANOK_PAS
 bin/hanok vm create one --image starter --memory 128M --network "VM Network" --power-on
 logs: %s
 
-`, c.port, ca, user, password, strings.Join([]string{c.dir, "*", "data", "hanok.log"}, "/"))
+`, c.port, ca, user, password, strings.Join([]string{c.Dir, "*", "data", "hanok.log"}, "/"))
 	say("watching the sources; Ctrl-C stops")
 	return nil
 }
