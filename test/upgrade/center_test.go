@@ -105,7 +105,7 @@ func (c *center) undisturbed() {
 		if now := w.host.Pids(netns.QEMU); !slices.Equal(now, w.pids) {
 			c.Errorf("the guests of %s were the processes %v and are %v", w.host.Name, w.pids, now)
 		}
-		w.log.Reattach(guest.Open(c.T, c.client, w.name))
+		w.log.Reattach(guest.Open(c.T, c.client, w.name), false)
 		w.log.Progress()
 	}
 }
