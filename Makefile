@@ -11,7 +11,7 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 BUF     := go tool -modfile=tools/go.mod buf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run clean-run dev test test-clean bench check generate
+.PHONY: help setup build run clean-run dev test test-clean soak bench check generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: ## set up what the tests need and run all of them
 
 test-clean: ## make run and the unit tests in clean Debian 12 and 13 roots (needs the network)
 	@scripts/test-clean
+
+soak: ## kill a data center's parts 200 times, and break each promise on purpose: HANOK_KILLS=N HANOK_SEED=N
+	@scripts/soak
 
 bench: ## compare the start of a virtual machine with a bare QEMU's and libvirt's (doc/benchmarks.md)
 	@scripts/bench

@@ -36,8 +36,8 @@ func (cl *Client) Await(t TB, name, what string, cond func(*hanokv1.VirtualMachi
 // HasAddress is true of a machine whose guest says where it is.
 func HasAddress(vm *hanokv1.VirtualMachine) bool { return vm.AgentRunning && len(vm.Addresses) > 0 }
 
-// Ended waits until a task has ended, even when the manager goes away meanwhile. It returns nil when ctx ends first or the task
-// is unknown.
+// Ended waits until a task has ended, even when the manager goes away meanwhile. It returns nil when ctx ends first, or when the
+// manager does not know the task or this client any more.
 func (cl *Client) Ended(ctx context.Context, id string) *hanokv1.Task {
 	for ctx.Err() == nil {
 		stream, err := cl.Tasks.WatchTask(ctx, &hanokv1.WatchTaskRequest{Task: id})
@@ -51,7 +51,7 @@ func (cl *Client) Ended(ctx context.Context, id string) *hanokv1.Task {
 			err = stream.Err()
 			stream.Close()
 		}
-		if connect.CodeOf(err) == connect.CodeNotFound {
+		if code := connect.CodeOf(err); code == connect.CodeNotFound || code == connect.CodeUnauthenticated {
 			return nil
 		}
 		Rest(ctx)

@@ -20,6 +20,11 @@ type Log struct {
 	parsed int
 	// begun is the last record that was seen to be begun, and acknowledged the last that was seen to be safe.
 	begun, acknowledged int
+	// since is set when the terminal has shown nothing from before the program's start, or something of the program already: the
+	// guest's boot is none that is known of.
+	since bool
+	// base is the last record that was begun or there when the program was started.
+	base int
 	// text is what was read of the file, in whole records, and checked; records is how many they are.
 	text    []byte
 	records int
@@ -29,7 +34,7 @@ type Log struct {
 // torn when the guest lost its power.
 const program = `touch /data/log; head -c %[2]d /data/log >/data/log.new; mv /data/log.new /data/log; sync
 (n=%[1]d; while :; do n=$((n+1)); r="$n $(cat /proc/uptime)"; s=$(echo "$r" | md5sum); echo "begun-$n."; ` +
-	`echo "$r ${s%%%% *}" >>/data/log; sync; echo "safe-$n."; sleep 0.1; done) & true`
+	`echo "$r ${s%%%% *}" >>/data/log; sync; echo "safe-$n."; sleep 0.3; done) & true`
 
 // StartLog logs in and starts the program in a guest that has just booted for the first time. The name is for messages.
 func StartLog(term *Terminal, name string) *Log {
@@ -43,22 +48,23 @@ func StartLog(term *Terminal, name string) *Log {
 // the program again.
 func (l *Log) Resume(term *Terminal) {
 	term.t.Helper()
-	l.Reattach(term)
+	l.Reattach(term, false)
 	term.Login()
 	l.Verify()
 	term.mu.Lock()
-	l.parsed = term.printed.Len() // what was printed before is not the program's
+	l.parsed, l.base = term.printed.Len(), max(l.records, l.begun) // what was printed before is not the program's
 	term.mu.Unlock()
 	term.Run(fmt.Sprintf(program, l.records, len(l.text)))
 	l.Progress()
 }
 
-// Reattach looks at the program through another console.
-func (l *Log) Reattach(term *Terminal) {
+// Reattach looks at the program through another console. anew says that it shows nothing from before the program's start, as that
+// of an agent does which was started later.
+func (l *Log) Reattach(term *Terminal, anew bool) {
 	if l.term != nil {
 		l.Note()
 	}
-	l.term, l.parsed = term, 0
+	l.term, l.parsed, l.since = term, 0, anew
 }
 
 // Progress waits until one more record is safe.
@@ -100,13 +106,11 @@ func (l *Log) follow(what string, done func() bool) {
 	}
 }
 
-// errBooted is why the program says nothing any more.
-var errBooted = errors.New("its guest has booted anew, which nobody has asked for")
+// ErrBooted is why the program says nothing any more: an argument of the message.
+var ErrBooted = errors.New("its guest has booted anew, which nobody has asked for")
 
-// booted is what a guest says at the end of its boot.
-const booted = "hanok-starter: ready"
-
-var mark = regexp.MustCompile(`(begun|safe)-(\d+)\.\r?\n?`)
+// said is what the program says, or what a guest says at the end of its boot.
+var said = regexp.MustCompile(`(begun|safe)-(\d+)\.\r?\n?|hanok-starter: ready`)
 
 // Note notes what the console has printed up to now.
 func (l *Log) Note() { _, _ = l.note() }
@@ -115,24 +119,26 @@ func (l *Log) Note() { _, _ = l.note() }
 func (l *Log) note() (changed <-chan struct{}, err error) {
 	l.term.mu.Lock()
 	defer l.term.mu.Unlock()
-	text := l.term.printed.String()[l.parsed:]
-	end := 0
-	for _, at := range mark.FindAllStringSubmatchIndex(text, -1) {
-		n, err := strconv.Atoi(text[at[4]:at[5]])
+	text, from := l.term.printed.String(), l.parsed
+	for _, at := range said.FindAllStringSubmatchIndex(text[from:], -1) {
+		if at[2] < 0 { // the end of a boot
+			if l.since {
+				return nil, ErrBooted
+			}
+			continue
+		}
+		word, number := text[from+at[2]:from+at[3]], text[from+at[4]:from+at[5]]
+		n, err := strconv.Atoi(number)
 		if err != nil {
 			return nil, err
 		}
-		if text[at[2]:at[3]] == "safe" {
+		l.since = l.since || n > l.base
+		l.begun = max(l.begun, n)
+		if word == "safe" {
 			l.acknowledged = max(l.acknowledged, n)
-		} else {
-			l.begun = max(l.begun, n)
 		}
-		end = at[1]
+		l.parsed = from + at[1]
 	}
-	if strings.Contains(text[end:], booted) {
-		return nil, errBooted // and the program was in the guest before that
-	}
-	l.parsed += end
 	return l.term.changed, l.term.err
 }
 
@@ -154,7 +160,7 @@ func (l *Log) Verify() {
 	out := l.term.Run(fmt.Sprintf("sync; echo 3 >/proc/sys/vm/drop_caches; touch /data/log; head -c %d /data/log | md5sum; tail -c +%d /data/log; echo '|'",
 		len(l.text), len(l.text)+1))
 	// Between any two letters may stand what the program has said.
-	sum, tail, _ := strings.Cut(mark.ReplaceAllString(out, ""), "\n")
+	sum, tail, _ := strings.Cut(said.ReplaceAllString(out, ""), "\n")
 	if was := md5.Sum(l.text); strings.Fields(sum)[0] != hex.EncodeToString(was[:]) {
 		t.Errorf("%s: the first %d records are not what they were", l.name, l.records)
 	}
