@@ -129,10 +129,12 @@ func (a *Agent) fetchAuthority(ctx context.Context, fingerprint string) ([]byte,
 // dialer opens all connections to the manager.
 var dialer = net.Dialer{Timeout: 10 * time.Second}
 
-// controlTransport makes the connections of the protocol's messages: HTTP/2, for a stream in both directions.
+// controlTransport makes the connections of the protocol's messages: HTTP/2, for a stream in both directions. One on which nothing
+// comes is tried and given up: when the manager's machine loses its power, nobody ends it, and whatever is asked after that would
+// wait on it, too, for as long as TCP tries (minutes).
 func controlTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true, DialContext: dialer.DialContext,
-		TLSHandshakeTimeout: dialer.Timeout}
+		TLSHandshakeTimeout: dialer.Timeout, HTTP2: &http.HTTP2Config{SendPingTimeout: 6 * time.Second, PingTimeout: 6 * time.Second}}
 }
 
 // dataTransport makes those of bulk data: each has a connection of its own, and WebSockets need HTTP/1.1.
