@@ -133,7 +133,7 @@ func (a *Agent) resume(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, rec := range machines {
-		a.employ(ctx, a.newMachine(rec))
+		a.employ(ctx, a.newMachine(sabotaged(rec)))
 	}
 	return nil
 }

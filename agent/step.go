@@ -1,6 +1,9 @@
 package agent
 
-import "hanok/dc"
+import (
+	"hanok/dc"
+	"hanok/internal/sabotage"
+)
 
 // step is the one thing to do next for a machine. Every step may be cut off at any point by the end of the process or of
 // the power; the next process asks next again, from what the record says and what the driver finds.
@@ -94,6 +97,8 @@ func (s *situation) nextOfGone(request dc.PowerRequest, pending bool) step {
 	switch {
 	case s.state.Run == dc.RunSuspended || clean:
 		return stepLost
+	case sabotage.Is(sabotage.SecondQEMU), sabotage.Is(sabotage.RestartedGuests):
+		return stepRestart
 	case s.Starting || s.BootID != s.boot: // it was to run when the process, or the host, died
 		if !s.mounted {
 			return stepNone // until it is

@@ -9,6 +9,7 @@ import (
 
 	"hanok/dc"
 	"hanok/internal/qmp"
+	"hanok/internal/sabotage"
 )
 
 // Recover implements the agent's Hypervisor.
@@ -34,6 +35,14 @@ func (d *Driver) Recover(ctx context.Context, spec dc.Machine, data dc.Handle) e
 	}
 	if err != nil {
 		return failure(dc.Unavailable, spec, "looking for its QEMU process: %w", err).Fix("mount /proc")
+	}
+	switch {
+	case sabotage.Is(sabotage.SecondQEMU):
+		return d.gone(ctx, spec, h, "its process is not looked for")
+	case sabotage.Is(sabotage.RestartedGuests):
+		proc.kill()
+		<-proc.dead
+		return d.gone(ctx, spec, h, "its process was ended")
 	}
 	if h.UUID != spec.UUID || !proc.executes(spec.UUID) {
 		proc.release()

@@ -170,7 +170,7 @@ func (l *launch) inheritFile(file *os.File, label string) string {
 
 // spawn starts the process. Afterwards it alone has the files and the locks on them.
 func (l *launch) spawn() error {
-	args, user := l.command.Args(), userOf(l.spec.ID)
+	args, user := sabotaged(l.command.Args()), userOf(l.spec.ID)
 	l.note("starting %s (%s) with %s as user %d", describe(l.spec), l.spec.ID, l.command.Accelerator, user)
 	l.d.log.Debug("starting QEMU", "machine", l.spec.ID, "arguments", args)
 	proc, err := spawn(l.d.cfg.Binary, args, user, l.d.probe.groups(), l.log, l.inherited)

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 
 	"hanok/dc"
+	"hanok/internal/sabotage"
 )
 
 // EmbeddedConfig says where an embedded store keeps its data.
@@ -197,6 +198,7 @@ func (e *embedded) config(data string) *embed.Config {
 	c.MaxTxnOps, c.MaxRequestBytes = maxOperations, maxRequest
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, history
 	c.EnableGRPCGateway = false
+	c.UnsafeNoFsync = sabotage.Is(sabotage.UnsyncedStore)
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(e.panics.logger())
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hanok/dc"
+	"hanok/internal/sabotage"
 	"hanok/manager/store"
 )
 
@@ -75,7 +76,9 @@ func (t *term) follow(ctx context.Context) error {
 		} else {
 			v := t.store.View()
 			for task := range store.List[*dc.Task](v) {
-				t.see(ctx, task)
+				if !sabotage.Is(sabotage.ForgottenTask) {
+					t.see(ctx, task)
+				}
 			}
 			since = v.Revision()
 		}
