@@ -21,12 +21,13 @@ func main() {
 	turns := flag.Int("turns", 30, "how often each way powers the machine on, after one turn that does not count; 0 leaves that out")
 	program := flag.String("hanok", "bin/hanok", "the program")
 	machines := flag.Int("machines", 200, "how many machines are powered on at once; 0 leaves that out")
+	rounds := flag.Int("rounds", 2, "how often that is done each way")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, *turns, *machines, *program, *packages, *scratch); err != nil {
+	if err := run(ctx, *turns, *machines, *rounds, *program, *packages, *scratch); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		cancel()
 		os.Exit(1)
@@ -34,7 +35,7 @@ func main() {
 }
 
 // run measures and prints.
-func run(ctx context.Context, turns, machines int, program, packages, scratch string) (err error) {
+func run(ctx context.Context, turns, machines, rounds int, program, packages, scratch string) (err error) {
 	if os.Getenv(testhost.Variable) != "1" {
 		return fmt.Errorf("needs a prepared host: run make bench")
 	}
@@ -48,7 +49,7 @@ func run(ctx context.Context, turns, machines int, program, packages, scratch st
 	}
 
 	if machines > 0 {
-		err = measureMany(ctx, work, machines)
+		err = measureMany(ctx, work, machines, rounds)
 	}
 	if turns > 0 {
 		err = errors.Join(err, measureOne(ctx, work, turns, program, packages))

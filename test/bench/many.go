@@ -33,7 +33,6 @@ const (
 	manyMemoryMB   = 32
 	manyDiskBytes  = 16 << 20
 	manyAtCreation = 8 // are made at once
-	manyTurns      = 2 // of each way
 )
 
 // newMany makes the data center and count machines in it, without power.
@@ -171,7 +170,7 @@ func (c *many) bare(ctx context.Context, limit int) (running time.Duration, err 
 }
 
 // measureMany compares powering on many machines at once with starting the same by hand.
-func measureMany(ctx context.Context, work string, count int) error {
+func measureMany(ctx context.Context, work string, count, turns int) error {
 	c, err := newMany(ctx, work, count)
 	if err != nil {
 		return err
@@ -179,8 +178,8 @@ func measureMany(ctx context.Context, work string, count int) error {
 	limits := []int{2, 4, 8, count}
 	took := make([][]time.Duration, len(limits))
 	var ran, told []time.Duration
-	fmt.Printf("\n%d machines with %d MB at once on %d hosts; %d turns\n\n", count, manyMemoryMB, len(c.Hosts), manyTurns)
-	for range manyTurns {
+	fmt.Printf("\n%d machines with %d MB at once on %d hosts; %d turns of each way\n\n", count, manyMemoryMB, len(c.Hosts), turns)
+	for range turns {
 		for i, limit := range limits {
 			d, err := c.bare(ctx, limit)
 			if err != nil {
