@@ -18,6 +18,7 @@ import (
 	"hanok/agent"
 	"hanok/api/convert"
 	"hanok/dc"
+	"hanok/host/inspect"
 	"hanok/host/sim"
 	"hanok/manager"
 	"hanok/manager/store"
@@ -90,7 +91,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	drivers := c.world.Open()
 	a, err := agent.New(agent.Config{
 		Dir: data.file("agent"), Manager: s.url, Token: token, Name: "alpha", Facts: c.world.Facts(),
-		Hypervisor: drivers, Storage: drivers, Network: drivers, Log: log,
+		Hypervisor: drivers, Storage: drivers, Network: drivers, Inspector: inspect.Simulated{}, Log: log,
 	})
 	check(err)
 	part(a.Run)

@@ -144,6 +144,13 @@ func TestDoctorPutsProblemsFirst(t *testing.T) {
 	if order != "cbad" {
 		t.Errorf("order %q, want cbad", order)
 	}
+	deep, err := hanokv1connect.NewSystemServiceClient(f.http.Client(), f.http.URL).Doctor(ctx, &hanokv1.DoctorRequest{Deep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(deep.Checks); n != 5 || deep.Checks[4].Promise != "claims" || deep.Checks[4].Examined != 7 {
+		t.Errorf("the deep checks don't follow: %v", deep.Checks)
+	}
 	if call.ResponseHeader().Get(requestHeader) == "" {
 		t.Error("the answer has no request ID")
 	}
