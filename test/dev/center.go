@@ -49,9 +49,8 @@ func (c *center) run(ctx context.Context) error {
 		return err
 	}
 	go func() {
-		if err := forward(os.NewFile(3, "listener"), c.Manager.Address+":443"); err != nil {
-			fmt.Fprintln(os.Stderr, "dev: nothing listens outside any more:", err)
-		}
+		err := forward(os.NewFile(3, "listener"), c.Manager.Address+":443")
+		say("nothing listens outside any more: %v", err)
 	}()
 	if err := c.welcome(); err != nil {
 		return err

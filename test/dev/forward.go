@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// forward hands every connection to the socket on to the address. It returns when the socket fails.
+// forward hands every connection to the socket on to the address. It returns why the socket fails.
 func forward(socket *os.File, address string) error {
 	l, err := net.FileListener(socket)
 	if err != nil {
