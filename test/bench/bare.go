@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"hanok/dc"
 	"hanok/host/qemu"
@@ -81,6 +82,7 @@ func (b *bare) powerOn(ctx context.Context) (r reached, err error) {
 // start returns when the machine's monitor has answered that its CPUs run.
 func (b *bare) start(ctx context.Context) error {
 	b.cmd = exec.Command("qemu-system-x86_64", b.args...)
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as the driver's: the kernel shares the CPUs among sessions
 	for _, name := range bareSockets {
 		socket, err := listen(filepath.Join(b.dir, name))
 		if err != nil {
