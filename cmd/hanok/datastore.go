@@ -9,28 +9,33 @@ import (
 	"hanok/dc"
 )
 
-var datastoreColumns = []column[*hanokv1.Datastore]{
-	{"Name", (*hanokv1.Datastore).GetName},
-	{"ID", (*hanokv1.Datastore).GetId},
-	{"Type", (*hanokv1.Datastore).GetType},
-	{"Host", (*hanokv1.Datastore).GetHost},
-	{"Path", (*hanokv1.Datastore).GetPath},
-	{"Capacity", func(o *hanokv1.Datastore) string { return bytesText(o.CapacityBytes) }},
-	{"Free", func(o *hanokv1.Datastore) string {
-		if o.FreeBytes == nil {
-			return ""
-		}
-		return bytesText(*o.FreeBytes)
-	}},
-	{"State", func(o *hanokv1.Datastore) string {
-		switch {
-		case o.Accessible:
-			return "accessible"
-		case o.Failure != nil:
-			return o.Failure.Message
-		}
-		return "not accessible"
-	}},
+func datastoreColumns(hosts away) []column[*hanokv1.Datastore] {
+	return []column[*hanokv1.Datastore]{
+		{"Name", (*hanokv1.Datastore).GetName},
+		{"ID", (*hanokv1.Datastore).GetId},
+		{"Type", (*hanokv1.Datastore).GetType},
+		{"Host", (*hanokv1.Datastore).GetHost},
+		{"Path", (*hanokv1.Datastore).GetPath},
+		{"Capacity", func(o *hanokv1.Datastore) string { return bytesText(o.CapacityBytes) }},
+		{"Free", func(o *hanokv1.Datastore) string {
+			if o.FreeBytes == nil {
+				return ""
+			}
+			return bytesText(*o.FreeBytes)
+		}},
+		{"State", func(o *hanokv1.Datastore) string { return hosts.state(datastoreState(o), o.Host) }},
+	}
+}
+
+// datastoreState says whether a datastore's files can be had, as its host has found last.
+func datastoreState(o *hanokv1.Datastore) string {
+	switch {
+	case o.Accessible:
+		return "accessible"
+	case o.Failure != nil:
+		return o.Failure.Message
+	}
+	return "not accessible"
 }
 
 func (a *app) datastoreCommands() *cobra.Command {
@@ -57,7 +62,11 @@ func (a *app) datastoreCommands() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return list(a, res.Datastores, datastoreColumns)
+				hosts, err := hostsAway(ctx, c)
+				if err != nil {
+					return err
+				}
+				return list(a, res.Datastores, datastoreColumns(hosts))
 			}}),
 		create,
 		a.renameCommand(dc.KindDatastore, datastoreNames),

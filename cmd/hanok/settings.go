@@ -83,6 +83,11 @@ func (s *settings) readData(dir string) error {
 		err = readJSON(filepath.Join(dir, "server.json"), &first)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
+		var m marker
+		if readJSON(filepath.Join(dir, "hanok.json"), &m) == nil && m.Manager != "" {
+			return missing(fmt.Sprintf("%s is the folder of a host, of the data center at %s", dir, m.Manager),
+				"run it on the manager's machine, or without --data and with HANOK_SERVER and a login")
+		}
 		return missing(fmt.Sprintf("there is no data center in %s, or it was never started", dir), "start it with \"hanok up --data DIR\", or name another folder")
 	}
 	if err != nil {

@@ -17,6 +17,8 @@ func TestSettings(t *testing.T) {
 	write(fresh, "first-login.json", `{"url":"https://dc:8443","user":"admin","password":"first"}`)
 	write(fresh, "server.json", `{"url":"https://dc:8443"}`)
 	write(changed, "server.json", `{"url":"https://dc:8443"}`)
+	host := t.TempDir()
+	write(host, "hanok.json", `{"format":1,"run":"x","manager":"https://dc:8443"}`)
 	damaged := t.TempDir()
 	write(damaged, "first-login.json", `{`)
 
@@ -52,6 +54,7 @@ func TestSettings(t *testing.T) {
 			want: settings{server: "https://dc:8443", username: "u", password: "p", ca: filepath.Join(changed, "ca.pem")}},
 		{name: "data without a login", data: changed, err: "password was changed"},
 		{name: "data of nothing", data: empty, err: "hanok up"},
+		{name: "data of a host", data: host, err: "of the data center at https://dc:8443"},
 		{name: "damaged data", data: damaged, err: "first-login.json"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -62,8 +62,11 @@ func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) 
 		return "", "", noHost(d)
 	}
 	slices.Sort(reasons)
-	return "", "", &dc.Error{Kind: kind, Message: "no host can hold it: " + strings.Join(reasons, "; "),
-		Remedy: "make it smaller, free resources, or add a host"}
+	remedy := "make it smaller, free resources, or add a host"
+	if kind == dc.Unavailable {
+		remedy = "see that a host is on, runs its agent and reaches the manager, then try again"
+	}
+	return "", "", &dc.Error{Kind: kind, Message: "no host can hold it: " + strings.Join(reasons, "; "), Remedy: remedy}
 }
 
 func noHost(d demand) error {

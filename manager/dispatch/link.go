@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"sync"
 	"time"
@@ -155,9 +156,13 @@ func (s *Service) disconnect(l *link) {
 		}
 	}
 	s.mu.Unlock()
+	reason := context.Cause(l.ctx)
+	if errors.Is(reason, context.Canceled) { // says the server of a connection that was closed
+		reason = dc.Errorf(dc.Unavailable, "the connection broke")
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := s.commitLost(ctx, l.host, l.fence, dc.FailureOf(context.Cause(l.ctx)).Message); err != nil {
+	if err := s.commitLost(ctx, l.host, l.fence, dc.FailureOf(reason).Message); err != nil {
 		s.cfg.Log.Warn("can't write down that a host is lost", "host", l.host, "err", err)
 	}
 }
