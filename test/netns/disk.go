@@ -86,6 +86,7 @@ func (m *Machine) PowerLoss(seed uint64) (lost int) {
 		}
 		k.d.Cut()
 	}
+	m.Cut()
 	m.kill()
 	for _, k := range m.disks {
 		k.d.Drain()

@@ -100,6 +100,8 @@ func (m *Machine) PowerOff() {
 	if m.init == nil {
 		return
 	}
+	// Who is far away hears nothing of it.
+	_ = exec.Command("ip", "link", "set", m.port, "down").Run()
 	_ = m.init.Process.Kill() // unshare takes its child with it, and that one all others
 	_ = m.init.Wait()
 	m.init = nil

@@ -75,8 +75,19 @@ func (s *transcript) looksFor(pattern string, m *netns.Machine, args ...string) 
 	s.saw(args, " | grep '"+pattern+"'", lines.String(), complaint, err)
 }
 
-// progress are the lines about a task that depend on when one looks. Why it waits and what it says last do not.
-var progress = regexp.MustCompile(`(?m)^(?:[A-Z][A-Za-z]+ \S+: (?:[^w\n]|w[^a\n])[^\n]*|[A-Z][A-Za-z]+ \S+: waiting)\n`)
+// progress are the lines about a task.
+var progress = regexp.MustCompile(`^[A-Z][A-Za-z]+\.[A-Za-z]+ \S+: `)
+
+// lasting leaves out the progress of a task, which one may see or miss, but for why it waits, which lasts.
+func lasting(complaint string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(complaint) {
+		if !progress.MatchString(line) || strings.Contains(line, ": waiting: ") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
 
 // saw notes a command and what came of it.
 func (s *transcript) saw(args []string, filter, out, complaint string, err error) (code int) {
@@ -87,7 +98,7 @@ func (s *transcript) saw(args []string, filter, out, complaint string, err error
 			quoted[i] = "'" + a + "'"
 		}
 	}
-	s.text.WriteString("\n$ hanok " + strings.Join(quoted, " ") + filter + "\n" + plain(out) + plain(progress.ReplaceAllString(complaint, "")))
+	s.text.WriteString("\n$ hanok " + strings.Join(quoted, " ") + filter + "\n" + plain(out) + plain(lasting(complaint)))
 	if err != nil {
 		s.text.WriteString("(" + err.Error() + ")\n")
 		return 1
