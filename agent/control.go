@@ -221,7 +221,8 @@ func (c *conversation) sendNews() error {
 		if old, ok := c.sent.machines[id]; ok && reflect.DeepEqual(old, machine) {
 			continue
 		}
-		report := &agentv1.MachineReport{Id: string(id), Name: machine.name, Status: convert.MachineStatus(machine.status)}
+		report := &agentv1.MachineReport{Id: string(id), Name: machine.machine.Name, Status: convert.MachineStatus(machine.status),
+			Machine: convert.Machine(machine.machine), DatastorePath: machine.path, PowerGeneration: machine.asked, Deleted: machine.deleted}
 		if err := c.stream.Send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_MachineReport{MachineReport: report}}); err != nil {
 			return err
 		}

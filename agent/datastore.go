@@ -41,6 +41,16 @@ func (d *datastores) state(id dc.DatastoreID) (mounted, looking bool) {
 	return ds.mounted, !ds.looked
 }
 
+// path returns where the datastore is, or "" for one that the host doesn't know.
+func (d *datastores) path(id dc.DatastoreID) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ds := d.all[id]; ds != nil {
+		return ds.rec.Path
+	}
+	return ""
+}
+
 // explain returns why the datastore isn't mounted where that is the reason for err, else err.
 func (d *datastores) explain(id dc.DatastoreID, err error) error {
 	d.mu.Lock()

@@ -51,7 +51,8 @@ func (d *disk) readIdentity() (*identity, error) {
 }
 
 // join makes this host one of the data center and writes the identity down. known is the identity that it has, if any: it
-// remains that host, or nothing changes.
+// remains that host, or nothing changes. Only a host that its own data center no longer knows, since it was removed or joined
+// after the backup that the manager was restored from, becomes another one; its machines are orphans then.
 //
 // When the power goes before that, the key is lost and the token used up. The manager then has a host that never
 // connected; joining again under its name with a new token replaces it.
@@ -75,13 +76,16 @@ func (a *Agent) join(ctx context.Context, known *identity) (*identity, error) {
 	transport := controlTransport(config)
 	defer transport.CloseIdleConnections()
 	client := agentv1connect.NewAgentServiceClient(&http.Client{Transport: transport}, a.cfg.Manager)
-	answer, err := client.Join(ctx, &agentv1.JoinRequest{
-		Token: secret, Csr: csr, Name: a.cfg.Name, Facts: convert.HostFacts(a.facts)})
+	request := &agentv1.JoinRequest{Token: secret, Csr: csr, Name: a.cfg.Name, Facts: convert.HostFacts(a.facts)}
+	if known != nil && known.CA == string(ca) {
+		request.FormerHostId = string(known.Host)
+	}
+	answer, err := client.Join(ctx, request)
 	if err != nil {
 		return nil, convert.FromError(err)
 	}
 	id := &identity{Host: dc.HostID(answer.HostId), Key: string(key), Certificate: string(answer.Certificate), CA: string(answer.Ca)}
-	if known != nil && known.Host != id.Host {
+	if known != nil && known.Host != id.Host && !(answer.ReplacesFormer && request.FormerHostId != "") {
 		return nil, dc.Errorf(dc.WrongState, "this machine is the host %s, and the token has made it the host %s", known.Host, id.Host).
 			Fix("make a token for %s (hanok host token --host), and remove the other one from the inventory", known.Host)
 	}

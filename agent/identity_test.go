@@ -103,11 +103,25 @@ func TestJoinAgain(t *testing.T) {
 	m.joinAs = "host-1"
 	m.forgetReports()
 	again := h.start()
-	defer again.kill()
+	defer func() { again.kill() }()
 	m.untilDone("vm-1", dc.PoweredOn)
 	if h.serial() == before {
 		t.Error("joining again brought no new certificate")
 	}
+	again.kill()
+
+	// One that the inventory no longer knows becomes another one, and what it has goes on.
+	m.joinAs, m.unknown = "host-2", "host-1"
+	m.forgetReports()
+	m.change(func() { clear(m.machines) })
+	connected := make(chan dc.HostID, 1)
+	again = h.prepare()
+	again.agent.cfg.Connected = func(id dc.HostID) { connected <- id }
+	again.run()
+	if id := <-connected; id != "host-2" {
+		t.Errorf("it has joined as %s", id)
+	}
+	m.until("vm-1", "a report", func(s dc.VirtualMachineStatus) bool { return s.Power == dc.PoweredOn })
 	if n := h.world.Count("vm-1", "start"); n != 1 {
 		t.Errorf("the machine was started %d times", n)
 	}

@@ -44,6 +44,8 @@ type manager struct {
 	// joinAs is whom a host joins as, and age how old its certificate is then. They are set while nobody joins.
 	joinAs dc.HostID
 	age    time.Duration
+	// unknown is a host that the inventory does not have any more.
+	unknown dc.HostID
 	// shown, if not nil, hears of the serial number of the certificate that each control connection shows.
 	shown         func(serial string)
 	joins, renews atomic.Int32
@@ -120,7 +122,8 @@ func (m *manager) Join(_ context.Context, r *agentv1.JoinRequest) (*agentv1.Join
 	if err != nil {
 		return nil, err
 	}
-	return &agentv1.JoinResponse{HostId: string(m.joinAs), Certificate: certificate, Ca: m.ca.PEM()}, nil
+	return &agentv1.JoinResponse{HostId: string(m.joinAs), Certificate: certificate, Ca: m.ca.PEM(),
+		ReplacesFormer: r.FormerHostId != "" && r.FormerHostId == string(m.unknown)}, nil
 }
 
 // Renew signs a certificate for who calls.

@@ -323,7 +323,8 @@ func (m *machine) reportAs(rec record) {
 			status.Paused = m.waiting()
 		}
 	}
-	m.a.board.setMachine(m.id, machineReport{name: rec.Assignment.Machine.Name, status: status})
+	m.a.board.setMachine(m.id, machineReport{machine: rec.Assignment.Machine, path: m.a.datastores.path(rec.Assignment.Machine.Datastore),
+		deleted: rec.Assignment.Deleted, asked: rec.Assignment.Power.Generation, status: status})
 }
 
 // waiting says why a machine that is to be started again, or of which that is not known yet, does not run.

@@ -22,7 +22,13 @@ type board struct {
 }
 
 type machineReport struct {
-	name   string
+	// machine is the machine by its assignment, path the folder of its datastore, "" for one that the host doesn't know, and
+	// deleted whether a tombstone came.
+	machine dc.Machine
+	path    string
+	deleted bool
+	// asked is the generation of the last power request. It alone is no news: it goes with the next.
+	asked  int64
 	status dc.VirtualMachineStatus
 }
 
@@ -49,8 +55,10 @@ func (b *board) notify() {
 func (b *board) setMachine(id dc.VirtualMachineID, report machineReport) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if old, ok := b.machines[id]; !ok || !reflect.DeepEqual(old, report) {
-		b.machines[id] = report
+	old, ok := b.machines[id]
+	b.machines[id] = report
+	old.asked = report.asked
+	if !ok || !reflect.DeepEqual(old, report) {
 		b.notify()
 	}
 }

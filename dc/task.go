@@ -92,6 +92,7 @@ const (
 	EventHostMaintenance   EventType = "EnteredMaintenanceModeEvent"
 	EventHostInService     EventType = "ExitMaintenanceModeEvent"
 	EventVMCreated         EventType = "VmCreatedEvent"
+	EventVMRegistered      EventType = "VmRegisteredEvent" // an orphan was adopted
 	EventVMRemoved         EventType = "VmRemovedEvent"
 	EventVMPoweredOn       EventType = "VmPoweredOnEvent"
 	EventVMPoweredOff      EventType = "VmPoweredOffEvent"

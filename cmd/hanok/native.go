@@ -70,6 +70,10 @@ func (m nativeMachines) Create(ctx context.Context, by dc.Caller, req native.Cre
 	return m.Service.Create(ctx, by, out)
 }
 
+func (m nativeMachines) Adopt(ctx context.Context, by dc.Caller, req native.AdoptRequest) (*dc.Task, error) {
+	return m.Service.Adopt(ctx, by, compute.AdoptRequest(req))
+}
+
 // nativeEvents is the event service with the facade's own arguments.
 type nativeEvents struct{ *event.Service }
 

@@ -20,6 +20,8 @@ import (
 //	taskid                  sets $TASK to the last command's output
 //	crash VM                lets a machine's process die, and waits until its host has said so
 //	booted VM               waits until a machine's guest has said where it is
+//	lose VM                 removes a machine from the inventory as if the manager had been restored from before it was made
+//	orphaned VM             waits until its host has reported it as an orphan
 //	forgotten               waits until the first login was removed from $DATA
 //
 // The environment has a session of the first user; $DATA is the data center's folder.
@@ -73,6 +75,14 @@ func TestScripts(t *testing.T) {
 			"booted": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)
 				ts.Check(c.booted(args[0]))
+			},
+			"lose": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.lose(args[0]))
+			},
+			"orphaned": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.orphaned(args[0]))
 			},
 			"forgotten": func(ts *testscript.TestScript, _ bool, _ []string) {
 				c := ts.Value(key{}).(*center)

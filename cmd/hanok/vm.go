@@ -127,7 +127,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
 				return err
 			}}),
-		a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(),
+		a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }
 

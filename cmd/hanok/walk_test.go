@@ -22,7 +22,8 @@ var viewing = map[string]bool{
 	"HostService.ListHosts": true, "HostService.GetHost": true, "ResourcePoolService.ListResourcePools": true,
 	"DatastoreService.ListDatastores": true, "PortGroupService.ListPortGroups": true, "ImageService.ListImages": true,
 	"VirtualMachineService.ListVirtualMachines": true, "VirtualMachineService.GetVirtualMachine": true,
-	"TaskService.ListTasks": true, "TaskService.GetTask": true, "TaskService.WatchTask": true,
+	"VirtualMachineService.ListOrphans": true,
+	"TaskService.ListTasks":             true, "TaskService.GetTask": true, "TaskService.WatchTask": true,
 	"EventService.ListEvents": true, "UserService.ListUsers": true, "WatchService.Watch": true,
 }
 

@@ -92,6 +92,9 @@ type Machines interface {
 	List(by dc.Caller) ([]*dc.VirtualMachine, error)
 	Get(by dc.Caller, id dc.VirtualMachineID) (*dc.VirtualMachine, error)
 	Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error)
+	// Orphans returns the machines that hosts have and that are not theirs, by ID.
+	Orphans(by dc.Caller) ([]dc.Orphan, error)
+	Adopt(ctx context.Context, by dc.Caller, req AdoptRequest) (*dc.Task, error)
 	// Power starts a power operation; timeout bounds the guest's part, and zero is the usual time.
 	Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, name string) error
@@ -117,6 +120,15 @@ type CreateRequest struct {
 	Disks      []NewDisk
 	NICs       []dc.PortGroupID
 	PowerOn    bool
+}
+
+// AdoptRequest asks for an orphan to be made a machine of the inventory. What is empty is for the backend to choose; PortGroup is
+// for network adapters whose own does not exist.
+type AdoptRequest struct {
+	ID        dc.VirtualMachineID
+	Name      string
+	Folder    dc.FolderID
+	PortGroup dc.PortGroupID
 }
 
 // NewDisk asks for a disk that starts as the image, or empty for no image.

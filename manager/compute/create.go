@@ -244,15 +244,20 @@ func freeMAC(v *store.View, nics []dc.NIC, next func() string) string {
 }
 
 // folderName returns the name of the machine's folder on a datastore: its own name without what a path or a shell could
-// stumble over, and with a number behind it where the name is taken, as vSphere does.
-func folderName(v *store.View, ds dc.DatastoreID, name string) string {
-	base := sanitize(name)
+// stumble over, and with a number behind it where the name is taken, as vSphere does. That of an orphan is taken, too.
+func (s *Service) folderName(v *store.View, ds dc.DatastoreID, name string) string {
+	orphans, base := map[string]bool{}, sanitize(name)
+	for _, o := range s.hosts.Orphans() {
+		if id, err := orphanDatastore(v, o); err == nil && id == ds {
+			orphans[o.Machine.Folder] = true
+		}
+	}
 	for n := 0; ; n++ {
 		folder := base
 		if n > 0 {
 			folder = fmt.Sprintf("%s_%d", base, n)
 		}
-		if _, taken := store.Claimed(v, "datastore/"+string(ds)+"/"+folder); !taken {
+		if _, taken := store.Claimed(v, "datastore/"+string(ds)+"/"+folder); !taken && !orphans[folder] {
 			return folder
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
 		}
 		tx.Exists(dc.ID(host))
 		tx.Exists(dc.ID(ds))
-		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, folderName(v, ds, vm.Name)
+		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, s.folderName(v, ds, vm.Name)
 		tx.Put(vm)
 		return nil
 	})

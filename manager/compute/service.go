@@ -27,6 +27,8 @@ type Hosts interface {
 	Progress(vm dc.VirtualMachineID) (done, total int64, ok bool)
 	// Usage returns how full a datastore was when its host last said so.
 	Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool)
+	// Orphans returns the machines that connected hosts have and that are not theirs by the store, by ID.
+	Orphans() []dc.Orphan
 }
 
 // Config is what the service works with. All fields are needed.
@@ -58,7 +60,7 @@ func New(c Config) *Service {
 }
 
 func (s *Service) definitions() []task.Definition {
-	definitions := []task.Definition{s.createDefinition(), s.destroyDefinition()}
+	definitions := []task.Definition{s.createDefinition(), s.adoptDefinition(), s.destroyDefinition()}
 	for _, op := range dc.PowerOps() {
 		definitions = append(definitions, task.Definition{Type: powerType(op), Steps: s.powerSteps()})
 	}

@@ -76,6 +76,19 @@ func TestCreateTask(t *testing.T) {
 	}
 }
 
+func TestAdoptTask(t *testing.T) {
+	check(t, "", func(w *world) { w.hosts.orphans = []dc.Orphan{orphan("lost")} },
+		func(ctx context.Context, s *Service) (*dc.Task, error) {
+			return s.Adopt(ctx, admin, AdoptRequest{ID: "vm-lost"})
+		},
+		func(t testing.TB, v *store.View) {
+			vm := only(t, v)
+			if vm.ID != "vm-lost" || vm.Status.Power != dc.PoweredOn || vm.Status.Outcome != (dc.PowerOutcome{Generation: 8}) {
+				t.Errorf("got %+v", vm)
+			}
+		})
+}
+
 func TestDestroyTask(t *testing.T) {
 	check(t, "", func(w *world) { w.addVM("hello", dc.VirtualMachineStatus{Power: dc.PoweredOff}) },
 		func(ctx context.Context, s *Service) (*dc.Task, error) { return s.Delete(ctx, admin, "vm-hello") },

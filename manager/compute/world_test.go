@@ -201,16 +201,18 @@ func picture(v *store.View) string {
 type hosts struct {
 	st *store.Store
 
-	mu     sync.Mutex
-	away   bool                       // not connected, and nothing is carried out
-	hold   bool                       // power requests and tombstones are not carried out
-	slow   bool                       // files are being made and not ready
-	fail   map[dc.PowerOp]*dc.Failure // how power operations fail
-	files  *dc.Failure                // how the making of files fails
-	usage  map[dc.DatastoreID]dc.DatastoreUsage
-	sends  string // what a stream sends
-	silent bool   // a stream sends nothing and stays open
-	opened func() // called with every stream, if not nil
+	mu    sync.Mutex
+	away  bool                       // not connected, and nothing is carried out
+	hold  bool                       // power requests and tombstones are not carried out
+	slow  bool                       // files are being made and not ready
+	fail  map[dc.PowerOp]*dc.Failure // how power operations fail
+	files *dc.Failure                // how the making of files fails
+	usage map[dc.DatastoreID]dc.DatastoreUsage
+	// orphans are what the hosts have besides the machines of the store.
+	orphans []dc.Orphan
+	sends   string // what a stream sends
+	silent  bool   // a stream sends nothing and stays open
+	opened  func() // called with every stream, if not nil
 }
 
 // set changes the settings, and makes the hosts look again.
@@ -305,6 +307,12 @@ func (h *hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {
 	defer h.mu.Unlock()
 	u, ok := h.usage[ds]
 	return u, ok
+}
+
+func (h *hosts) Orphans() []dc.Orphan {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.orphans
 }
 
 func (h *hosts) Progress(dc.VirtualMachineID) (int64, int64, bool) { return 25 << 20, 100 << 20, true }

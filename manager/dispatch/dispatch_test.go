@@ -372,7 +372,7 @@ func TestForeignReports(t *testing.T) {
 	for i, want := range []string{"vm-02 of host other", "vm-99 of host "} {
 		o := c.svc.Orphans()[i]
 		owner := map[dc.HostID]string{other.id: "other"}[o.Owner]
-		if got := fmt.Sprintf("%s of host %s", o.ID, owner); got != want || o.Host != p.id || o.Status.Power != dc.PoweredOn || o.Name == "" {
+		if got := fmt.Sprintf("%s of host %s", o.Machine.ID, owner); got != want || o.Host != p.id || o.Status.Power != dc.PoweredOn || o.Machine.Name == "" {
 			t.Errorf("orphan %+v, want %s", o, want)
 		}
 	}

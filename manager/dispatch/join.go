@@ -79,8 +79,13 @@ func (s *Service) join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.Jo
 	if err != nil {
 		return nil, err
 	}
-	id := token.Host
+	id, former, replaces := token.Host, dc.HostID(r.FormerHostId), false
 	if id == "" {
+		if old, err := store.Get[*dc.Host](s.cfg.Store.View(), dc.ID(former)); err == nil {
+			return nil, dc.Errorf(dc.Exists, "this machine is that host already").On(dc.Describe(dc.KindHost, old.Name)).
+				Fix("make a token for it: hanok host token --host %s", old.Name)
+		}
+		replaces = former != ""
 		if err := dc.CheckName(dc.KindHost, r.Name); err != nil {
 			return nil, err
 		}
@@ -115,7 +120,7 @@ func (s *Service) join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.Jo
 		return nil, err
 	}
 	s.cfg.Log.Info("a host has joined", "host", id, "name", joined.Name)
-	return &agentv1.JoinResponse{HostId: string(id), Certificate: certificate, Ca: s.cfg.CA.PEM()}, nil
+	return &agentv1.JoinResponse{HostId: string(id), Certificate: certificate, Ca: s.cfg.CA.PEM(), ReplacesFormer: replaces}, nil
 }
 
 func addHost(tx *store.Tx, cluster dc.ClusterID, id dc.HostID, name string, facts dc.HostStatus, now time.Time) (*dc.Host, error) {

@@ -2,38 +2,47 @@ package dispatch
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
+	"hanok/api/convert"
+	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
+	"hanok/manager/store"
 )
 
-// Orphan is a virtual machine that a host has and that is not the host's by the store: after a restore of the store from
-// an older copy, say. It is left as it is.
-type Orphan struct {
-	ID   dc.VirtualMachineID
-	Name string
-	// Host is who reported it, and Owner the host that the store says has it, or "" for a machine that the store does not
-	// know.
-	Host, Owner dc.HostID
-	// Status is what Host says.
-	Status dc.VirtualMachineStatus
-}
-
 // Orphans returns the orphans that connected hosts have reported, by ID.
-func (s *Service) Orphans() []Orphan {
+func (s *Service) Orphans() []dc.Orphan {
+	v := s.cfg.Store.View()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.SortedFunc(maps.Values(s.orphans), func(a, b Orphan) int { return cmp.Compare(a.ID, b.ID) })
+	var all []dc.Orphan
+	for _, o := range s.orphans {
+		o.Owner = ""
+		if vm, err := store.Get[*dc.VirtualMachine](v, dc.ID(o.Machine.ID)); err == nil {
+			o.Owner = vm.Spec.Host
+		}
+		if o.Owner != o.Host { // it may have been adopted since
+			all = append(all, o)
+		}
+	}
+	slices.SortFunc(all, func(a, b dc.Orphan) int { return cmp.Compare(a.Machine.ID, b.Machine.ID) })
+	return all
 }
 
-func (s *Service) setOrphan(o Orphan) {
-	s.mu.Lock()
-	_, known := s.orphans[o.ID]
-	s.orphans[o.ID] = o
-	s.mu.Unlock()
+// setOrphan keeps what the link's host has reported of a machine that the store says owner has, "" for nobody.
+func (l *link) setOrphan(r *agentv1.MachineReport, owner dc.HostID, status dc.VirtualMachineStatus) {
+	m, err := convert.FromMachine(r.Machine)
+	if err != nil || string(m.ID) != r.Id { // so do hosts of protocol version 1
+		m = dc.Machine{ID: dc.VirtualMachineID(r.Id), Name: r.Name}
+	}
+	o := dc.Orphan{Machine: m, Path: r.DatastorePath, Host: l.host, Owner: owner, Generation: r.PowerGeneration, Deleted: r.Deleted,
+		Status: status}
+	l.s.mu.Lock()
+	_, known := l.s.orphans[m.ID]
+	l.s.orphans[m.ID] = o
+	l.s.mu.Unlock()
 	if !known {
-		s.cfg.Log.Warn("a host has a virtual machine that is not its own", "host", o.Host, "vm", o.ID, "name", o.Name, "owner", o.Owner)
+		l.s.cfg.Log.Warn("a host has a virtual machine that is not its own", "host", l.host, "vm", m.ID, "name", m.Name, "owner", owner)
 	}
 }
 

@@ -76,7 +76,7 @@ func (l *link) commitMachine(r *agentv1.MachineReport) error {
 		l.s.removeOrphan(id, l.host)
 		l.forgetMachine(r.Id)
 	default:
-		l.s.setOrphan(Orphan{ID: id, Name: r.Name, Host: l.host, Owner: owner, Status: status})
+		l.setOrphan(r, owner, status)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type Service struct {
 	changing map[dc.HostID]*sync.Mutex // held while a host's link changes
 	usage    map[dc.DatastoreID]dc.DatastoreUsage
 	progress map[dc.VirtualMachineID]progress
-	orphans  map[dc.VirtualMachineID]Orphan
+	orphans  map[dc.VirtualMachineID]dc.Orphan
 	refused  map[dc.HostID]Refusal
 	tickets  map[string]*ticket
 }
@@ -65,7 +65,7 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, ctx: ctx, close: cancel, links: map[dc.HostID]*link{}, changing: map[dc.HostID]*sync.Mutex{},
 		usage: map[dc.DatastoreID]dc.DatastoreUsage{}, progress: map[dc.VirtualMachineID]progress{},
-		orphans: map[dc.VirtualMachineID]Orphan{}, refused: map[dc.HostID]Refusal{}, tickets: map[string]*ticket{},
+		orphans: map[dc.VirtualMachineID]dc.Orphan{}, refused: map[dc.HostID]Refusal{}, tickets: map[string]*ticket{},
 	}
 }
 

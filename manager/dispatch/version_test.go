@@ -5,9 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
+	"hanok/internal/pki"
 	"hanok/manager/store"
 )
 
@@ -104,4 +107,68 @@ func TestKnownIsSentWithNews(t *testing.T) {
 	if a := p.dial().assigned(); !a.Known.GetFiles() {
 		t.Errorf("a new connection brings %v", a)
 	}
+}
+
+// TestOrphanIsDescribed: all that an adoption needs is said of an orphan, unless its host's program is too old. Once it was
+// adopted it is none.
+func TestOrphanIsDescribed(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	p := c.joinPuppet("box")
+	k := p.dial()
+	machine := dc.Machine{ID: "vm-01", Name: "lost", Datastore: "datastore-9", Folder: "lost", Hardware: dc.Hardware{
+		UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 64,
+		Disks: []dc.Disk{{Key: dc.FirstDiskKey, CapacityBytes: 1 << 20}}, NICs: []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
+	status := dc.VirtualMachineStatus{Files: dc.FilesReady, Power: dc.PoweredOn, Outcome: dc.PowerOutcome{Generation: 6}}
+	send := func(r *agentv1.MachineReport) {
+		k.send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_MachineReport{MachineReport: r}})
+	}
+	send(&agentv1.MachineReport{Id: "vm-01", Name: "lost", Status: convert.MachineStatus(status), Machine: convert.Machine(machine),
+		DatastorePath: "/one", PowerGeneration: 7, Deleted: true})
+	send(&agentv1.MachineReport{Id: "vm-02", Name: "old", Status: convert.MachineStatus(status)})
+	send(&agentv1.MachineReport{Id: "vm-03", Name: "liar", Status: convert.MachineStatus(status), Machine: convert.Machine(machine)})
+	c.eventually("orphans", func() bool { return len(c.svc.Orphans()) == 3 })
+	want := []dc.Orphan{
+		{Machine: machine, Path: "/one", Host: p.id, Generation: 7, Deleted: true, Status: status},
+		{Machine: dc.Machine{ID: "vm-02", Name: "old"}, Host: p.id, Status: status},
+		{Machine: dc.Machine{ID: "vm-03", Name: "liar"}, Host: p.id, Status: status},
+	}
+	if diff := cmp.Diff(want, c.svc.Orphans()); diff != "" {
+		t.Error(diff)
+	}
+	c.machine("vm-01", p.id, "", "")
+	c.machine("vm-02", "host-other", "", "")
+	orphans := c.svc.Orphans()
+	if len(orphans) != 2 || orphans[0].Machine.ID != "vm-02" || orphans[0].Owner != "host-other" {
+		t.Errorf("after they came into the inventory the orphans are %+v", orphans)
+	}
+}
+
+// TestJoinAsFormerHost: a host that the inventory does not know any more becomes a new one; one that it knows stays what it is.
+func TestJoinAsFormerHost(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	p := c.joinPuppet("box")
+	token := c.token()
+	_, err := c.joinFormer("again", token, p.id)
+	c.kind(err, dc.Exists)
+	if !strings.Contains(err.Error(), "hanok host token --host box") {
+		t.Errorf("the host hears %v", err)
+	}
+	for former, want := range map[dc.HostID]bool{"host-gone": true, "": false} {
+		answer, err := c.joinFormer("box"+string(former)+"2", token, former)
+		c.ok(err)
+		if answer.ReplacesFormer != want || dc.HostID(answer.HostId) == former {
+			t.Errorf("%q has become %v", former, answer)
+		}
+		token = c.token()
+	}
+}
+
+// joinFormer joins as a machine that was the host former, "" for none.
+func (c *center) joinFormer(name, token string, former dc.HostID) (*agentv1.JoinResponse, error) {
+	c.Helper()
+	_, csr, err := pki.NewCSR()
+	c.ok(err)
+	secret, _, _ := strings.Cut(token, ".")
+	answer, err := c.anonymous().api.Join(c.Context(), &agentv1.JoinRequest{Token: secret, Csr: csr, Name: name, FormerHostId: string(former)})
+	return answer, convert.FromError(err)
 }

@@ -39,7 +39,7 @@ type Hosts interface {
 	// Usage returns how full a datastore was when its host last said so.
 	Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool)
 	// Orphans returns the machines that hosts have and that are not theirs by the store.
-	Orphans() []dispatch.Orphan
+	Orphans() []dc.Orphan
 	// Refused returns why hosts that want to connect can't.
 	Refused() []dispatch.Refusal
 }
@@ -198,10 +198,10 @@ func hostName(v *store.View, id dc.HostID) string {
 	return dc.Describe(dc.KindHost, name)
 }
 
-func checkOrphan(v *store.View, o dispatch.Orphan) Check {
+func checkOrphan(v *store.View, o dc.Orphan) Check {
 	return Check{hostName(v, o.Host), Problem,
-		fmt.Sprintf("it has a virtual machine %q (%s) that the inventory does not know there", o.Name, o.ID),
-		"it is left as it is: look at its folder on the host before you remove anything"}
+		fmt.Sprintf("it has a virtual machine %q (%s) that the inventory does not know there", o.Machine.Name, o.Machine.ID),
+		"it is left as it is; to take it into the inventory: hanok vm orphans, hanok vm adopt " + string(o.Machine.ID)}
 }
 
 // size returns bytes for a person: "1.5 GB".

@@ -16,7 +16,7 @@ import (
 // hosts is what the connections know.
 type hosts struct {
 	usage   map[dc.DatastoreID]dc.DatastoreUsage
-	orphans []dispatch.Orphan
+	orphans []dc.Orphan
 	refused []dispatch.Refusal
 }
 
@@ -25,7 +25,7 @@ func (h hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {
 	return u, ok
 }
 
-func (h hosts) Orphans() []dispatch.Orphan { return h.orphans }
+func (h hosts) Orphans() []dc.Orphan { return h.orphans }
 
 func (h hosts) Refused() []dispatch.Refusal { return h.refused }
 
@@ -93,9 +93,9 @@ func TestExamine(t *testing.T) {
 			`virtual machine "web"`, doctor.Problem, []string{"its folder is gone"}},
 		{"blocked", machine(dc.VirtualMachineStatus{Blocked: &dc.Failure{Message: "the disk is full", Remedy: "free space there"}}), hosts{}, 0,
 			`virtual machine "web"`, doctor.Problem, []string{`host "host-1": the disk is full`, "free space there"}},
-		{"orphan", connected(kvm), hosts{orphans: []dispatch.Orphan{{ID: "vm-7", Name: "lost", Host: "host-1"}}}, 0,
-			`host "alpha"`, doctor.Problem, []string{`"lost" (vm-7)`, "left as it is"}},
-		{"orphan of an unknown host", nil, hosts{orphans: []dispatch.Orphan{{ID: "vm-7", Name: "lost", Host: "host-9"}}}, 0,
+		{"orphan", connected(kvm), hosts{orphans: []dc.Orphan{{Machine: dc.Machine{ID: "vm-7", Name: "lost"}, Host: "host-1"}}}, 0,
+			`host "alpha"`, doctor.Problem, []string{`"lost" (vm-7)`, "left as it is", "hanok vm adopt vm-7"}},
+		{"orphan of an unknown host", nil, hosts{orphans: []dc.Orphan{{Machine: dc.Machine{ID: "vm-7", Name: "lost"}, Host: "host-9"}}}, 0,
 			`host "host-9"`, doctor.Problem, []string{`"lost"`}},
 	}
 	for _, test := range tests {

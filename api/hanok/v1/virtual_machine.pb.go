@@ -62,9 +62,9 @@ type VirtualMachine struct {
 	Datastore   string `protobuf:"bytes,23,opt,name=datastore,proto3" json:"datastore,omitempty"`
 	// The name of its folder on the datastore. It does not follow a rename.
 	DatastoreFolder string `protobuf:"bytes,24,opt,name=datastore_folder,json=datastoreFolder,proto3" json:"datastore_folder,omitempty"`
-	// "ready", "failed" or "removed". Empty until its host has looked.
+	// "ready", "failed", "missing" (they were there once) or "removed". Empty until its host has looked.
 	FilesState string `protobuf:"bytes,25,opt,name=files_state,json=filesState,proto3" json:"files_state,omitempty"`
-	// Why files_state is "failed".
+	// Why files_state is "failed" or "missing".
 	FilesFailure *Failure `protobuf:"bytes,26,opt,name=files_failure,json=filesFailure,proto3" json:"files_failure,omitempty"`
 	// Why a machine with power stands still: a full datastore.
 	Paused *Failure `protobuf:"bytes,27,opt,name=paused,proto3" json:"paused,omitempty"`
@@ -474,7 +474,8 @@ type PowerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The requests of one machine are counted from 1.
 	Generation int64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
-	// "powerOn", "powerOff", "reset", "suspend", "shutdownGuest" or "rebootGuest".
+	// "powerOn", "powerOff", "reset", "suspend", "shutdownGuest" or "rebootGuest". Empty for a request to do nothing, which ends
+	// those before it when the manager was restored or the machine adopted.
 	Op string `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`
 	// How long the guest has for "shutdownGuest" and "rebootGuest".
 	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
@@ -1049,6 +1050,327 @@ func (x *CreateVirtualMachineResponse) GetTask() *Task {
 	return nil
 }
 
+// Orphan is a virtual machine that a host has and that is not the host's by the inventory.
+type Orphan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The name by which its host knows it.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The host that has it, and that host's name when this message was made.
+	HostId string `protobuf:"bytes,3,opt,name=host_id,json=hostId,proto3" json:"host_id,omitempty"`
+	Host   string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The host that it is on by the inventory, and its name; empty for one that the inventory does not know.
+	OwnerId string `protobuf:"bytes,5,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	Owner   string `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`
+	// "poweredOff", "poweredOn" or "suspended".
+	PowerState string `protobuf:"bytes,7,opt,name=power_state,json=powerState,proto3" json:"power_state,omitempty"`
+	// The absolute folder of its datastore on its host, and the name of its own folder there. Empty where they are not known.
+	DatastorePath   string `protobuf:"bytes,8,opt,name=datastore_path,json=datastorePath,proto3" json:"datastore_path,omitempty"`
+	DatastoreFolder string `protobuf:"bytes,9,opt,name=datastore_folder,json=datastoreFolder,proto3" json:"datastore_folder,omitempty"`
+	// Why it can't be adopted as it is, as far as its host's report tells. Unset where it may be.
+	Obstacle      *Failure `protobuf:"bytes,10,opt,name=obstacle,proto3" json:"obstacle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Orphan) Reset() {
+	*x = Orphan{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Orphan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Orphan) ProtoMessage() {}
+
+func (x *Orphan) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
+func (*Orphan) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Orphan) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Orphan) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Orphan) GetHostId() string {
+	if x != nil {
+		return x.HostId
+	}
+	return ""
+}
+
+func (x *Orphan) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Orphan) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *Orphan) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Orphan) GetPowerState() string {
+	if x != nil {
+		return x.PowerState
+	}
+	return ""
+}
+
+func (x *Orphan) GetDatastorePath() string {
+	if x != nil {
+		return x.DatastorePath
+	}
+	return ""
+}
+
+func (x *Orphan) GetDatastoreFolder() string {
+	if x != nil {
+		return x.DatastoreFolder
+	}
+	return ""
+}
+
+func (x *Orphan) GetObstacle() *Failure {
+	if x != nil {
+		return x.Obstacle
+	}
+	return nil
+}
+
+type ListOrphansRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrphansRequest) Reset() {
+	*x = ListOrphansRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrphansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrphansRequest) ProtoMessage() {}
+
+func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrphansRequest.ProtoReflect.Descriptor instead.
+func (*ListOrphansRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
+}
+
+type ListOrphansResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By ID.
+	Orphans       []*Orphan `protobuf:"bytes,1,rep,name=orphans,proto3" json:"orphans,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrphansResponse) Reset() {
+	*x = ListOrphansResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrphansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrphansResponse) ProtoMessage() {}
+
+func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrphansResponse.ProtoReflect.Descriptor instead.
+func (*ListOrphansResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListOrphansResponse) GetOrphans() []*Orphan {
+	if x != nil {
+		return x.Orphans
+	}
+	return nil
+}
+
+type AdoptVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The orphan's ID, or its name where no other orphan has it.
+	Orphan string `protobuf:"bytes,1,opt,name=orphan,proto3" json:"orphan,omitempty"`
+	// What it is to be called. Empty: as its host calls it.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// A reference to the folder in which it is to stand. Empty: the "vm" folder of the data center.
+	Folder string `protobuf:"bytes,3,opt,name=folder,proto3" json:"folder,omitempty"`
+	// A reference to the port group for its network adapters whose own port group does not exist. Empty: none.
+	PortGroup     string `protobuf:"bytes,4,opt,name=port_group,json=portGroup,proto3" json:"port_group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptVirtualMachineRequest) Reset() {
+	*x = AdoptVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptVirtualMachineRequest) ProtoMessage() {}
+
+func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*AdoptVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AdoptVirtualMachineRequest) GetOrphan() string {
+	if x != nil {
+		return x.Orphan
+	}
+	return ""
+}
+
+func (x *AdoptVirtualMachineRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AdoptVirtualMachineRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *AdoptVirtualMachineRequest) GetPortGroup() string {
+	if x != nil {
+		return x.PortGroup
+	}
+	return ""
+}
+
+type AdoptVirtualMachineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task's target is the machine.
+	Task          *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptVirtualMachineResponse) Reset() {
+	*x = AdoptVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptVirtualMachineResponse) ProtoMessage() {}
+
+func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*AdoptVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AdoptVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 type PowerVirtualMachineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -1064,7 +1386,7 @@ type PowerVirtualMachineRequest struct {
 
 func (x *PowerVirtualMachineRequest) Reset() {
 	*x = PowerVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1398,7 @@ func (x *PowerVirtualMachineRequest) String() string {
 func (*PowerVirtualMachineRequest) ProtoMessage() {}
 
 func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1411,7 @@ func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PowerVirtualMachineRequest) GetVirtualMachine() string {
@@ -1122,7 +1444,7 @@ type PowerVirtualMachineResponse struct {
 
 func (x *PowerVirtualMachineResponse) Reset() {
 	*x = PowerVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1456,7 @@ func (x *PowerVirtualMachineResponse) String() string {
 func (*PowerVirtualMachineResponse) ProtoMessage() {}
 
 func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1469,7 @@ func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PowerVirtualMachineResponse) GetTask() *Task {
@@ -1168,7 +1490,7 @@ type RenameVirtualMachineRequest struct {
 
 func (x *RenameVirtualMachineRequest) Reset() {
 	*x = RenameVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1502,7 @@ func (x *RenameVirtualMachineRequest) String() string {
 func (*RenameVirtualMachineRequest) ProtoMessage() {}
 
 func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1515,7 @@ func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RenameVirtualMachineRequest) GetVirtualMachine() string {
@@ -1218,7 +1540,7 @@ type RenameVirtualMachineResponse struct {
 
 func (x *RenameVirtualMachineResponse) Reset() {
 	*x = RenameVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1552,7 @@ func (x *RenameVirtualMachineResponse) String() string {
 func (*RenameVirtualMachineResponse) ProtoMessage() {}
 
 func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1565,7 @@ func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -1256,7 +1578,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1590,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1603,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -1300,7 +1622,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1634,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1647,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -1345,7 +1667,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1679,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1692,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -1390,7 +1712,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1724,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1737,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -1437,7 +1759,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1771,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1784,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -1493,7 +1815,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1505,7 +1827,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1518,7 +1840,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -1636,6 +1958,30 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
 	"port_group\x18\x01 \x01(\tR\tportGroup\"B\n" +
 	"\x1cCreateVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\xac\x02\n" +
+	"\x06Orphan\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
+	"\ahost_id\x18\x03 \x01(\tR\x06hostId\x12\x12\n" +
+	"\x04host\x18\x04 \x01(\tR\x04host\x12\x19\n" +
+	"\bowner_id\x18\x05 \x01(\tR\aownerId\x12\x14\n" +
+	"\x05owner\x18\x06 \x01(\tR\x05owner\x12\x1f\n" +
+	"\vpower_state\x18\a \x01(\tR\n" +
+	"powerState\x12%\n" +
+	"\x0edatastore_path\x18\b \x01(\tR\rdatastorePath\x12)\n" +
+	"\x10datastore_folder\x18\t \x01(\tR\x0fdatastoreFolder\x12-\n" +
+	"\bobstacle\x18\n" +
+	" \x01(\v2\x11.hanok.v1.FailureR\bobstacle\"\x14\n" +
+	"\x12ListOrphansRequest\"A\n" +
+	"\x13ListOrphansResponse\x12*\n" +
+	"\aorphans\x18\x01 \x03(\v2\x10.hanok.v1.OrphanR\aorphans\"\x7f\n" +
+	"\x1aAdoptVirtualMachineRequest\x12\x16\n" +
+	"\x06orphan\x18\x01 \x01(\tR\x06orphan\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06folder\x18\x03 \x01(\tR\x06folder\x12\x1d\n" +
+	"\n" +
+	"port_group\x18\x04 \x01(\tR\tportGroup\"A\n" +
+	"\x1bAdoptVirtualMachineResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\x8a\x01\n" +
 	"\x1aPowerVirtualMachineRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12\x0e\n" +
@@ -1661,11 +2007,13 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xb1\x06\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xe1\a\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
-	"\x14CreateVirtualMachine\x12%.hanok.v1.CreateVirtualMachineRequest\x1a&.hanok.v1.CreateVirtualMachineResponse\x12b\n" +
+	"\x14CreateVirtualMachine\x12%.hanok.v1.CreateVirtualMachineRequest\x1a&.hanok.v1.CreateVirtualMachineResponse\x12J\n" +
+	"\vListOrphans\x12\x1c.hanok.v1.ListOrphansRequest\x1a\x1d.hanok.v1.ListOrphansResponse\x12b\n" +
+	"\x13AdoptVirtualMachine\x12$.hanok.v1.AdoptVirtualMachineRequest\x1a%.hanok.v1.AdoptVirtualMachineResponse\x12b\n" +
 	"\x13PowerVirtualMachine\x12$.hanok.v1.PowerVirtualMachineRequest\x1a%.hanok.v1.PowerVirtualMachineResponse\x12e\n" +
 	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12e\n" +
 	"\x14DeleteVirtualMachine\x12%.hanok.v1.DeleteVirtualMachineRequest\x1a&.hanok.v1.DeleteVirtualMachineResponse\x12q\n" +
@@ -1684,7 +2032,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                   // 0: hanok.v1.VirtualMachine
 	(*Disk)(nil),                             // 1: hanok.v1.Disk
@@ -1699,64 +2047,76 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*NewDisk)(nil),                          // 10: hanok.v1.NewDisk
 	(*NewNic)(nil),                           // 11: hanok.v1.NewNic
 	(*CreateVirtualMachineResponse)(nil),     // 12: hanok.v1.CreateVirtualMachineResponse
-	(*PowerVirtualMachineRequest)(nil),       // 13: hanok.v1.PowerVirtualMachineRequest
-	(*PowerVirtualMachineResponse)(nil),      // 14: hanok.v1.PowerVirtualMachineResponse
-	(*RenameVirtualMachineRequest)(nil),      // 15: hanok.v1.RenameVirtualMachineRequest
-	(*RenameVirtualMachineResponse)(nil),     // 16: hanok.v1.RenameVirtualMachineResponse
-	(*DeleteVirtualMachineRequest)(nil),      // 17: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),     // 18: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),  // 19: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil), // 20: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),               // 21: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),              // 22: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),            // 23: google.protobuf.Timestamp
-	(*Failure)(nil),                          // 24: hanok.v1.Failure
-	(*durationpb.Duration)(nil),              // 25: google.protobuf.Duration
-	(*Task)(nil),                             // 26: hanok.v1.Task
+	(*Orphan)(nil),                           // 13: hanok.v1.Orphan
+	(*ListOrphansRequest)(nil),               // 14: hanok.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),              // 15: hanok.v1.ListOrphansResponse
+	(*AdoptVirtualMachineRequest)(nil),       // 16: hanok.v1.AdoptVirtualMachineRequest
+	(*AdoptVirtualMachineResponse)(nil),      // 17: hanok.v1.AdoptVirtualMachineResponse
+	(*PowerVirtualMachineRequest)(nil),       // 18: hanok.v1.PowerVirtualMachineRequest
+	(*PowerVirtualMachineResponse)(nil),      // 19: hanok.v1.PowerVirtualMachineResponse
+	(*RenameVirtualMachineRequest)(nil),      // 20: hanok.v1.RenameVirtualMachineRequest
+	(*RenameVirtualMachineResponse)(nil),     // 21: hanok.v1.RenameVirtualMachineResponse
+	(*DeleteVirtualMachineRequest)(nil),      // 22: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),     // 23: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),  // 24: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil), // 25: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),               // 26: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),              // 27: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),            // 28: google.protobuf.Timestamp
+	(*Failure)(nil),                          // 29: hanok.v1.Failure
+	(*durationpb.Duration)(nil),              // 30: google.protobuf.Duration
+	(*Task)(nil),                             // 31: hanok.v1.Task
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	23, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	28, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
 	1,  // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
 	2,  // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	24, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	24, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	24, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	23, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	29, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	29, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	29, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	28, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	3,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	4,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	24, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	25, // 10: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	24, // 11: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	29, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	30, // 10: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	29, // 11: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 12: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 13: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
 	10, // 14: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
 	11, // 15: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	26, // 16: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	25, // 17: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	26, // 18: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	26, // 19: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	23, // 20: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	5,  // 21: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	7,  // 22: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	9,  // 23: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	13, // 24: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	15, // 25: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	17, // 26: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	19, // 27: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	21, // 28: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	6,  // 29: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	8,  // 30: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	12, // 31: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	14, // 32: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	16, // 33: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	18, // 34: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	20, // 35: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	22, // 36: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	29, // [29:37] is the sub-list for method output_type
-	21, // [21:29] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	31, // 16: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	29, // 17: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	13, // 18: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
+	31, // 19: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	30, // 20: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	31, // 21: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	31, // 22: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	28, // 23: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	5,  // 24: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	7,  // 25: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	9,  // 26: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	14, // 27: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	16, // 28: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	18, // 29: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	20, // 30: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	22, // 31: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	24, // 32: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	26, // 33: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	6,  // 34: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	8,  // 35: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	12, // 36: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	15, // 37: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	17, // 38: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	19, // 39: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	21, // 40: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	23, // 41: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	25, // 42: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	27, // 43: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	34, // [34:44] is the sub-list for method output_type
+	24, // [24:34] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -1772,7 +2132,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,8 +31,11 @@ type JoinRequest struct {
 	// A PKCS #10 request in DER form. Only its key counts.
 	Csr []byte `protobuf:"bytes,2,opt,name=csr,proto3" json:"csr,omitempty"`
 	// The name that a new host is to have in the inventory.
-	Name          string     `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Facts         *HostFacts `protobuf:"bytes,4,opt,name=facts,proto3" json:"facts,omitempty"`
+	Name  string     `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Facts *HostFacts `protobuf:"bytes,4,opt,name=facts,proto3" json:"facts,omitempty"`
+	// The ID that the caller has as a host of this data center, if it is one. A token for a new host is refused where the
+	// inventory has that host.
+	FormerHostId  string `protobuf:"bytes,5,opt,name=former_host_id,json=formerHostId,proto3" json:"former_host_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,14 +98,23 @@ func (x *JoinRequest) GetFacts() *HostFacts {
 	return nil
 }
 
+func (x *JoinRequest) GetFormerHostId() string {
+	if x != nil {
+		return x.FormerHostId
+	}
+	return ""
+}
+
 type JoinResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	HostId string                 `protobuf:"bytes,1,opt,name=host_id,json=hostId,proto3" json:"host_id,omitempty"`
 	// The host's certificate and the certificate of the authority to trust, in PEM form.
-	Certificate   []byte `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	Ca            []byte `protobuf:"bytes,3,opt,name=ca,proto3" json:"ca,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Certificate []byte `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Ca          []byte `protobuf:"bytes,3,opt,name=ca,proto3" json:"ca,omitempty"`
+	// The inventory does not have the host with former_host_id, and the caller is a new one from now on.
+	ReplacesFormer bool `protobuf:"varint,4,opt,name=replaces_former,json=replacesFormer,proto3" json:"replaces_former,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *JoinResponse) Reset() {
@@ -154,6 +166,13 @@ func (x *JoinResponse) GetCa() []byte {
 		return x.Ca
 	}
 	return nil
+}
+
+func (x *JoinResponse) GetReplacesFormer() bool {
+	if x != nil {
+		return x.ReplacesFormer
+	}
+	return false
 }
 
 type RenewRequest struct {
@@ -1703,8 +1722,10 @@ type MachineReport struct {
 	DatastorePath string   `protobuf:"bytes,5,opt,name=datastore_path,json=datastorePath,proto3" json:"datastore_path,omitempty"`
 	// The generation of the last power request that the host was given.
 	PowerGeneration int64 `protobuf:"varint,6,opt,name=power_generation,json=powerGeneration,proto3" json:"power_generation,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether the host was given a tombstone of it, which it never takes back.
+	Deleted       bool `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MachineReport) Reset() {
@@ -1777,6 +1798,13 @@ func (x *MachineReport) GetPowerGeneration() int64 {
 		return x.PowerGeneration
 	}
 	return 0
+}
+
+func (x *MachineReport) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
 }
 
 type MachineStatus struct {
@@ -2196,16 +2224,18 @@ var File_hanok_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x1ahanok/agent/v1/agent.proto\x12\x0ehanok.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"z\n" +
+	"\x1ahanok/agent/v1/agent.proto\x12\x0ehanok.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\xa0\x01\n" +
 	"\vJoinRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12/\n" +
-	"\x05facts\x18\x04 \x01(\v2\x19.hanok.agent.v1.HostFactsR\x05facts\"Y\n" +
+	"\x05facts\x18\x04 \x01(\v2\x19.hanok.agent.v1.HostFactsR\x05facts\x12$\n" +
+	"\x0eformer_host_id\x18\x05 \x01(\tR\fformerHostId\"\x82\x01\n" +
 	"\fJoinResponse\x12\x17\n" +
 	"\ahost_id\x18\x01 \x01(\tR\x06hostId\x12 \n" +
 	"\vcertificate\x18\x02 \x01(\fR\vcertificate\x12\x0e\n" +
-	"\x02ca\x18\x03 \x01(\fR\x02ca\" \n" +
+	"\x02ca\x18\x03 \x01(\fR\x02ca\x12'\n" +
+	"\x0freplaces_former\x18\x04 \x01(\bR\x0ereplacesFormer\" \n" +
 	"\fRenewRequest\x12\x10\n" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
 	"\rRenewResponse\x12 \n" +
@@ -2316,14 +2346,15 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"generation\x18\x01 \x01(\x03R\n" +
 	"generation\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x123\n" +
-	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xef\x01\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\x89\x02\n" +
 	"\rMachineReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x125\n" +
 	"\x06status\x18\x03 \x01(\v2\x1d.hanok.agent.v1.MachineStatusR\x06status\x121\n" +
 	"\amachine\x18\x04 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x12%\n" +
 	"\x0edatastore_path\x18\x05 \x01(\tR\rdatastorePath\x12)\n" +
-	"\x10power_generation\x18\x06 \x01(\x03R\x0fpowerGeneration\"\xc0\x03\n" +
+	"\x10power_generation\x18\x06 \x01(\x03R\x0fpowerGeneration\x12\x18\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\"\xc0\x03\n" +
 	"\rMachineStatus\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
 	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +

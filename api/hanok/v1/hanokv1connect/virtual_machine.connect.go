@@ -42,6 +42,12 @@ const (
 	// VirtualMachineServiceCreateVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's CreateVirtualMachine RPC.
 	VirtualMachineServiceCreateVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/CreateVirtualMachine"
+	// VirtualMachineServiceListOrphansProcedure is the fully-qualified name of the
+	// VirtualMachineService's ListOrphans RPC.
+	VirtualMachineServiceListOrphansProcedure = "/hanok.v1.VirtualMachineService/ListOrphans"
+	// VirtualMachineServiceAdoptVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's AdoptVirtualMachine RPC.
+	VirtualMachineServiceAdoptVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/AdoptVirtualMachine"
 	// VirtualMachineServicePowerVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's PowerVirtualMachine RPC.
 	VirtualMachineServicePowerVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/PowerVirtualMachine"
@@ -69,6 +75,15 @@ type VirtualMachineServiceClient interface {
 	// VirtualMachine.Interact.PowerOn to power it on. Invalid for values out of bounds, Exists for a name that is taken,
 	// NotFound for what it refers to; the task fails with Exhausted where no host or datastore can hold it.
 	CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error)
+	// ListOrphans returns the virtual machines that connected hosts have and that are not theirs by the inventory: after a restore
+	// of the manager from an older backup, say. Privilege: System.View.
+	ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error)
+	// AdoptVirtualMachine starts to make an orphan a virtual machine of the inventory, as it is and where it is. Privilege:
+	// VirtualMachine.Inventory.Create. NotFound where no connected host has it as an orphan; WrongState for one that is another
+	// host's, is being deleted or lacks its files, and where its datastore or a port group is not in the inventory; Unsupported
+	// where its host's program is too old; Exists where its name, its folder or an address is taken; Unavailable while its host is
+	// away; Invalid for a bad name and an ambiguous reference.
+	AdoptVirtualMachine(context.Context, *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error)
 	// PowerVirtualMachine starts a power operation. Privilege: VirtualMachine.Interact.PowerOn, PowerOff, Suspend or Reset.
 	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
 	// its host is away; Exhausted where the host lacks the memory.
@@ -116,6 +131,18 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("CreateVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		listOrphans: connect.NewClient[v1.ListOrphansRequest, v1.ListOrphansResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceListOrphansProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("ListOrphans")),
+			connect.WithClientOptions(opts...),
+		),
+		adoptVirtualMachine: connect.NewClient[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceAdoptVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("AdoptVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		powerVirtualMachine: connect.NewClient[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse](
 			httpClient,
 			baseURL+VirtualMachineServicePowerVirtualMachineProcedure,
@@ -154,6 +181,8 @@ type virtualMachineServiceClient struct {
 	listVirtualMachines      *connect.Client[v1.ListVirtualMachinesRequest, v1.ListVirtualMachinesResponse]
 	getVirtualMachine        *connect.Client[v1.GetVirtualMachineRequest, v1.GetVirtualMachineResponse]
 	createVirtualMachine     *connect.Client[v1.CreateVirtualMachineRequest, v1.CreateVirtualMachineResponse]
+	listOrphans              *connect.Client[v1.ListOrphansRequest, v1.ListOrphansResponse]
+	adoptVirtualMachine      *connect.Client[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse]
 	powerVirtualMachine      *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
 	renameVirtualMachine     *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
 	deleteVirtualMachine     *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
@@ -182,6 +211,24 @@ func (c *virtualMachineServiceClient) GetVirtualMachine(ctx context.Context, req
 // CreateVirtualMachine calls hanok.v1.VirtualMachineService.CreateVirtualMachine.
 func (c *virtualMachineServiceClient) CreateVirtualMachine(ctx context.Context, req *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error) {
 	response, err := c.createVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListOrphans calls hanok.v1.VirtualMachineService.ListOrphans.
+func (c *virtualMachineServiceClient) ListOrphans(ctx context.Context, req *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error) {
+	response, err := c.listOrphans.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AdoptVirtualMachine calls hanok.v1.VirtualMachineService.AdoptVirtualMachine.
+func (c *virtualMachineServiceClient) AdoptVirtualMachine(ctx context.Context, req *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error) {
+	response, err := c.adoptVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -243,6 +290,15 @@ type VirtualMachineServiceHandler interface {
 	// VirtualMachine.Interact.PowerOn to power it on. Invalid for values out of bounds, Exists for a name that is taken,
 	// NotFound for what it refers to; the task fails with Exhausted where no host or datastore can hold it.
 	CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error)
+	// ListOrphans returns the virtual machines that connected hosts have and that are not theirs by the inventory: after a restore
+	// of the manager from an older backup, say. Privilege: System.View.
+	ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error)
+	// AdoptVirtualMachine starts to make an orphan a virtual machine of the inventory, as it is and where it is. Privilege:
+	// VirtualMachine.Inventory.Create. NotFound where no connected host has it as an orphan; WrongState for one that is another
+	// host's, is being deleted or lacks its files, and where its datastore or a port group is not in the inventory; Unsupported
+	// where its host's program is too old; Exists where its name, its folder or an address is taken; Unavailable while its host is
+	// away; Invalid for a bad name and an ambiguous reference.
+	AdoptVirtualMachine(context.Context, *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error)
 	// PowerVirtualMachine starts a power operation. Privilege: VirtualMachine.Interact.PowerOn, PowerOff, Suspend or Reset.
 	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
 	// its host is away; Exhausted where the host lacks the memory.
@@ -286,6 +342,18 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("CreateVirtualMachine")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceListOrphansHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceListOrphansProcedure,
+		svc.ListOrphans,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("ListOrphans")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceAdoptVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceAdoptVirtualMachineProcedure,
+		svc.AdoptVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("AdoptVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServicePowerVirtualMachineHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServicePowerVirtualMachineProcedure,
 		svc.PowerVirtualMachine,
@@ -324,6 +392,10 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceGetVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceCreateVirtualMachineProcedure:
 			virtualMachineServiceCreateVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceListOrphansProcedure:
+			virtualMachineServiceListOrphansHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceAdoptVirtualMachineProcedure:
+			virtualMachineServiceAdoptVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServicePowerVirtualMachineProcedure:
 			virtualMachineServicePowerVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceRenameVirtualMachineProcedure:
@@ -353,6 +425,14 @@ func (UnimplementedVirtualMachineServiceHandler) GetVirtualMachine(context.Conte
 
 func (UnimplementedVirtualMachineServiceHandler) CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.CreateVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.ListOrphans is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) AdoptVirtualMachine(context.Context, *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.AdoptVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error) {

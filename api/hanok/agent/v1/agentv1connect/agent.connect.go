@@ -45,7 +45,7 @@ const (
 type AgentServiceClient interface {
 	// Join makes the caller a host of the data center, or gives a host that is one already a new certificate, as the token
 	// says. It needs no client certificate; the token is used up by it. Kinds: Unauthenticated for a token that is wrong, used
-	// or expired, Exists for the name of a host that has been connected, Invalid for a name or request that can't be used.
+	// or expired, Exists for the name of a host that has been connected and for a caller that is a host, Invalid for a name or request that can't be used.
 	Join(context.Context, *v1.JoinRequest) (*v1.JoinResponse, error)
 	// Renew gives a host a new certificate, in time before the one ends with which it calls. Kinds: Unauthenticated without a
 	// host's certificate, NotFound for a host that was removed, WrongState for one that was disconnected.
@@ -128,7 +128,7 @@ func (c *agentServiceClient) Control(ctx context.Context) (*connect.BidiStreamFo
 type AgentServiceHandler interface {
 	// Join makes the caller a host of the data center, or gives a host that is one already a new certificate, as the token
 	// says. It needs no client certificate; the token is used up by it. Kinds: Unauthenticated for a token that is wrong, used
-	// or expired, Exists for the name of a host that has been connected, Invalid for a name or request that can't be used.
+	// or expired, Exists for the name of a host that has been connected and for a caller that is a host, Invalid for a name or request that can't be used.
 	Join(context.Context, *v1.JoinRequest) (*v1.JoinResponse, error)
 	// Renew gives a host a new certificate, in time before the one ends with which it calls. Kinds: Unauthenticated without a
 	// host's certificate, NotFound for a host that was removed, WrongState for one that was disconnected.
