@@ -153,6 +153,7 @@ var broken = []example{
 	{"host did more than it was asked", func(w *world) { w.record("vm-2").Begun = 4 }, []string{"problem records vm-2 begun the power operation 4"}},
 	{"another power", func(w *world) { w.record("vm-2").Power = dc.Suspended }, []string{"problem records vm-2 written down that it is \"suspended\""}},
 	{"files are not recorded", func(w *world) { w.record("vm-2").Files = "" }, []string{"problem records vm-2 files are ready"}},
+	{"handle of an earlier boot", func(w *world) { w.record("vm-1").ThisBoot = false }, []string{"problem records vm-1 process 100 executes it"}},
 	{"handle of another process", func(w *world) { w.record("vm-1").Start++ }, []string{"problem records vm-1 process 100 executes it, and its host has written down 100"}},
 
 	// What is gone, and what nobody knows.
@@ -252,6 +253,19 @@ func TestUnaskable(t *testing.T) {
 			p := w.process()
 			p.Monitor, p.Seccomp = nil, false
 			w.record("vm-1").Starting = true
+		},
+		"machine that starts, unrecorded": func(w *world) {
+			w.run("vm-2", "host-2", 300)
+			p := &w.hosts["host-2"].Processes[1]
+			p.Monitor, p.Seccomp = nil, false
+			r := w.record("vm-2")
+			r.On, r.ThisBoot, r.Power = false, false, dc.PoweredOff
+			w.vm("vm-2").Spec.Power.Generation++
+		},
+		"task without a power request": func(w *world) { w.vm("vm-4").Spec.Power.Generation-- },
+		"power request without a task": func(w *world) {
+			delete(w.objects, "task-2")
+			w.claim()
 		},
 		"agent hands a disk over": func(w *world) {
 			w.hosts["host-2"].Processes = append(w.hosts["host-2"].Processes,
