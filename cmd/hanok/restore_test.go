@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -396,6 +399,83 @@ func TestRestoreFolderCutOff(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A restore that is killed at any moment leaves a data center that starts, the old one or the new one, or one that does not start
+// before the same restore has been run again. HANOK_SEED repeats a run.
+func TestRestoreKilled(t *testing.T) {
+	testhost.Require(t)
+	seed := uint64(time.Now().UnixNano())
+	if v := os.Getenv("HANOK_SEED"); v != "" {
+		var err error
+		if seed, err = strconv.ParseUint(v, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("HANOK_SEED=%d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	start := time.Now()
+	if err := restoreCommand(newSite(t, nil)).Run(); err != nil {
+		t.Fatal(err)
+	}
+	whole := time.Since(start)
+	outcomes := map[string]int{}
+	for round := range 12 {
+		s := newSite(t, nil)
+		cmd := restoreCommand(s)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if round%2 == 0 {
+			time.Sleep(time.Duration(rnd.Int64N(int64(whole))))
+		} else { // in the short time in which the folder is neither
+			for late := time.Now().Add(patience); time.Now().Before(late); {
+				if m, err := readMarker(s.dir); err == nil && (m.Restoring != "" || m.Settled) {
+					break
+				}
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed, as it should be
+		m, err := readMarker(s.dir)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case m.Restoring != "":
+			outcomes["cut off"]++
+			s.refused(t, []string{"was not finished"}, "manager", "run", "--listen", "127.0.0.1:0")
+		case m.Settled:
+			outcomes["restored"]++
+			s.check(t, true, "kept")
+		default:
+			outcomes["untouched"]++
+			s.check(t, false, "kept", "new")
+		}
+		s.must(t, "restore", s.backup)
+		s.check(t, true, "kept")
+	}
+	t.Log(outcomes)
+}
+
+// childEnv is set for a process that was started from the test binary: the command line that it runs instead of the tests.
+const childEnv = "HANOK_CMD_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if line := os.Getenv(childEnv); line != "" {
+		os.Exit(run(context.Background(), environment{stdin: os.Stdin, stdout: io.Discard, stderr: os.Stderr, getenv: os.Getenv, raw: noTerminal},
+			strings.Split(line, "\n")))
+	}
+	os.Exit(m.Run())
+}
+
+// restoreCommand returns the restore of a site's backup, in another process.
+func restoreCommand(s *site) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{"restore", s.backup, "--data", s.dir}, "\n"))
+	cmd.Stderr = os.Stderr
+	return cmd
 }
 
 // A store in an etcd that somebody else runs is replaced only where that is asked for, and what was there is kept in a file.
