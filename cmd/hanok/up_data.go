@@ -85,7 +85,7 @@ func prepareData(dir string) (*dataFolder, error) {
 	made := false
 	switch info, err := os.Lstat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := durable.MkdirAll(dir, 0o700); err != nil {
 			return nil, dataError(dir, err)
 		}
 		made = true

@@ -19,6 +19,7 @@ import (
 	"hanok/host/usernet"
 	"hanok/host/volume"
 	"hanok/image"
+	"hanok/internal/durable"
 	"hanok/manager"
 	"hanok/manager/compute"
 	"hanok/manager/store"
@@ -180,7 +181,7 @@ func settleImage(ctx context.Context, say *stages, data *dataFolder, m *manager.
 			return i, nil
 		}
 	}
-	if err := errors.Join(os.MkdirAll(data.file("starter"), 0o700), os.MkdirAll(data.file("manager", "images"), 0o700)); err != nil {
+	if err := errors.Join(durable.MkdirAll(data.file("starter"), 0o700), durable.MkdirAll(data.file("manager", "images"), 0o700)); err != nil {
 		return nil, dataError(data.path, err)
 	}
 	say.stage("making the starter image")

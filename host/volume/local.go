@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
+	"hanok/internal/durable"
 )
 
 // Local is the local datastores of one host. Its methods are safe for concurrent use, as long as no two of them change
@@ -41,7 +42,7 @@ func (l *Local) Mount(ctx context.Context, id dc.DatastoreID, path string) error
 		return dc.Errorf(dc.Invalid, "%q is not the absolute path of a folder", path).On(object).
 			Fix("give a path that starts with a slash and has no . and .. in it")
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := durable.MkdirAll(path, 0o755); err != nil {
 		return storeFailure(object, path, err)
 	}
 	info, err := os.Stat(path)

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 
 	"hanok/dc"
+	"hanok/internal/durable"
 	"hanok/internal/sabotage"
 )
 
@@ -139,7 +140,7 @@ func (e *embedded) create(ctx context.Context, data string) error {
 	if err := os.Rename(unfinished, data); err != nil {
 		return e.broken(err)
 	}
-	return syncFolder(e.dir)
+	return durable.SyncDir(e.dir)
 }
 
 // launch starts the server on its files and waits until it is ready. etcd ends the process on many failures; the reporter makes it

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
+	"hanok/internal/durable"
 )
 
 // claimDir makes the folder of an embedded store where it is missing and locks it against other processes, until the
@@ -21,7 +22,7 @@ func claimDir(dir string) (*os.File, error) {
 		err.Remedy = remedy
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(folderKind(err), folderRemedy(err), "cannot make its folder: %w", err)
 	}
 	var st unix.Stat_t
@@ -86,14 +87,4 @@ func folderRemedy(err error) string {
 // outOfSpace reports whether the file system has refused to take more. etcd hands some of its errors on as text only.
 func outOfSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || strings.Contains(err.Error(), unix.ENOSPC.Error())
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
