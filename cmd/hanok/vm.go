@@ -15,14 +15,16 @@ import (
 	"hanok/dc"
 )
 
-var vmColumns = []column[*hanokv1.VirtualMachine]{
-	{"Name", (*hanokv1.VirtualMachine).GetName},
-	{"ID", (*hanokv1.VirtualMachine).GetId},
-	{"State", vmState},
-	{"Host", (*hanokv1.VirtualMachine).GetHost},
-	{"CPUs", func(o *hanokv1.VirtualMachine) string { return strconv.Itoa(int(o.Cpus)) }},
-	{"Memory", func(o *hanokv1.VirtualMachine) string { return bytesText(o.MemoryMb << 20) }},
-	{"Addresses", func(o *hanokv1.VirtualMachine) string { return strings.Join(o.Addresses, ",") }},
+func vmColumns(hosts away) []column[*hanokv1.VirtualMachine] {
+	return []column[*hanokv1.VirtualMachine]{
+		{"Name", (*hanokv1.VirtualMachine).GetName},
+		{"ID", (*hanokv1.VirtualMachine).GetId},
+		{"State", func(o *hanokv1.VirtualMachine) string { return hosts.state(vmState(o), o.Host) }},
+		{"Host", (*hanokv1.VirtualMachine).GetHost},
+		{"CPUs", func(o *hanokv1.VirtualMachine) string { return strconv.Itoa(int(o.Cpus)) }},
+		{"Memory", func(o *hanokv1.VirtualMachine) string { return bytesText(o.MemoryMb << 20) }},
+		{"Addresses", func(o *hanokv1.VirtualMachine) string { return strings.Join(o.Addresses, ",") }},
+	}
 }
 
 // vmState says how a machine is, in a word or two.
@@ -31,6 +33,8 @@ func vmState(o *hanokv1.VirtualMachine) string {
 	switch {
 	case o.Deleting:
 		state = "deleting"
+	case o.FilesState == string(dc.FilesMissing):
+		state = "files missing"
 	case o.FilesFailure != nil:
 		state = "failed"
 	case o.Paused != nil:
@@ -105,7 +109,11 @@ func (a *app) vmCommands() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return list(a, res.VirtualMachines, vmColumns)
+				hosts, err := hostsAway(ctx, c)
+				if err != nil {
+					return err
+				}
+				return list(a, res.VirtualMachines, vmColumns(hosts))
 			}}),
 		a.client(command{use: "get VM", short: "Show one virtual machine", args: cobra.ExactArgs(1), object: true, complete: vmNames,
 			do: func(ctx context.Context, c *client, args []string) error {
@@ -113,7 +121,11 @@ func (a *app) vmCommands() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return show(a, res.VirtualMachine, vmColumns, vmDetails)
+				hosts, err := hostsAway(ctx, c)
+				if err != nil {
+					return err
+				}
+				return show(a, res.VirtualMachine, vmColumns(hosts), vmDetails)
 			}}),
 		a.vmCreateCommand(),
 		a.powerCommand("start", "Power a virtual machine on, wake a suspended one or let a paused one run on", dc.PowerOn, "power-on"),

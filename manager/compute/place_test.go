@@ -82,6 +82,9 @@ func TestPlace(t *testing.T) {
 				t.Errorf("placed on %q, want %q", got, tt.want)
 			}
 			wantError(t, err, tt.kind, tt.message)
+			if f := dc.FailureOf(err); f != nil && f.Kind != dc.Invalid && (f.Kind == dc.Unavailable) == strings.Contains(f.Remedy, "smaller") {
+				t.Errorf("the remedy is %q", f.Remedy)
+			}
 		})
 	}
 }
