@@ -161,7 +161,7 @@ func (r *restore) keepImage(image backup.Image, content io.Reader) error {
 	if sumOf(path) == digits {
 		return nil
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := durable.MkdirAll(folder, 0o700); err != nil {
 		return dataError(r.path, err)
 	}
 	part := path + ".part"

@@ -58,7 +58,7 @@ func (r *restore) mark() error {
 	if r.marker.Restoring != "" {
 		return nil
 	}
-	if err := os.MkdirAll(r.file("manager"), 0o700); err != nil {
+	if err := durable.MkdirAll(r.file("manager"), 0o700); err != nil {
 		return dataError(r.path, err)
 	}
 	name := "store.before-" + r.now.UTC().Format("20060102T150405Z")
