@@ -19,6 +19,9 @@ func (m *machine) recover(ctx context.Context) error {
 		if m.rec.Starting {
 			rec := m.rec
 			rec.Starting = false
+			if request, pending := rec.pending(); pending && request.Op == dc.PowerOn {
+				rec.Outcome = m.outcome(nil) // which may have been reported already
+			}
 			if err := m.save(rec); err != nil {
 				return err
 			}
