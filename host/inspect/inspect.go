@@ -26,8 +26,8 @@ func New(records string) *Inspector {
 	return i
 }
 
-// Inspect looks at everything once, and implements the agent's Inspector. What can't be looked at is in the result. It takes some seconds at
-// most where QEMU processes don't answer; a file system that hangs it waits for.
+// Inspect looks at everything once, and implements the agent's Inspector. What can't be looked at is in the result. It takes
+// some seconds where QEMU processes don't answer; for a file system that hangs it waits.
 func (i *Inspector) Inspect(ctx context.Context) dc.Inspection {
 	select {
 	case <-i.turn:

@@ -179,6 +179,8 @@ var broken = []example{
 		w.hosts["host-1"].Inspection = dc.Inspection{}
 	},
 		[]string{"problem examined host-1 not examined: no answer"}},
+	{"host of an earlier version", func(w *world) { *w.hosts["host-1"] = seen{err: dc.Errorf(dc.Unsupported, "no stream")} },
+		[]string{"warning examined host-1 of a version that can't be"}},
 	{"unknown host", func(w *world) { delete(w.hosts, "host-1") }, []string{"problem examined host-1 not examined"}},
 	{"disconnected host", func(w *world) {
 		h := w.objects["host-1"].(*dc.Host)

@@ -193,6 +193,8 @@ func checkAnswers(p *picture, c *collector) {
 		switch {
 		case h.Connection() == dc.Disconnected:
 			c.warning(Examined, subjectOf(h), "connect it again: hanok host reconnect "+h.Name, "not examined: somebody has disconnected it")
+		case answer != nil && dc.KindOf(answer.err) == dc.Unsupported:
+			c.warning(Examined, subjectOf(h), "upgrade it, then examine again", "not examined: its agent is of a version that can't be")
 		case answer == nil || answer.err != nil:
 			why := "it is not connected"
 			if answer != nil {

@@ -48,8 +48,8 @@ func New(st *store.Store, acc *access.Service, hosts Hosts) *Service {
 
 // Examine returns what became of each promise. Because the data center moves while it is looked at, what may be a difference
 // between two moments is looked at again, and reported only if it stays while its object does not change. It takes a second
-// where all is well, some seconds where it is not, and half a minute more where a host does not answer. Privilege: PrivDiagnostics.
-// Errors besides: Unavailable where the store can't be read.
+// where all is well, some seconds where it is not, and half a minute more where a host does not answer. Privilege:
+// PrivDiagnostics. Errors besides: Unavailable where the store can't be read.
 func (s *Service) Examine(ctx context.Context, by dc.Caller) ([]Result, error) {
 	if err := s.access.Authorize(by, dc.PrivDiagnostics, "the installation"); err != nil {
 		return nil, err
