@@ -81,7 +81,11 @@ func (a *Agent) fetchCertificate(ctx context.Context, s *session, id *identity) 
 	if err := a.keepIdentity(renewed); err != nil {
 		return nil, err
 	}
-	return renewed, s.shown.set(renewed)
+	if err := s.shown.set(renewed); err != nil {
+		return nil, err
+	}
+	s.data.CloseIdleConnections() // they have shown the old one, which is worth nothing when the new one was seen
+	return renewed, nil
 }
 
 // pause waits for d, and returns false at the end of ctx.

@@ -129,7 +129,7 @@ func (m *manager) Join(_ context.Context, r *agentv1.JoinRequest) (*agentv1.Join
 // Renew signs a certificate for who calls.
 func (m *manager) Renew(ctx context.Context, r *agentv1.RenewRequest) (*agentv1.RenewResponse, error) {
 	m.renews.Add(1)
-	host, err := m.ca.HostID(tlsOf(ctx))
+	host, _, err := m.ca.HostID(tlsOf(ctx))
 	if err != nil {
 		return nil, connect.NewError(connect.CodeUnauthenticated, err)
 	}

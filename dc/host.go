@@ -1,5 +1,7 @@
 package dc
 
+import "time"
+
 // Connection says whether the manager and a host's agent can talk.
 type Connection string
 
@@ -36,6 +38,9 @@ type Host struct {
 	Spec HostSpec `json:"spec"`
 	// Status is authored by the host's agent, except Connection, which the manager that holds its connection sets.
 	Status HostStatus `json:"status"`
+	// Certified is when the certificate was issued with which the host connected last, in whole seconds; the manager that
+	// holds its connection writes it. Certificates that were issued earlier are worth nothing any more.
+	Certified time.Time `json:"certified,omitzero"`
 }
 
 // HostSpec is what an administrator wants of a host.

@@ -70,20 +70,20 @@ func (ca *CA) SignHost(csrDER []byte, hostID string, now time.Time) (certPEM []b
 	return pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: cert.Raw}), nil
 }
 
-// HostID returns the ID of the host at the other end of a connection that ServerConfig accepted. It is an error if
-// the peer showed no certificate, or one that is not a host's of this authority. Validity in time was checked by the
-// handshake.
-func (ca *CA) HostID(state tls.ConnectionState) (string, error) {
+// HostID returns the ID of the host at the other end of a connection that ServerConfig accepted, and when its certificate was
+// issued, in whole seconds. It is an error if the peer showed no certificate, or one that is not a host's of this authority.
+// Validity in time was checked by the handshake.
+func (ca *CA) HostID(state tls.ConnectionState) (id string, issued time.Time, err error) {
 	for _, chain := range state.VerifiedChains {
 		if !ca.signed(chain) {
 			continue
 		}
 		if s := chain[0].Subject; len(s.Organization) == 1 && s.Organization[0] == hostOrganization && s.CommonName != "" {
-			return s.CommonName, nil
+			return s.CommonName, chain[0].NotBefore.Add(backdate), nil
 		}
 	}
 	if len(state.PeerCertificates) == 0 {
-		return "", errors.New("the peer showed no certificate")
+		return "", time.Time{}, errors.New("the peer showed no certificate")
 	}
-	return "", errors.New("the peer's certificate is not one that this data center's authority signed for a host")
+	return "", time.Time{}, errors.New("the peer's certificate is not one that this data center's authority signed for a host")
 }

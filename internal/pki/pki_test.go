@@ -279,14 +279,17 @@ func TestMutualTLS(t *testing.T) {
 			if test.refused {
 				return
 			}
-			host, err := ca.HostID(state)
+			host, issued, err := ca.HostID(state)
 			if host != test.host {
 				t.Errorf("host %q, want %q", host, test.host)
 			}
 			if (err == nil) != (test.anonymous == "") || err != nil && !strings.Contains(err.Error(), test.anonymous) {
 				t.Errorf("error %v, want %q", err, test.anonymous)
 			}
-			if _, err := other.HostID(state); err == nil {
+			if host != "" && !issued.Equal(now.Truncate(time.Second)) {
+				t.Errorf("issued at %v, want %v", issued, now)
+			}
+			if _, _, err := other.HostID(state); err == nil {
 				t.Error("another authority took the peer for its host")
 			}
 		})
@@ -300,12 +303,12 @@ func TestOnlyHosts(t *testing.T) {
 	leaf := *hostCertificate(t, ca, "host-1", now).Leaf
 	leaf.Subject.Organization = []string{"hanok user"}
 	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{&leaf}, VerifiedChains: [][]*x509.Certificate{{&leaf, root}}}
-	if id, err := ca.HostID(state); err == nil {
+	if id, _, err := ca.HostID(state); err == nil {
 		t.Errorf("taken for host %q", id)
 	}
 	state.VerifiedChains = nil
 	leaf.Subject.Organization = []string{"hanok host"}
-	if id, err := ca.HostID(state); err == nil {
+	if id, _, err := ca.HostID(state); err == nil {
 		t.Errorf("an unverified peer was taken for host %q", id)
 	}
 }

@@ -294,6 +294,26 @@ func (c *center) puppet(id dc.HostID, config *tls.Config) *puppet {
 	return &puppet{c: c, id: id, config: config, api: agentv1connect.NewAgentServiceClient(&http.Client{Transport: transport}, c.url())}
 }
 
+// certified is a host with a certificate of the authority, issued at a time.
+func (c *center) certified(id dc.HostID, ca *pki.CA, issued time.Time) *puppet {
+	c.Helper()
+	key, csr, err := pki.NewCSR()
+	c.ok(err)
+	certificate, err := ca.SignHost(csr, string(id), issued)
+	c.ok(err)
+	return c.puppet(id, c.showing(certificate, key, c.ca.PEM()))
+}
+
+// showing is how somebody connects who has a certificate and its key.
+func (c *center) showing(certificate, key, ca []byte) *tls.Config {
+	c.Helper()
+	pair, err := tls.X509KeyPair(certificate, key)
+	c.ok(err)
+	config, err := pki.ClientConfig(ca, func() (*tls.Certificate, error) { return &pair, nil })
+	c.ok(err)
+	return config
+}
+
 // tryJoin joins by hand.
 func (c *center) tryJoin(name, token string) (*puppet, error) {
 	c.Helper()
@@ -304,11 +324,7 @@ func (c *center) tryJoin(name, token string) (*puppet, error) {
 	if err != nil {
 		return nil, convert.FromError(err)
 	}
-	pair, err := tls.X509KeyPair(answer.Certificate, key)
-	c.ok(err)
-	config, err := pki.ClientConfig(answer.Ca, func() (*tls.Certificate, error) { return &pair, nil })
-	c.ok(err)
-	return c.puppet(dc.HostID(answer.HostId), config), nil
+	return c.puppet(dc.HostID(answer.HostId), c.showing(answer.Certificate, key, answer.Ca)), nil
 }
 
 func (c *center) joinPuppet(name string) *puppet {

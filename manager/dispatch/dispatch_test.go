@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"image/png"
@@ -266,6 +265,20 @@ func TestJoin(t *testing.T) {
 	refused("box", c.token(), dc.Exists)
 }
 
+// A certificate is good until the host has shown one that was issued later.
+func TestOlderCertificate(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	first := c.joinPuppet("box")
+	first.dial()
+	second := c.certified(first.id, c.ca, time.Now().Add(time.Minute))
+	first.dial() // the newer one was not seen yet
+	second.dial()
+	c.kind(first.call().end(), dc.Unauthenticated)
+	_, err := first.api.Renew(t.Context(), &agentv1.RenewRequest{})
+	c.kind(convert.FromError(err), dc.Unauthenticated)
+	c.untilConnection(first.id, dc.Connected) // the newer one's stands
+}
+
 func TestHello(t *testing.T) {
 	c := newCenter(t, 50*time.Millisecond)
 	p := c.joinPuppet("box")
@@ -274,15 +287,7 @@ func TestHello(t *testing.T) {
 	// A host of another data center's making, with an ID of this one.
 	other, err := pki.NewCA(time.Now())
 	c.ok(err)
-	key, csr, err := pki.NewCSR()
-	c.ok(err)
-	cert, err := other.SignHost(csr, string(p.id), time.Now())
-	c.ok(err)
-	pair, err := tls.X509KeyPair(cert, key)
-	c.ok(err)
-	config, err := pki.ClientConfig(c.ca.PEM(), func() (*tls.Certificate, error) { return &pair, nil })
-	c.ok(err)
-	if err := c.puppet(p.id, config).call().end(); err == nil {
+	if err := c.certified(p.id, other, time.Now()).call().end(); err == nil {
 		t.Error("a foreign certificate was accepted")
 	}
 

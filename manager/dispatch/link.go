@@ -96,7 +96,7 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 	if err != nil {
 		return s.refuse(host.ID, err)
 	}
-	l, err := s.connect(ctx, host.ID, protocol, stream, convert.FromHostFacts(hello.Facts))
+	l, err := s.connect(ctx, p, protocol, stream, convert.FromHostFacts(hello.Facts))
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,9 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 }
 
 // connect makes the connection the host's one, which ends the one before, and writes down what the host says of itself.
-func (s *Service) connect(ctx context.Context, host dc.HostID, protocol int32,
+func (s *Service) connect(ctx context.Context, p *peer, protocol int32,
 	stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage], facts dc.HostStatus) (*link, error) {
+	host := p.host
 	defer s.change(host)()
 	if old := s.link(host); old != nil {
 		old.end(dc.Errorf(dc.Conflict, "a newer connection of the host took over"))
@@ -116,7 +117,7 @@ func (s *Service) connect(ctx context.Context, host dc.HostID, protocol int32,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.commitConnected(ctx, host, fence, facts); err != nil {
+	if err := s.commitConnected(ctx, p, fence, facts); err != nil {
 		return nil, err
 	}
 	l := &link{

@@ -12,8 +12,9 @@ import (
 
 // peer is the other end of a request.
 type peer struct {
-	host dc.HostID // by its certificate; "" without one
-	err  error     // why host is ""
+	host   dc.HostID // by its certificate; "" without one
+	issued time.Time // when that was issued
+	err    error     // why host is ""
 
 	mu      sync.Mutex
 	control *http.ResponseController // nil when the request has ended
@@ -27,10 +28,10 @@ func (s *Service) withPeer(next http.Handler) http.Handler {
 		p := &peer{control: http.NewResponseController(w)}
 		if r.TLS == nil {
 			p.err = dc.Errorf(dc.Unauthenticated, "the connection is not encrypted")
-		} else if id, err := s.cfg.CA.HostID(*r.TLS); err != nil {
+		} else if id, issued, err := s.cfg.CA.HostID(*r.TLS); err != nil {
 			p.err = dc.Errorf(dc.Unauthenticated, "%w", err).Fix("join the host to the data center first")
 		} else {
-			p.host = dc.HostID(id)
+			p.host, p.issued = dc.HostID(id), issued
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, p)))
 		p.mu.Lock()
@@ -55,7 +56,8 @@ func (p *peer) deadline(set func(*http.ResponseController, time.Time) error) {
 	}
 }
 
-// hostOf returns the host that calls, if it is one of the inventory and nobody wants it disconnected.
+// hostOf returns the host that calls, if it is one of the inventory, has not shown a newer certificate before, and nobody wants
+// it disconnected.
 func (s *Service) hostOf(ctx context.Context) (*dc.Host, error) {
 	p := peerOf(ctx)
 	if p.err != nil {
@@ -65,11 +67,20 @@ func (s *Service) hostOf(ctx context.Context) (*dc.Host, error) {
 	if err != nil {
 		return nil, errRemoved(p.host)
 	}
-	return host, checkWelcome(host)
+	return host, p.checkWelcome(host)
 }
 
 func errRemoved(host dc.HostID) error {
 	return dc.Errorf(dc.NotFound, "it was removed from the inventory").On("host " + string(host)).Fix("join it to the data center again")
+}
+
+// checkWelcome refuses the host h by a certificate from before the one that it has shown last, and as checkWelcome.
+func (p *peer) checkWelcome(h *dc.Host) error {
+	if p.issued.Before(h.Certified) {
+		return dc.Errorf(dc.Unauthenticated, "it has shown a newer certificate since").On(dc.Describe(dc.KindHost, h.Name)).
+			Fix("let it join again, with a token for this host")
+	}
+	return checkWelcome(h)
 }
 
 // checkWelcome refuses a host that somebody wants disconnected.

@@ -170,21 +170,21 @@ func (s *Service) commitLost(ctx context.Context, host dc.HostID, fence store.Fe
 }
 
 // commitConnected writes down what the host says of itself.
-func (s *Service) commitConnected(ctx context.Context, host dc.HostID, fence store.Fence, facts dc.HostStatus) error {
+func (s *Service) commitConnected(ctx context.Context, p *peer, fence store.Fence, facts dc.HostStatus) error {
 	return s.cfg.Store.Change(ctx, func(tx *store.Tx) error {
 		tx.Require(fence)
-		h, err := store.Load[*dc.Host](tx, dc.ID(host))
+		h, err := store.Load[*dc.Host](tx, dc.ID(p.host))
 		if err != nil {
 			return err
 		}
-		if err := checkWelcome(h); err != nil {
+		if err := p.checkWelcome(h); err != nil {
 			return err
 		}
 		before := h.Status.Connection
-		h.Status, h.Status.Connection = facts, dc.Connected
+		h.Status, h.Status.Connection, h.Certified = facts, dc.Connected, p.issued
 		tx.Put(h)
 		if before != dc.Connected {
-			event.Add(tx, time.Now(), dc.Event{Type: dc.EventHostConnected, Target: dc.ID(host), TargetName: h.Name,
+			event.Add(tx, time.Now(), dc.Event{Type: dc.EventHostConnected, Target: dc.ID(p.host), TargetName: h.Name,
 				Message: dc.Describe(dc.KindHost, h.Name) + " is connected"})
 		}
 		return nil
