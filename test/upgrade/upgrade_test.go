@@ -42,8 +42,9 @@ func TestUpgrade(t *testing.T) {
 		t.Errorf("doctor warns of %q, and both hosts run another version", warnings)
 	}
 	c.Manager.Program = c.previous // and so may the programs of those who use it
-	c.Manager.Hanok("vm", "start", "idle")
-	c.Manager.Hanok("vm", "stop", "idle")
+	c.Manager.Hanok("vm", "create", "old-client", "--memory", "32M", "--power-on")
+	c.Manager.Hanok("vm", "stop", "old-client")
+	c.Manager.Hanok("vm", "delete", "old-client")
 	c.Manager.Program = c.next
 
 	c.replaceAgent("alpha", c.next)
