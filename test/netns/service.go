@@ -94,6 +94,17 @@ func (v *Service) IsReady() bool {
 	return v.URL != ""
 }
 
+// Ended waits until the service has ended by itself, and returns all that it has complained about.
+func (v *Service) Ended() (complaint string) {
+	v.m.s.t.Helper()
+	select {
+	case <-v.exited:
+	case <-time.After(patience):
+		v.m.s.t.Fatalf("%v on %s does not end\n%s", v.cmd.Args, v.m.Name, v.m.Log())
+	}
+	return v.errors.String()
+}
+
 // Signal sends a signal to the service and, if it ends it, waits for its end.
 func (v *Service) Signal(s syscall.Signal) {
 	v.m.s.t.Helper()

@@ -2,12 +2,14 @@ package outage
 
 import (
 	"bytes"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"hanok/api/hanok/v1"
 	"hanok/test/guest"
 	"hanok/test/netns"
 )
@@ -49,7 +51,7 @@ func (p *typing) ends() {
 	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 	err := p.cmd.Wait()
-	p.s.saw(append([]string{"..."}, p.args...), "", p.out.String(), p.complaint.String(), err)
+	p.s.saw(p.args, " (which still waits)", p.out.String(), p.complaint.String(), err)
 }
 
 // The disks of a data center are full, one after the other: a datastore's, a host's, the manager's. What can't be done says so and is
@@ -99,55 +101,61 @@ func TestFull(t *testing.T) {
 	s.chapter("The disk of the host alpha is full, with the datastore ds-alpha and what the agent keeps.")
 	disk["alpha"].Fill(0)
 	s.types(manager, "vm", "stop", "little")
-	reset := s.begins(manager, "vm", "start", "little")
+	start := s.begins(manager, "vm", "start", "little")
 	says("Blocked", "vm", "get", "little")
+	says("Paused", "vm", "get", "large")
 	list("^(Name|State|Paused|Blocked|Fault)", "vm", "get", "little")
 	list("^problem", "doctor")
 	s.types(manager, "host", "list")
 	s.chapter("There is room again.")
 	disk["alpha"].Free()
-	reset.ends()
-	says("poweredOn\n", "vm", "get", "large")
+	start.ends()
+	s.types(manager, "vm", "start", "large")
 	logs["large"].Progress()
 	c.Manager.Await("guest in little", func(out string) bool { return strings.Contains(out, "Hostname:") }, "vm", "get", "little")
 	logs["little"].Resume(guest.Open(t, cl, "little"))
 	s.types(manager, "vm", "list")
 
-	s.chapter("The disk of the manager is full.")
-	manager.Hanok("user", "list")
+	s.chapter("The disk of the manager is full, and somebody makes machines.")
+	var made []string
 	disk["manager"].Fill(0)
-	refused := 0
-	var users []string
-	for i := 0; refused < 3; i++ { // the store's files have room of their own for a while
-		name := "user-" + strings.Repeat("x", i%7) + time.Now().Format("150405.000000")
-		if _, _, err := manager.Try("folder", "create", name); err != nil {
-			refused++
-			disk["manager"].Fill(0)
-		} else {
-			users = append(users, name)
+	for err := error(nil); err == nil; {
+		name := fmt.Sprintf("made-%d", len(made))
+		_, err = cl.Machines.CreateVirtualMachine(t.Context(), &hanokv1.CreateVirtualMachineRequest{Name: name, Host: "alpha", MemoryMb: 32,
+			Annotation: strings.Repeat("so that the store needs room ", 3000)})
+		if err == nil {
+			made = append(made, name)
 		}
-		if i > 2000 {
+		if len(made) > 500 {
 			t.Fatal("a full disk takes everything")
 		}
 	}
-	t.Logf("%d acknowledged", len(users))
-	s.types(manager, "folder", "create", "one-more")
+	t.Logf("%d machines were acknowledged", len(made))
+	s.text.WriteString("\n" + plain(c.Service.Ended()))
 	s.types(manager, "vm", "list")
-	s.types(manager, "vm", "stop", "little")
-	list("^problem", "doctor")
-	logs["large"].Progress()
-	s.chapter("There is room again.")
+	run := []string{"manager", "run", "--listen", manager.Address + ":443"}
+	disk["manager"].Fill(0)
+	s.types(manager, run...)
+	logs["large"].Note()
+	if now := alpha.Pids(netns.QEMU); len(now) != 2 {
+		t.Errorf("the guests are %v", now)
+	}
+	s.chapter("There is room again, and somebody starts the manager.")
 	disk["manager"].Free()
-	s.types(manager, "folder", "create", "one-more")
-	s.types(manager, "vm", "list")
+	c.StartManager()
+	c.AwaitHost("alpha", "connected")
+	list("^(NAME|large|little) ", "vm", "list")
+	list("^problem", "doctor")
 	s.types(manager, "vm", "stop", "little")
 
-	out := manager.Hanok("folder", "list")
-	for _, name := range users {
-		if !strings.Contains(out, name+" ") {
-			t.Errorf("the folder %s was acknowledged and is gone", name)
+	rows := c.Rows("vm")
+	for _, name := range made {
+		if _, ok := rows[name]; !ok {
+			t.Errorf("the machine %s was acknowledged and is gone", name)
 		}
 	}
+	logs["large"].Reattach(guest.Open(t, cl, "large"), false)
+	logs["large"].Progress()
 	logs["large"].Verify()
 	if now := alpha.Pids(netns.QEMU); len(now) != 1 || now[0] != pids[0] && now[0] != pids[1] {
 		t.Errorf("the guests were %v and are %v", pids, now)
