@@ -105,6 +105,11 @@ func TestFull(t *testing.T) {
 	says("Blocked", "vm", "get", "little")
 	says("Paused", "vm", "get", "large")
 	list("^(Name|State|Paused|Blocked|Fault)", "vm", "get", "little")
+	until(t, "the doctor knows the disks as they are", func() bool {
+		out, _, _ := manager.Try("doctor")
+		out = plain(out)
+		return !strings.Contains(out, `problem  datastore "small"`) && strings.Contains(out, `problem  datastore "ds-alpha"`)
+	})
 	list("^problem", "doctor")
 	s.types(manager, "host", "list")
 	s.chapter("There is room again.")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,18 +62,24 @@ func (s *transcript) types(m *netns.Machine, args ...string) (code int) {
 	return s.saw(args, "", out, complaint, err)
 }
 
-// looksFor runs a command whose output has more than can be foreseen, and shows the lines that match.
+// looksFor runs a command whose output has more than can be foreseen, and shows the lines that match; those of doctor, whose order is
+// not by their names, are sorted.
 func (s *transcript) looksFor(pattern string, m *netns.Machine, args ...string) {
 	s.t.Helper()
 	out, complaint, err := m.Try(args...)
 	match := regexp.MustCompile(pattern)
-	var lines strings.Builder
+	var lines []string
 	for line := range strings.Lines(out) {
 		if match.MatchString(line) {
-			lines.WriteString(line)
+			lines = append(lines, plain(line))
 		}
 	}
-	s.saw(args, " | grep '"+pattern+"'", lines.String(), complaint, err)
+	filter := " | grep '" + pattern + "'"
+	if args[0] == "doctor" {
+		filter += " | sort"
+		slices.Sort(lines)
+	}
+	s.saw(args, filter, strings.Join(lines, ""), complaint, err)
 }
 
 // progress are the lines about a task.
@@ -118,6 +125,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b10\.77\.\d+\.`), "10.77.0."},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [KMGT]?B\b`), "SIZE"},
 	{regexp.MustCompile(`\b(Cluster +)\d.*`), "$1..."}, // of host list: the machine's hardware and the program's version
+	{regexp.MustCompile(`(etcd has failed: ).*(: no space left)`), "$1...$2"}, // at whichever of its files
 	{regexp.MustCompile(`/tmp/\S*?/00\d/`), "/"},
 	{regexp.MustCompile(` {2,}`), "  "},
 	{regexp.MustCompile(` +\n`), "\n"},
