@@ -108,8 +108,8 @@ func (term *Terminal) Await(texts ...string) (before string, which int) {
 	}
 }
 
-// Skip leaves out what was printed and not read up to now.
-func (term *Terminal) Skip() {
+// Discard leaves out what was printed and not read up to now.
+func (term *Terminal) Discard() {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	term.read = term.printed.Len()

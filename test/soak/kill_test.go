@@ -100,7 +100,7 @@ func (s *soak) reset(w *writer) {
 		_, err := s.ask(w.name, "reset")
 		return err
 	})
-	w.term.Skip() // it may have booted once before
+	w.term.Discard() // it may have booted once before
 	w.anew = false
 	w.log.Resume(w.term)
 }
