@@ -84,12 +84,22 @@ func TestFull(t *testing.T) {
 		})
 	}
 
+	// doctor waits until the hosts have told how full their disks are by now.
+	doctor := func(says, not string) {
+		t.Helper()
+		until(t, "doctor says "+says+" and not "+not, func() bool {
+			out, _, _ := manager.Try("doctor")
+			return strings.Contains(plain(out), says) && !strings.Contains(plain(out), not)
+		})
+	}
+
 	s.chapter("The disk of the datastore small is full, and the guest of little writes.")
 	disk["small"].Fill(0)
 	says("paused", "vm", "get", "little")
 	s.types(manager, "vm", "list")
 	list("^(Name|State|Paused|Blocked|Fault)", "vm", "get", "little")
-	list("^(problem|warning  *datastore)", "doctor")
+	doctor(`problem  datastore "small"`, `problem  datastore "ds-alpha"`)
+	list("^problem", "doctor")
 	s.types(manager, "vm", "create", "more", "--datastore", "small", "--disk", "1M", "--memory", "64M")
 	logs["large"].Progress()
 	s.chapter("There is room again.")
@@ -105,11 +115,7 @@ func TestFull(t *testing.T) {
 	says("Blocked", "vm", "get", "little")
 	says("Paused", "vm", "get", "large")
 	list("^(Name|State|Paused|Blocked|Fault)", "vm", "get", "little")
-	until(t, "the doctor knows the disks as they are", func() bool {
-		out, _, _ := manager.Try("doctor")
-		out = plain(out)
-		return !strings.Contains(out, `problem  datastore "small"`) && strings.Contains(out, `problem  datastore "ds-alpha"`)
-	})
+	doctor(`problem  datastore "ds-alpha"`, `problem  datastore "small"`)
 	list("^problem", "doctor")
 	s.types(manager, "host", "list")
 	s.chapter("There is room again.")

@@ -124,7 +124,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`), "MAC"},
 	{regexp.MustCompile(`\b10\.77\.\d+\.`), "10.77.0."},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [KMGT]?B\b`), "SIZE"},
-	{regexp.MustCompile(`\b(Cluster +)\d.*`), "$1..."}, // of host list: the machine's hardware and the program's version
+	{regexp.MustCompile(`\b(Cluster +)\d.*`), "$1..."},                        // of host list: the machine's hardware and the program's version
 	{regexp.MustCompile(`(etcd has failed: ).*(: no space left)`), "$1...$2"}, // at whichever of its files
 	{regexp.MustCompile(`/tmp/\S*?/00\d/`), "/"},
 	{regexp.MustCompile(` {2,}`), "  "},
