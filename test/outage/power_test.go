@@ -1,7 +1,6 @@
 package outage
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -71,7 +70,5 @@ func TestPowerLoss(t *testing.T) {
 	for _, name := range hosts {
 		logs[name].Progress()
 		logs[name].Verify()
-		// What the agent has made is there as a whole: the machine that is on, and one that is not.
-		c.Manager.Hanok("vm", "get", filepath.Base("made-"+name+"-1"))
 	}
 }
