@@ -17,7 +17,7 @@ import (
 
 const (
 	// answerTime bounds QEMU's answer to a command that it answers at once unless something is wrong with it.
-	answerTime = 10 * time.Second
+	answerTime = 30 * time.Second
 	// quitTime is how long QEMU may take to end by itself before it is killed.
 	quitTime = 3 * time.Second
 	// settleTime is how long the end of QEMU's process may be known after that of its connections.
