@@ -142,7 +142,7 @@ func (c *client) explain(err error) error {
 	switch {
 	case e.Object != "" || e.Remedy != "":
 	case e.Kind == dc.Unavailable && e.Err != nil:
-		return fail("no connection: "+e.Message, "see whether it runs, with \"hanok up\", and whether HANOK_SERVER names it")
+		return fail("no connection: "+e.Message, "see whether it runs (\"hanok up\" or \"hanok manager run\" on its machine), and whether HANOK_SERVER names it")
 	case e.Kind == dc.Unauthenticated:
 		return e.Fix("log in again with \"hanok login\", or set HANOK_USERNAME and HANOK_PASSWORD")
 	}

@@ -202,13 +202,13 @@ func (d *dataFolder) check() error {
 	if err := unix.Statfs(d.path, &fs); err != nil {
 		return dataError(d.path, err)
 	}
-	needed := int64(minFree)
+	needed, remedy := int64(minFree), "free some space there, or choose another folder with DATA=DIR"
 	if d.marker.Settled {
-		needed = minFreeAgain
+		needed, remedy = minFreeAgain, "free some space there, and start again"
 	}
 	if free := int64(fs.Bavail) * fs.Bsize; free < needed {
 		return &dc.Error{Kind: dc.Exhausted, Object: dataName(d.path), Message: fmt.Sprintf("its disk has %d MB left, and a data center needs %d MB to start", free>>20, needed>>20),
-			Remedy: "free some space there, or choose another folder with DATA=DIR"}
+			Remedy: remedy}
 	}
 	if err := os.MkdirAll(d.run, 0o700); err != nil {
 		return dataError(d.run, err)
