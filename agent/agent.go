@@ -83,7 +83,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, facts: facts, boot: facts.BootID, disk: d, board: newBoard(), machines: map[dc.VirtualMachineID]*machine{},
-		starts: make(limit, max(2, runtime.NumCPU())), copies: make(limit, 4),
+		starts: make(limit, max(8, 2*runtime.NumCPU())), copies: make(limit, 4),
 	}
 	a.datastores = &datastores{a: a, all: map[dc.DatastoreID]*datastore{}}
 	return a, nil
