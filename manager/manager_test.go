@@ -27,7 +27,7 @@ func TestEveryServiceAsksWhoCalls(t *testing.T) {
 	st := store.OpenMemory()
 	defer st.Close()
 	m := open(t, st)
-	t.Run("machines", func(t *testing.T) { accesstest.Check(t, m.Machines, "Get", "List") })
+	t.Run("machines", func(t *testing.T) { accesstest.Check(t, m.Machines, "Get", "List", "Orphans") })
 	t.Run("hosts", func(t *testing.T) { accesstest.Check(t, m.Hosts) })
 	t.Run("agents", func(t *testing.T) { accesstest.Check(t, m.Agents) })
 	t.Run("doctor", func(t *testing.T) { accesstest.Check(t, m.Doctor) })
