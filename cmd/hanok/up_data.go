@@ -203,7 +203,7 @@ func (d *dataFolder) check() error {
 		return dataError(d.path, err)
 	}
 	needed, remedy := int64(minFree), "free some space there, or choose another folder with DATA=DIR"
-	if d.marker.Settled {
+	if d.started() {
 		needed, remedy = minFreeAgain, "free some space there, and start again"
 	}
 	if free := int64(fs.Bavail) * fs.Bsize; free < needed {
@@ -214,6 +214,11 @@ func (d *dataFolder) check() error {
 		return dataError(d.run, err)
 	}
 	return nil
+}
+
+// started reports whether an earlier start has made the store, or has joined this machine to a data center.
+func (d *dataFolder) started() bool {
+	return d.marker.Settled || fileExists(d.file("manager", "store", "etcd")) || fileExists(d.file("agent", "identity.json"))
 }
 
 // file returns the path of an entry.

@@ -112,6 +112,20 @@ func (c *center) start(flags ...string) (<-chan string, *bytes.Buffer) {
 	return lines, &complaint
 }
 
+// runFolder returns the folder of the data center's sockets.
+func (c *center) runFolder() string {
+	c.t.Helper()
+	var marker struct{ Run string }
+	b, err := os.ReadFile(filepath.Join(c.data, "hanok.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &marker)
+	}
+	if err != nil || marker.Run == "" {
+		c.t.Fatalf("no run folder in %s: %v", b, err)
+	}
+	return filepath.Join("/run/hanok", marker.Run)
+}
+
 // log returns the end of the service's log, for a failure.
 func (c *center) log() string {
 	b, _ := os.ReadFile(filepath.Join(c.data, "hanok.log"))

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -24,8 +25,8 @@ import (
 )
 
 const (
-	sector    = 512        // what a disk writes as a whole
-	blockSize = 8 * sector // what the cache keeps together
+	sector    = 512        // what is written has a multiple of this
+	blockSize = 8 * sector // what a disk writes as a whole, and the cache keeps together
 )
 
 // block is a block in the cache.
@@ -97,25 +98,21 @@ func (d *Disk) Drain() {
 	}
 }
 
-// Lose decides what of the cache had got to the medium when the power was cut, and forgets the rest: each sector is there or isn't,
-// as random says. A disk writes them in any order. It gives the disk power again. The disk is not mounted.
+// Lose decides what of the cache had got to the medium when the power was cut, and forgets the rest: each block is there or isn't,
+// as random says. A disk writes them in any order, but none by half: the physical sectors of today's disks have 4096 bytes, and ext4
+// relies on it for its superblock, which has more than one sector of 512. It gives the disk power again. The disk is not mounted.
 func (d *Disk) Lose(random *rand.Rand) (kept, lost int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	chance := []float64{0, 0.5, random.Float64()}[random.IntN(3)]
 	for _, at := range slices.Sorted(maps.Keys(d.lost)) { // in order, so that a seed repeats a choice
 		b := d.lost[at]
-		for s := range blockSize / sector {
-			if b.dirty&(1<<s) == 0 {
-				continue
-			}
-			if random.Float64() >= chance {
-				b.dirty &^= 1 << s
-				lost++
-			} else {
-				kept++
-			}
+		dirty := bits.OnesCount8(b.dirty)
+		if random.Float64() >= chance {
+			lost += dirty
+			continue
 		}
+		kept += dirty
 		err = errors.Join(err, d.settle(at, b))
 	}
 	d.cache, d.lost = map[int64]*block{}, nil

@@ -67,7 +67,7 @@ func TestReadsWhatIsWritten(t *testing.T) {
 	}
 }
 
-// A cut takes nothing that was flushed, and of the rest some sectors and not others, the same ones for the same seed.
+// A cut takes nothing that was flushed, and of the rest some blocks and not others, the same ones for the same seed.
 func TestCut(t *testing.T) {
 	const sectors = 1000
 	lose := func(seed uint64) (d *Disk, state string) {
@@ -97,6 +97,11 @@ func TestCut(t *testing.T) {
 				state += "b"
 			default:
 				t.Fatalf("sector %d has something else", i)
+			}
+		}
+		for torn := 8; torn < sectors/2-8; torn += 8 { // the first block is written last, and the last one is not all that is flushed
+			if block := state[torn : torn+8]; block != "aaaaaaaa" && block != "bbbbbbbb" {
+				t.Fatalf("the block of sector %d is torn: %s", torn, block)
 			}
 		}
 		return d, state
