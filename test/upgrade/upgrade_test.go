@@ -126,20 +126,21 @@ func TestUpgradeTogether(t *testing.T) {
 	}
 	service := start()
 	guests := m.Pids(netns.QEMU)
-	booted := m.Hanok("vm", "get", "hello", "-o", "json")
+	hello := func() (o object) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(m.Hanok("vm", "get", "hello", "-o", "json")), &o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	was := hello()
 	service.Signal(syscall.SIGTERM)
 	m.Program = site.Program
 	start()
 	if now := m.Pids(netns.QEMU); len(guests) != 1 || !slices.Equal(now, guests) {
 		t.Errorf("the guests were the processes %v and are %v", guests, now)
 	}
-	var was, is object
-	for text, o := range map[string]*object{booted: &was, m.Hanok("vm", "get", "hello", "-o", "json"): &is} {
-		if err := json.Unmarshal([]byte(text), o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if was["booted"] == nil || is["booted"] != was["booted"] || is["powerState"] != "poweredOn" {
+	if is := hello(); was["booted"] == nil || is["booted"] != was["booted"] || is["powerState"] != "poweredOn" {
 		t.Errorf("the machine was %v and is %v", was, is)
 	}
 	if out := m.Hanok("host", "list", "-o", "json"); !strings.Contains(out, `"version": "`+versionOf(t, site.Program)+`"`) {
