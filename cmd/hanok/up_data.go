@@ -185,7 +185,7 @@ func lockData(dir string, m marker) (*dataFolder, error) {
 	if err != nil {
 		return nil, dataError(dir, err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.LockFile(lock); err != nil {
 		lock.Close()
 		return nil, &dc.Error{Kind: dc.WrongState, Object: dataName(dir), Message: "a data center runs on it already",
 			Remedy: "end that one with Ctrl-C first, or choose another folder with DATA=DIR"}

@@ -120,9 +120,11 @@ func TestLock(t *testing.T) {
 	if _, err := durable.Lock(dir); !errors.Is(err, durable.ErrLocked) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("second lock: %v", err)
 	}
-	lock.Close()
-	if lock, err = durable.Lock(dir); err != nil {
+	// Somebody who is about to give it up is waited for.
+	go lock.Close()
+	next, err := durable.Lock(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
-	lock.Close()
+	next.Close()
 }

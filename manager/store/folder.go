@@ -52,7 +52,7 @@ func claimDir(dir string) (*os.File, error) {
 
 // lockFile locks the file and writes this process into it. Its error names who has it.
 func lockFile(lock *os.File) error {
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.LockFile(lock); err != nil {
 		pid := make([]byte, 16)
 		n, _ := lock.ReadAt(pid, 0)
 		return fmt.Errorf("the process %s uses it", strings.TrimSpace(string(pid[:n])))
