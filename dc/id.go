@@ -24,27 +24,28 @@ const (
 	KindSecret         Kind = "Secret"
 )
 
-// kinds lists every kind with the prefix of its IDs. The prefixes of inventory objects are those of a vCenter's
-// managed object references, so that an ID serves as one.
+// kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
+// inventory objects are those of a vCenter's managed object references, so that an ID serves as one.
 var kinds = []struct {
-	kind   Kind
-	prefix string
+	kind         Kind
+	prefix, noun string
+	empty        func() Object
 }{
-	{KindFolder, "group-"},
-	{KindDatacenter, "datacenter-"},
-	{KindCluster, "domain-c"},
-	{KindHost, "host-"},
-	{KindResourcePool, "resgroup-"},
-	{KindDatastore, "datastore-"},
-	{KindPortGroup, "network-"},
-	{KindImage, "image-"},
-	{KindVirtualMachine, "vm-"},
-	{KindTask, "task-"},
-	{KindEvent, "event-"},
-	{KindUser, "user-"},
-	{KindSession, "session-"},
-	{KindJoinToken, "join-"},
-	{KindSecret, "secret-"},
+	{KindFolder, "group-", "folder", func() Object { return new(Folder) }},
+	{KindDatacenter, "datacenter-", "data center", func() Object { return new(Datacenter) }},
+	{KindCluster, "domain-c", "cluster", func() Object { return new(Cluster) }},
+	{KindHost, "host-", "host", func() Object { return new(Host) }},
+	{KindResourcePool, "resgroup-", "resource pool", func() Object { return new(ResourcePool) }},
+	{KindDatastore, "datastore-", "datastore", func() Object { return new(Datastore) }},
+	{KindPortGroup, "network-", "port group", func() Object { return new(PortGroup) }},
+	{KindImage, "image-", "image", func() Object { return new(Image) }},
+	{KindVirtualMachine, "vm-", "virtual machine", func() Object { return new(VirtualMachine) }},
+	{KindTask, "task-", "task", func() Object { return new(Task) }},
+	{KindEvent, "event-", "event", func() Object { return new(Event) }},
+	{KindUser, "user-", "user", func() Object { return new(User) }},
+	{KindSession, "session-", "session", func() Object { return new(Session) }},
+	{KindJoinToken, "join-", "join token", func() Object { return new(JoinToken) }},
+	{KindSecret, "secret-", "secret", func() Object { return new(Secret) }},
 }
 
 // Kinds returns every kind, in a fixed order.

@@ -56,37 +56,20 @@ func Describe(kind Kind, name string) string {
 
 // Noun returns the kind in words: "virtual machine".
 func (k Kind) Noun() string {
-	switch k {
-	case KindFolder:
-		return "folder"
-	case KindDatacenter:
-		return "data center"
-	case KindCluster:
-		return "cluster"
-	case KindHost:
-		return "host"
-	case KindResourcePool:
-		return "resource pool"
-	case KindDatastore:
-		return "datastore"
-	case KindPortGroup:
-		return "port group"
-	case KindImage:
-		return "image"
-	case KindVirtualMachine:
-		return "virtual machine"
-	case KindTask:
-		return "task"
-	case KindEvent:
-		return "event"
-	case KindUser:
-		return "user"
-	case KindSession:
-		return "session"
-	case KindJoinToken:
-		return "join token"
-	case KindSecret:
-		return "secret"
+	for _, known := range kinds {
+		if known.kind == k {
+			return known.noun
+		}
 	}
 	return string(k)
+}
+
+// NewObject returns an empty object of the kind, or nil for a kind that there is not.
+func NewObject(kind Kind) Object {
+	for _, known := range kinds {
+		if known.kind == kind {
+			return known.empty()
+		}
+	}
+	return nil
 }

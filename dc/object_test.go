@@ -35,6 +35,14 @@ func TestEveryKindHasAnObject(t *testing.T) {
 			t.Errorf("%T: Kind looks at the object", o)
 		}
 	}
+	for _, o := range objects() {
+		if empty := NewObject(o.Kind()); reflect.TypeOf(empty) != reflect.TypeOf(o) || !reflect.ValueOf(empty).Elem().IsZero() {
+			t.Errorf("a new object of kind %s is the %T %[2]v", o.Kind(), empty)
+		}
+	}
+	if o := NewObject("Unicorn"); o != nil {
+		t.Errorf("a new object of no kind is %v", o)
+	}
 	if !slices.Equal(kinds, Kinds()) {
 		t.Errorf("the objects are of the kinds %v, want %v", kinds, Kinds())
 	}

@@ -63,35 +63,15 @@ func readInventory(d store.Dump, c *collector) *inventory {
 
 // decode makes the object of a key.
 func decode(kind dc.Kind, e store.Entry) (dc.Object, error) {
-	empty, ok := newObject[kind]
-	if !ok {
+	o := dc.NewObject(kind)
+	if o == nil {
 		return nil, fmt.Errorf("there are no objects of kind %q", kind)
 	}
-	o := empty()
 	if err := json.Unmarshal(e.Value, o); err != nil {
 		return nil, fmt.Errorf("its value can't be read: %w", err)
 	}
 	o.Metadata().Revision = e.Revision
 	return o, nil
-}
-
-// newObject makes an empty object of each kind.
-var newObject = map[dc.Kind]func() dc.Object{
-	dc.KindFolder:         func() dc.Object { return new(dc.Folder) },
-	dc.KindDatacenter:     func() dc.Object { return new(dc.Datacenter) },
-	dc.KindCluster:        func() dc.Object { return new(dc.Cluster) },
-	dc.KindHost:           func() dc.Object { return new(dc.Host) },
-	dc.KindResourcePool:   func() dc.Object { return new(dc.ResourcePool) },
-	dc.KindDatastore:      func() dc.Object { return new(dc.Datastore) },
-	dc.KindPortGroup:      func() dc.Object { return new(dc.PortGroup) },
-	dc.KindImage:          func() dc.Object { return new(dc.Image) },
-	dc.KindVirtualMachine: func() dc.Object { return new(dc.VirtualMachine) },
-	dc.KindTask:           func() dc.Object { return new(dc.Task) },
-	dc.KindEvent:          func() dc.Object { return new(dc.Event) },
-	dc.KindUser:           func() dc.Object { return new(dc.User) },
-	dc.KindSession:        func() dc.Object { return new(dc.Session) },
-	dc.KindJoinToken:      func() dc.Object { return new(dc.JoinToken) },
-	dc.KindSecret:         func() dc.Object { return new(dc.Secret) },
 }
 
 // each calls f for every object of type T.
