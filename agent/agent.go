@@ -32,8 +32,10 @@ type Config struct {
 	// Inspector may be nil: the host can't be inspected then.
 	Inspector Inspector
 	// Connected, if not nil, is called with the host's ID whenever the manager has accepted a connection and sent all that
-	// it asks for. It may not wait.
+	// it asks for. Waiting, if not nil, is called with the reason whenever there is no connection and the host will try again. Both
+	// are called by one goroutine, and may not wait.
 	Connected func(dc.HostID)
+	Waiting   func(error)
 	// Log may be nil.
 	Log *slog.Logger
 }

@@ -78,6 +78,9 @@ func (a *Agent) wait(ctx context.Context, delays *backoff.ExponentialBackOff, er
 	if ctx.Err() != nil {
 		return
 	}
+	if a.cfg.Waiting != nil {
+		a.cfg.Waiting(err)
+	}
 	delay := delays.NextBackOff()
 	a.cfg.Log.Warn("no connection to the manager", "error", err, "again", delay)
 	pause(ctx, delay)

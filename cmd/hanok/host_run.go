@@ -78,6 +78,7 @@ func (a *app) runAgent(ctx context.Context, data *dataFolder, c hostConfig, log 
 	defer fail(nil)
 	say := &stages{out: a.stdout}
 	say.stage("connecting to %s", c.manager)
+	c.say = say
 	var once sync.Once
 	c.connected = func(id dc.HostID) {
 		once.Do(func() {

@@ -105,7 +105,7 @@ func (a *app) restore(ctx context.Context, path string, f restoreFlags) (err err
 	if err != nil {
 		return backupError(err)
 	}
-	return a.finish(ctx, r, archive)
+	return a.finish(ctx, r, archive, "restored the "+describeBackup(archive.Header))
 }
 
 // restoreAsIs makes what is in the folder's store a restored one.
@@ -126,7 +126,7 @@ func (a *app) restoreAsIs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.finish(ctx, r, archive)
+	return a.finish(ctx, r, archive, "made a restored one of the store as it is")
 }
 
 func (a *app) restoreLog() *slog.Logger {
@@ -134,7 +134,7 @@ func (a *app) restoreLog() *slog.Logger {
 }
 
 // finish makes the store and says what was done.
-func (a *app) finish(ctx context.Context, r *restore, archive *backup.Archive) error {
+func (a *app) finish(ctx context.Context, r *restore, archive *backup.Archive, done string) error {
 	contents, ended, err := archive.Contents(r.now)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (a *app) finish(ctx context.Context, r *restore, archive *backup.Archive) e
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "restored the %s\n  %s, %s\n", describeBackup(archive.Header), count(archive.Objects, "object"), count(len(archive.Images), "image"))
+	fmt.Fprintf(a.stdout, "%s\n  %s\n", done, count(archive.Objects, "object"))
 	for _, t := range ended {
 		fmt.Fprintf(a.stdout, "  ended, since it was under way: %s %s\n", t.Type, t.TargetName)
 	}

@@ -158,7 +158,7 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 		if err != nil {
 			return ended(ctx, err)
 		}
-		config := hostConfig{manager: s.local, token: token, name: f.hostName, connected: func(id dc.HostID) {
+		config := hostConfig{manager: s.local, token: token, name: f.hostName, say: say, connected: func(id dc.HostID) {
 			select {
 			case joined <- id:
 			default: // it is known already

@@ -36,19 +36,32 @@ type hostConfig struct {
 	manager string
 	// token is for the first start, name for the inventory; "" is the machine's own.
 	token, name string
-	// connected is called with the host's ID at each connection, or is nil.
+	// connected is called with the host's ID at each connection.
 	connected func(dc.HostID)
+	// say is told why there is no connection yet.
+	say *stages
 }
 
-// startHost starts this host's agent.
+// startHost starts this host's agent. Until it is connected for the first time, each reason why it is not is said once.
 func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(string, func(context.Context) error)) (*localHost, error) {
 	files := volume.NewLocal(log)
 	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})
 	if err != nil {
 		return nil, err
 	}
+	settled, said := false, ""
 	a, err := agent.New(agent.Config{
-		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Connected: c.connected, Facts: dc.HostStatus{Version: version},
+		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Facts: dc.HostStatus{Version: version},
+		Connected: func(id dc.HostID) {
+			settled = true
+			c.connected(id)
+		},
+		Waiting: func(err error) {
+			if reason := err.Error(); !settled && reason != said {
+				c.say.stage("not connected: %s; still trying", reason)
+				said = reason
+			}
+		},
 		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Inspector: inspect.New(data.file("agent")), Log: log,
 	})
 	if err != nil {
