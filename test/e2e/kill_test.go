@@ -3,13 +3,12 @@ package e2e
 import (
 	"cmp"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"hanok/internal/testhost"
+	"hanok/test/chance"
 	"hanok/test/client"
 )
 
@@ -17,12 +16,7 @@ import (
 // it. HANOK_SEED repeats an earlier run's choices. test/soak kills services that run.
 func TestKilledStart(t *testing.T) {
 	testhost.Require(t)
-	seed, err := strconv.ParseUint(cmp.Or(os.Getenv("HANOK_SEED"), strconv.FormatInt(time.Now().UnixNano(), 10)), 10, 64)
-	if err != nil {
-		t.Fatalf("HANOK_SEED: %v", err)
-	}
-	t.Logf("HANOK_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random, _ := chance.Random(t)
 	c := newCenter(t)
 	for range 4 {
 		c.killStart(random, 7)
@@ -57,8 +51,7 @@ func (c *center) killStart(random *rand.Rand, lines int) {
 	for range n {
 		last = cmp.Or(<-printed, last)
 	}
-	// Another moment each time: the choice of moments is what this is about.
-	time.Sleep(time.Duration(random.Int64N(int64(250 * time.Millisecond))))
+	chance.Moment(random, 250*time.Millisecond)
 	c.t.Logf("killed after %q", last)
 	c.signal(syscall.SIGKILL)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"hanok/test/chance"
 	"hanok/test/netns"
 )
 
@@ -14,16 +15,16 @@ import (
 // is. HANOK_ROUNDS says how often.
 func TestPowerLossAtFirstStart(t *testing.T) {
 	site := netns.New(t)
-	random := seeded(t)
+	random, _ := chance.Random(t)
 	manager := site.Machine("manager")
 	center := netns.NewCenter(manager)
-	for i := range setting(t, "HANOK_ROUNDS", 6) {
+	for i := range chance.Setting(t, "HANOK_ROUNDS", 6) {
 		m := site.Machine(fmt.Sprintf("m%d", i))
 		onDisk(m, gigabyte)
 		if i%2 == 0 {
 			run := []string{"manager", "run", "--listen", m.Address + ":443", "--image-packages", site.ImagePackages()}
 			first := m.Start("", run...)
-			moment(random, 3*time.Second)
+			chance.Moment(random, 3*time.Second)
 			ready := first.IsReady()
 			lost := m.PowerLoss(random.Uint64())
 			t.Logf("round %d: ready %v, %d sectors lost", i, ready, lost)
@@ -36,7 +37,7 @@ func TestPowerLossAtFirstStart(t *testing.T) {
 		} else {
 			token := manager.Hanok("host", "token")
 			first := m.Start(token, "host", "join", "--manager", center.Service.URL, "--token-stdin")
-			moment(random, time.Second)
+			chance.Moment(random, time.Second)
 			ready := first.IsReady()
 			lost := m.PowerLoss(random.Uint64())
 			known := strings.Contains(manager.Hanok("host", "list"), m.Name+" ")

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"hanok/test/chance"
 	"hanok/test/guest"
 	"hanok/test/netns"
 )
@@ -13,7 +14,7 @@ import (
 // HANOK_ROUNDS says how often, HANOK_SEED repeats an earlier run's choices.
 func TestPowerLoss(t *testing.T) {
 	site := netns.New(t)
-	random := seeded(t)
+	random, _ := chance.Random(t)
 	manager := site.Machine("manager")
 	onDisk(manager, gigabyte)
 	c := netns.NewCenter(manager)
@@ -33,12 +34,12 @@ func TestPowerLoss(t *testing.T) {
 	}
 	begin := time.Now()
 	w := newWorkers(t, cl, hosts, random)
-	for i := range setting(t, "HANOK_ROUNDS", 4) {
+	for i := range chance.Setting(t, "HANOK_ROUNDS", 4) {
 		w.progress(1 + random.IntN(10))
 		for _, name := range hosts {
 			logs[name].Progress()
 		}
-		moment(random, 300*time.Millisecond)
+		chance.Moment(random, 300*time.Millisecond)
 		victim := []string{"manager", "alpha", "beta"}[i%3]
 		if victim == "manager" {
 			lost := manager.PowerLoss(random.Uint64())

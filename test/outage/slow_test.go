@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"hanok/test/chance"
 	"hanok/test/guest"
 	"hanok/test/netns"
 )
@@ -26,7 +27,8 @@ func TestSlow(t *testing.T) {
 	for _, d := range disks {
 		d.Slow(0, 100*time.Millisecond)
 	}
-	w := newWorkers(t, cl, []string{"alpha"}, seeded(t))
+	random, _ := chance.Random(t)
+	w := newWorkers(t, cl, []string{"alpha"}, random)
 	w.progress(10)
 	log.Progress()
 	s.chapter("It takes 200 ms, and each read and write 5 ms.")

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"hanok/api/hanok/v1"
+	"hanok/test/chance"
 	"hanok/test/netns"
 )
 
@@ -49,7 +50,7 @@ func (s *soak) killManagerTwice(string) {
 // killStart kills what was just begun.
 func (s *soak) killStart(on *netns.Machine, v *netns.Service) {
 	on.AwaitProcess("hanok")
-	moment(s.random)
+	chance.Moment(s.random, long)
 	v.Signal(syscall.SIGKILL)
 	s.undisturbed("")
 }
@@ -80,7 +81,7 @@ func (s *soak) killReset(host string) {
 	if err != nil {
 		servesAfterward.of(s.t).Fatalf("reset of %s: %v", w.name, err)
 	}
-	brief(s.random)
+	chance.Moment(s.random, brief)
 	s.c.Agents[host].Signal(syscall.SIGKILL)
 	s.undisturbed("")
 	s.c.StartAgent(host)
@@ -109,7 +110,7 @@ func (s *soak) killGuest(host string) {
 	w := s.guests[host]
 	s.attach(w)
 	w.log.Begun()
-	brief(s.random)
+	chance.Moment(s.random, brief)
 	s.kill(w.by)
 	s.restart(w)
 }
@@ -160,7 +161,7 @@ func (s *soak) losePower(host string) {
 	w := s.guests[host]
 	s.attach(w)
 	w.log.Begun()
-	brief(s.random)
+	chance.Moment(s.random, brief)
 	m := s.c.Hosts[host]
 	lost := m.PowerLoss(s.random.Uint64())
 	s.t.Logf("the disk of %s has lost %d sectors", host, lost)

@@ -1,18 +1,17 @@
 package soak
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"hanok/internal/testhost"
+	"hanok/test/chance"
 )
 
 // checkEvery is how many blows are between two looks at everything.
@@ -22,12 +21,11 @@ const checkEvery = 10
 // are, HANOK_HOSTS how many hosts, and HANOK_BLOWS which kinds, by the first words of their names, separated by semicolons.
 func TestSoak(t *testing.T) {
 	testhost.Require(t)
-	seed := setting(t, "HANOK_SEED", uint64(time.Now().UnixNano()))
-	kills := int(setting(t, "HANOK_KILLS", 10))
-	hosts := []string{"alpha", "beta", "gamma"}[:setting(t, "HANOK_HOSTS", 3)]
+	random, seed := chance.Random(t)
+	kills := int(chance.Setting(t, "HANOK_KILLS", 10))
+	hosts := []string{"alpha", "beta", "gamma"}[:chance.Setting(t, "HANOK_HOSTS", 3)]
 	kinds := chosen(t, os.Getenv("HANOK_BLOWS"))
-	t.Logf("HANOK_SEED=%d HANOK_KILLS=%d HANOK_HOSTS=%d HANOK_BLOWS=%q", seed, kills, len(hosts), os.Getenv("HANOK_BLOWS"))
-	random := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("HANOK_KILLS=%d HANOK_HOSTS=%d HANOK_BLOWS=%q", kills, len(hosts), os.Getenv("HANOK_BLOWS"))
 	begin := time.Now()
 	s := newSoak(t, hosts, random)
 	count := map[string]int{}
@@ -108,14 +106,4 @@ func (s *soak) summary(seed uint64, kills int, count map[string]int, took time.D
 	}
 	fmt.Fprintf(&b, "| guests' records | %d |\n", records)
 	return b.String()
-}
-
-// setting reads a number from the environment.
-func setting(t *testing.T, name string, otherwise uint64) uint64 {
-	t.Helper()
-	n, err := strconv.ParseUint(cmp.Or(os.Getenv(name), strconv.FormatUint(otherwise, 10)), 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
 }

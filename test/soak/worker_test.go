@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"hanok/api/hanok/v1"
+	"hanok/test/chance"
 	"hanok/test/client"
 )
 
@@ -287,19 +288,12 @@ func (w *workers) amidst(host string, random *rand.Rand) {
 				servesAfterward.of(w.t).Fatalf("no task is acknowledged any more for host %q", host)
 			}
 		}
-		moment(random)
+		chance.Moment(random, long)
 		if open, _ := w.working(host); open {
 			return
 		}
 	}
 }
 
-// brief is moment for what takes no longer than a guest's write.
-func brief(random *rand.Rand) {
-	time.Sleep(time.Duration(random.Int64N(int64(40 * time.Millisecond))))
-}
-
-// moment lets a moment pass, which is another one each time: the choice of moments is what this is about.
-func moment(random *rand.Rand) {
-	time.Sleep(time.Duration(random.Int64N(int64(200 * time.Millisecond))))
-}
+// brief is how long a guest's write takes at most, and long a client's task, as a rule.
+const brief, long = 40 * time.Millisecond, 200 * time.Millisecond
