@@ -11,10 +11,9 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"hanok/dc"
 	"hanok/host/vmx"
+	"hanok/internal/beneath"
 )
 
 const (
@@ -50,12 +49,12 @@ func readDatastores(dir string) ([]dc.InspectedDatastore, error) {
 
 // readFolders looks into each folder that lies directly below path.
 func readFolders(path string) ([]dc.InspectedFolder, error) {
-	root, err := os.OpenRoot(path)
+	root, err := beneath.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	entries, err := fs.ReadDir(root.FS(), ".")
+	entries, err := root.List()
 	var all []dc.InspectedFolder
 	for _, e := range entries {
 		if !e.IsDir() {
@@ -75,13 +74,13 @@ func readFolders(path string) ([]dc.InspectedFolder, error) {
 }
 
 // readFolder looks into one folder. Symbolic links in it are not followed.
-func readFolder(parent *os.Root, f *dc.InspectedFolder) error {
-	dir, err := parent.OpenRoot(f.Name)
+func readFolder(parent *beneath.Dir, f *dc.InspectedFolder) error {
+	dir, err := parent.Dir(f.Name)
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	entries, err := fs.ReadDir(dir.FS(), ".")
+	entries, err := dir.List()
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func readFolder(parent *os.Root, f *dc.InspectedFolder) error {
 	for _, e := range entries {
 		name := e.Name()
 		switch {
-		case !e.Type().IsRegular():
+		case !e.Mode().IsRegular():
 		case strings.HasSuffix(name, configEnding):
 			owner, err := readOwner(dir, name)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -107,7 +106,7 @@ func readFolder(parent *os.Root, f *dc.InspectedFolder) error {
 	return errors.Join(failures...)
 }
 
-func readOwner(dir *os.Root, name string) (dc.VirtualMachineID, error) {
+func readOwner(dir *beneath.Dir, name string) (dc.VirtualMachineID, error) {
 	data, err := readText(dir, name)
 	if err != nil {
 		return "", err
@@ -120,9 +119,9 @@ func readOwner(dir *os.Root, name string) (dc.VirtualMachineID, error) {
 	return dc.VirtualMachineID(owner), nil
 }
 
-// readText reads a small file, and waits for nobody if it has become a pipe meanwhile.
-func readText(dir *os.Root, name string) ([]byte, error) {
-	file, err := dir.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+// readText reads a small file.
+func readText(dir *beneath.Dir, name string) ([]byte, error) {
+	file, err := dir.Open(name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +130,7 @@ func readText(dir *os.Root, name string) ([]byte, error) {
 }
 
 // readDisk reads a disk's descriptor and measures the file that it leads to.
-func readDisk(dir *os.Root, name string) dc.InspectedDisk {
+func readDisk(dir *beneath.Dir, name string) dc.InspectedDisk {
 	disk := dc.InspectedDisk{Name: name, ExtentBytes: -1}
 	data, err := readText(dir, name)
 	var d *vmx.Descriptor

@@ -12,6 +12,7 @@ import (
 
 	"hanok/dc"
 	"hanok/host/vmx"
+	"hanok/internal/beneath"
 )
 
 const (
@@ -22,8 +23,8 @@ const (
 )
 
 // readConfig reads the .vmx, nil if there is none. The error of one that can't be understood is WrongState.
-func readConfig(dir folder, n names) (*vmx.Config, []byte, error) {
-	file, err := dir.open(n.config(), os.O_RDONLY)
+func readConfig(dir *beneath.Dir, n names) (*vmx.Config, []byte, error) {
+	file, err := dir.Open(n.config(), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -44,7 +45,7 @@ func readConfig(dir folder, n names) (*vmx.Config, []byte, error) {
 }
 
 // ownerOf returns the machine whose folder this is, or "" for a folder that carries no machine's mark.
-func ownerOf(dir folder, n names) (dc.VirtualMachineID, error) {
+func ownerOf(dir *beneath.Dir, n names) (dc.VirtualMachineID, error) {
 	c, _, err := readConfig(dir, n)
 	if err != nil || c == nil {
 		return "", err
@@ -54,7 +55,7 @@ func ownerOf(dir folder, n names) (dc.VirtualMachineID, error) {
 }
 
 // saveConfig brings the .vmx in line with m, and keeps the one before. What others wrote into it stays.
-func saveConfig(dir folder, n names, m dc.Machine) error {
+func saveConfig(dir *beneath.Dir, n names, m dc.Machine) error {
 	c, before, err := readConfig(dir, n)
 	if err != nil {
 		return err
@@ -70,11 +71,11 @@ func saveConfig(dir folder, n names, m dc.Machine) error {
 		return nil
 	}
 	if before != nil {
-		if err := dir.write(n.backup(), before); err != nil {
+		if err := dir.Write(n.backup(), before); err != nil {
 			return err
 		}
 	}
-	return dir.write(n.config(), after)
+	return dir.Write(n.config(), after)
 }
 
 // configure writes what is known of m into c. The devices are those that VMware would have to offer for the guest to

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 )
 
 // DeleteMachine removes the machine's files and then its folder if nothing else is in it; what else is in it stays. Absent
@@ -24,7 +25,7 @@ func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
 		return err
 	}
 	defer store.Close()
-	dir, err := openFolder(store, m.Folder)
+	dir, err := store.Dir(m.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -47,7 +48,7 @@ func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
 			return l.failure(m, "deleting the files", err)
 		}
 	}
-	left, err := dir.names()
+	left, err := dir.Names()
 	if err != nil {
 		return l.failure(m, "deleting the folder", err)
 	}
@@ -57,10 +58,10 @@ func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
 			"datastore", m.Datastore, "files", left)
 		return nil
 	}
-	if err := store.Remove(m.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := store.RemoveDir(m.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return l.failure(m, "deleting the folder", err)
 	}
-	return l.failure(m, "deleting the folder", store.sync())
+	return l.failure(m, "deleting the folder", store.Sync())
 }
 
 // delete removes the files by the names that the machine has given them.
@@ -79,7 +80,7 @@ func (f *Files) delete() error {
 	for _, d := range f.m.Disks {
 		doomed = append(doomed, f.names.descriptor(d), f.names.flat(d))
 	}
-	all, err := f.dir.names()
+	all, err := f.dir.Names()
 	if err != nil {
 		return err
 	}
@@ -94,19 +95,19 @@ func (f *Files) delete() error {
 			return err
 		}
 	}
-	if err := f.dir.sync(); err != nil {
+	if err := f.dir.Sync(); err != nil {
 		return err
 	}
 	if err := f.discard(f.names.config()); err != nil {
 		return err
 	}
-	return f.dir.sync()
+	return f.dir.Sync()
 }
 
 // checkUnused refuses the deletion of a disk that is locked by itself, not through its machine.
 func (f *Files) checkUnused(name string) error {
-	file, err := f.dir.open(name, os.O_RDONLY)
-	var odd *errIrregular
+	file, err := f.dir.Open(name, os.O_RDONLY)
+	var odd *beneath.Irregular
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &odd) {
 		return nil
 	}
@@ -119,9 +120,9 @@ func (f *Files) checkUnused(name string) error {
 
 // discard removes a file and what a crash may have left of its making. A folder by that name is not the machine's.
 func (f *Files) discard(name string) error {
-	for _, name := range []string{name + temporary, name} {
-		var odd *errIrregular
-		if err := f.dir.remove(name); err != nil && !errors.As(err, &odd) {
+	for _, name := range []string{name + beneath.Temporary, name} {
+		var odd *beneath.Irregular
+		if err := f.dir.Remove(name); err != nil && !errors.As(err, &odd) {
 			return err
 		}
 	}

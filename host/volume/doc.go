@@ -13,9 +13,8 @@
 //
 // {folder} is the name of the folder itself, which does not follow a rename of the machine.
 //
-// Nothing in a datastore is trusted. Every file is opened beneath the datastore's folder, no symbolic link is followed,
-// and nothing but a regular file is opened, so that a datastore that was filled from outside cannot lead to another
-// machine's disk or to a file of the host. (os.Root alone is not enough: it follows links that stay beneath it.)
+// Nothing in a datastore is trusted. Every file is opened beneath the datastore's folder (package beneath), so that a datastore
+// that was filled from outside cannot lead to another machine's disk or to a file of the host.
 //
 // The package executes nothing and talks to nobody. The agent calls it as its Storage; package qemu calls Files and
 // passes what it opens to an unprivileged process by descriptor.

@@ -7,13 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 )
 
 // failure gives an error of the file system its kind and says what it means for the machine m. doing says what failed:
 // "writing the memory". An error that has a kind already keeps it, and its object if it names one.
 func (l *Local) failure(m dc.Machine, doing string, err error) error {
 	var known *dc.Error
-	var odd *errIrregular
+	var odd *beneath.Irregular
 	switch {
 	case err == nil:
 		return nil

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 )
 
 // keepLogs is how many logs of earlier runs stay.
@@ -29,7 +30,7 @@ type Files struct {
 
 	l     *Local
 	m     dc.Machine
-	dir   folder
+	dir   *beneath.Dir
 	names names
 }
 
@@ -56,7 +57,7 @@ func (l *Local) Files(ctx context.Context, m dc.Machine) (*Files, error) {
 		return nil, err
 	}
 	defer store.Close()
-	dir, err := openFolder(store, m.Folder)
+	dir, err := store.Dir(m.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noFiles(m)
 	}
@@ -114,7 +115,7 @@ func byKey(a, b dc.Disk) int { return cmp.Compare(a.Key, b.Key) }
 
 func (f *Files) disk(d dc.Disk) (Disk, error) {
 	name := f.names.flat(d)
-	file, err := f.dir.open(name, os.O_RDWR)
+	file, err := f.dir.Open(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Disk{}, dc.Errorf(dc.NotFound, "the file %s is missing in %s", name, f.Path).On(describe(f.m)).
 			Fix("restore it from a backup, or delete the machine")
@@ -153,7 +154,7 @@ func (f *Files) RotateLog() (*os.File, error) {
 }
 
 func (f *Files) rotateLog() (*os.File, error) {
-	all, err := f.dir.names()
+	all, err := f.dir.Names()
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,7 @@ func (f *Files) rotateLog() (*os.File, error) {
 		}
 	}
 	slices.Sort(old)
-	switch found, err := f.dir.exists(logName); {
+	switch found, err := f.dir.Exists(logName); {
 	case err != nil:
 		return nil, err
 	case found:
@@ -178,12 +179,12 @@ func (f *Files) rotateLog() (*os.File, error) {
 		old = append(old, next)
 	}
 	for len(old) > keepLogs {
-		if err := f.dir.remove(oldLog(old[0])); err != nil {
+		if err := f.dir.Remove(oldLog(old[0])); err != nil {
 			return nil, err
 		}
 		old = old[1:]
 	}
-	return f.dir.OpenFile(logName, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	return f.dir.CreateNew(logName, os.O_WRONLY|os.O_APPEND)
 }
 
 // LogTail returns the last lines of vmware.log, at most the given number and at most 8 KB of them, without the newline
@@ -195,7 +196,7 @@ func (f *Files) LogTail(lines int) (string, error) {
 
 func (f *Files) logTail(lines int) (string, error) {
 	const most = 8 << 10
-	file, err := f.dir.open(logName, os.O_RDONLY)
+	file, err := f.dir.Open(logName, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -230,12 +231,12 @@ func (f *Files) NVRAM(template []byte) (*os.File, error) {
 
 func (f *Files) nvram(template []byte) (*os.File, error) {
 	name := f.names.nvram()
-	file, err := f.dir.open(name, os.O_RDWR)
+	file, err := f.dir.Open(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := f.dir.write(name, template); err != nil {
+		if err := f.dir.Write(name, template); err != nil {
 			return nil, err
 		}
-		file, err = f.dir.open(name, os.O_RDWR)
+		file, err = f.dir.Open(name, os.O_RDWR)
 	}
 	if err != nil {
 		return nil, err
@@ -262,13 +263,13 @@ func (f *Files) Lock() (*os.File, error) {
 
 func (f *Files) lock() (*os.File, error) {
 	name := f.names.lock()
-	created, err := f.dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	created, err := f.dir.CreateNew(name, os.O_RDWR)
 	if err == nil {
 		created.Close()
 	} else if !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	file, err := f.dir.open(name, os.O_RDWR)
+	file, err := f.dir.Open(name, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

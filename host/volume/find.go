@@ -24,7 +24,7 @@ func (l *Local) FindMachine(ctx context.Context, m dc.Machine) error {
 	defer store.Close()
 	path := filepath.Join(store.Name(), m.Folder)
 	const doing = "looking for the files"
-	dir, err := openFolder(store, m.Folder)
+	dir, err := store.Dir(m.Folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing(m, "its folder %s is missing", path)
 	}
@@ -42,7 +42,7 @@ func (l *Local) FindMachine(ctx context.Context, m dc.Machine) error {
 		return foreign(m, owner)
 	}
 	for _, d := range m.Disks {
-		found, err := dir.exists(n.flat(d))
+		found, err := dir.Exists(n.flat(d))
 		if err != nil {
 			return l.failure(m, doing, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 	"hanok/internal/durable"
 )
 
@@ -99,16 +100,16 @@ func (l *Local) path(id dc.DatastoreID) (string, error) {
 }
 
 // open opens a mounted datastore's folder.
-func (l *Local) open(id dc.DatastoreID) (folder, error) {
+func (l *Local) open(id dc.DatastoreID) (*beneath.Dir, error) {
 	path, err := l.path(id)
 	if err != nil {
-		return folder{}, err
+		return nil, err
 	}
-	root, err := os.OpenRoot(path)
+	root, err := beneath.Open(path)
 	if err != nil {
-		return folder{}, storeFailure(describeStore(id), path, err)
+		return nil, storeFailure(describeStore(id), path, err)
 	}
-	return folder{root}, nil
+	return root, nil
 }
 
 func describeStore(id dc.DatastoreID) string { return dc.Describe(dc.KindDatastore, string(id)) }

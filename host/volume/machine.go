@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 )
 
 // CreateMachine makes the machine's folder and what is missing in it. Disks that are there stay as they are. fetch opens
@@ -67,17 +68,17 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 }
 
 // claimFolder makes the machine's folder with the .vmx in it, which comes before all other files: it says whose they are.
-func (l *Local) claimFolder(store folder, m dc.Machine, n names) (folder, error) {
+func (l *Local) claimFolder(store *beneath.Dir, m dc.Machine, n names) (*beneath.Dir, error) {
 	if err := store.Mkdir(m.Folder, 0o700); err == nil {
-		if err := store.sync(); err != nil {
-			return folder{}, err
+		if err := store.Sync(); err != nil {
+			return nil, err
 		}
 	} else if !errors.Is(err, fs.ErrExist) {
-		return folder{}, err
+		return nil, err
 	}
-	dir, err := openFolder(store, m.Folder)
+	dir, err := store.Dir(m.Folder)
 	if err != nil {
-		return folder{}, err
+		return nil, err
 	}
 	owner, err := ownerOf(dir, n)
 	if err == nil && owner == "" {
@@ -91,18 +92,18 @@ func (l *Local) claimFolder(store folder, m dc.Machine, n names) (folder, error)
 	}
 	if err != nil {
 		dir.Close()
-		return folder{}, err
+		return nil, err
 	}
 	return dir, nil
 }
 
 // checkEmpty refuses a folder in which somebody else may have files. What a crash left of the very first file is nobody's.
-func checkEmpty(dir folder, n names, m dc.Machine) error {
-	all, err := dir.names()
+func checkEmpty(dir *beneath.Dir, n names, m dc.Machine) error {
+	all, err := dir.Names()
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(name string) bool { return name == n.config()+temporary })
+	all = slices.DeleteFunc(all, func(name string) bool { return name == n.config()+beneath.Temporary })
 	if len(all) > 0 {
 		slices.Sort(all)
 		return dc.Errorf(dc.Exists, "the folder %s of %s is not empty and no machine's of this data center: it holds %s", m.Folder,
@@ -118,14 +119,14 @@ func foreign(m dc.Machine, owner dc.VirtualMachineID) error {
 }
 
 // missingDisks returns the disks whose bytes are not there, by their keys, and removes what a crash left of them.
-func missingDisks(dir folder, n names, m dc.Machine) ([]dc.Disk, error) {
+func missingDisks(dir *beneath.Dir, n names, m dc.Machine) ([]dc.Disk, error) {
 	var missing []dc.Disk
 	for _, d := range m.Disks {
 		name := n.flat(d)
-		if err := dir.remove(name + temporary); err != nil {
+		if err := dir.Remove(name + beneath.Temporary); err != nil {
 			return nil, err
 		}
-		found, err := dir.exists(name)
+		found, err := dir.Exists(name)
 		if err != nil {
 			return nil, err
 		}
@@ -138,20 +139,20 @@ func missingDisks(dir folder, n names, m dc.Machine) ([]dc.Disk, error) {
 }
 
 // makeDisk makes the bytes of one disk: all of them, or nothing.
-func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine, d dc.Disk,
+func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Machine, d dc.Disk,
 	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(copied int64)) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	name := n.flat(d)
-	file, err := dir.create(name + temporary)
+	file, err := dir.Create(name + beneath.Temporary)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		file.Close()
 		if err != nil {
-			err = errors.Join(err, dir.remove(name+temporary))
+			err = errors.Join(err, dir.Remove(name+beneath.Temporary))
 		}
 		if isFull(err) { // said after the removal, so that the free space is what the next attempt finds
 			err = l.full(m, "making the disk "+n.descriptor(d), d.CapacityBytes, err)
@@ -178,7 +179,7 @@ func (l *Local) makeDisk(ctx context.Context, dir folder, n names, m dc.Machine,
 	if err := file.Truncate(d.CapacityBytes); err != nil {
 		return err
 	}
-	return dir.publish(file, name)
+	return dir.Publish(file, name)
 }
 
 // unreadable says that an image could not be read. Where the reader gave no kind, reading it again may help.
@@ -191,7 +192,7 @@ func unreadable(m dc.Machine, d dc.Disk, err error) error {
 }
 
 // saveDescriptor writes the descriptor of a disk whose bytes are there, unless it exists.
-func saveDescriptor(dir folder, n names, m dc.Machine, d dc.Disk) error {
+func saveDescriptor(dir *beneath.Dir, n names, m dc.Machine, d dc.Disk) error {
 	info, err := dir.Lstat(n.flat(d))
 	if err != nil {
 		return err
@@ -199,9 +200,9 @@ func saveDescriptor(dir folder, n names, m dc.Machine, d dc.Disk) error {
 	if err := checkLength(m, n.flat(d), info, d.CapacityBytes); err != nil {
 		return err
 	}
-	found, err := dir.exists(n.descriptor(d))
+	found, err := dir.Exists(n.descriptor(d))
 	if err != nil || found {
 		return err
 	}
-	return dir.write(n.descriptor(d), describeDisk(n, m, d).Bytes())
+	return dir.Write(n.descriptor(d), describeDisk(n, m, d).Bytes())
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 	"hanok/internal/testhost"
 )
 
@@ -385,7 +386,7 @@ func TestFilesAppearInAnOrderThatSurvivesACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	order := watch(t, dir, unix.IN_MOVED_TO|unix.IN_CREATE, func() { create(t, l, machine()) })
-	order = slices.DeleteFunc(order, func(name string) bool { return strings.HasSuffix(name, temporary) })
+	order = slices.DeleteFunc(order, func(name string) bool { return strings.HasSuffix(name, beneath.Temporary) })
 	want := []string{"hello.vmx", "hello-flat.vmdk", "hello_1-flat.vmdk", "hello.vmdk", "hello_1.vmdk"}
 	if !slices.Equal(order, want) {
 		t.Errorf("got the order %q, want %q", order, want)

@@ -9,12 +9,13 @@ import (
 	"unicode/utf8"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 )
 
 const (
 	logName = "vmware.log"
 	// longestSuffix is the longest thing that is put behind a folder's name.
-	longestSuffix = len("-00000000.vmss" + temporary)
+	longestSuffix = len("-00000000.vmss" + beneath.Temporary)
 	maxFileName   = 255 // bytes, on Linux
 )
 

@@ -6,17 +6,18 @@ import (
 	"os"
 
 	"hanok/dc"
+	"hanok/internal/beneath"
 )
 
 // Suspended reports whether the machine's memory is on the datastore: that file's existence is the suspended state.
 func (f *Files) Suspended() (bool, error) {
-	found, err := f.dir.exists(f.names.suspend(f.m.ID))
+	found, err := f.dir.Exists(f.names.suspend(f.m.ID))
 	return found, f.l.failure(f.m, "looking for the suspended memory", err)
 }
 
 // OpenSuspended opens the memory of a suspended machine for reading. NotFound when it isn't suspended.
 func (f *Files) OpenSuspended() (*os.File, error) {
-	file, err := f.dir.open(f.names.suspend(f.m.ID), os.O_RDONLY)
+	file, err := f.dir.Open(f.names.suspend(f.m.ID), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, notSuspended(f.m)
 	}
@@ -27,12 +28,12 @@ func (f *Files) OpenSuspended() (*os.File, error) {
 // is a success. Call it at every power-on, when the memory has been read in whole and before the guest's first
 // instruction: from then on the disks change, and the file would wake up a guest that remembers other disks.
 func (f *Files) RemoveSuspended() error {
-	err := f.dir.remove(f.names.suspend(f.m.ID))
+	err := f.dir.Remove(f.names.suspend(f.m.ID))
 	if err == nil {
-		err = f.dir.remove(f.names.suspend(f.m.ID) + temporary)
+		err = f.dir.Remove(f.names.suspend(f.m.ID) + beneath.Temporary)
 	}
 	if err == nil {
-		err = f.dir.sync()
+		err = f.dir.Sync()
 	}
 	return f.l.failure(f.m, "removing the suspended memory", err)
 }
@@ -48,7 +49,7 @@ type SuspendImage struct {
 
 // CreateSuspended starts to write the machine's memory. The caller ends it with Commit or Abort before it closes f.
 func (f *Files) CreateSuspended() (*SuspendImage, error) {
-	file, err := f.dir.create(f.names.suspend(f.m.ID) + temporary)
+	file, err := f.dir.Create(f.names.suspend(f.m.ID) + beneath.Temporary)
 	if err != nil {
 		return nil, f.l.failure(f.m, "writing the memory", err)
 	}
@@ -58,14 +59,14 @@ func (f *Files) CreateSuspended() (*SuspendImage, error) {
 // Commit makes the machine suspended: the writer is done and the guest's CPUs stand still for good. The file is closed.
 func (s *SuspendImage) Commit() error {
 	f := s.files
-	err := f.dir.publish(s.File, f.names.suspend(f.m.ID))
+	err := f.dir.Publish(s.File, f.names.suspend(f.m.ID))
 	return f.l.failure(f.m, "writing the memory", errors.Join(err, s.File.Close()))
 }
 
 // Abort removes what was written; the machine runs on.
 func (s *SuspendImage) Abort() error {
 	f := s.files
-	err := errors.Join(s.File.Close(), f.dir.remove(f.names.suspend(f.m.ID)+temporary))
+	err := errors.Join(s.File.Close(), f.dir.Remove(f.names.suspend(f.m.ID)+beneath.Temporary))
 	return f.l.failure(f.m, "removing the half-written memory", err)
 }
 

@@ -1,11 +1,14 @@
 package dispatch
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"time"
+
+	"hanok/internal/beneath"
 )
 
 var digests = regexp.MustCompile(`^sha256:([0-9a-f]{64})$`)
@@ -21,9 +24,9 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not the digest of an image", http.StatusBadRequest)
 		return
 	}
-	f, err := os.Open(filepath.Join(s.cfg.Images, parts[1]))
+	f, err := openImage(s.cfg.Images, parts[1])
 	if err != nil {
-		if !os.IsNotExist(err) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			s.cfg.Log.Error("an image can't be read", "error", err)
 			http.Error(w, "the image can't be read", http.StatusInternalServerError)
 			return
@@ -34,4 +37,13 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 	defer f.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
 	http.ServeContent(w, r, "", time.Time{}, f)
+}
+
+func openImage(folder, name string) (*os.File, error) {
+	dir, err := beneath.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Open(name, os.O_RDONLY)
 }
