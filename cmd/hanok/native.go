@@ -95,7 +95,7 @@ func (s nativeState) Changes(since int64) ([]native.Change, int64, bool) {
 	changes, upto, ok := s.Store.Changes(since)
 	out := make([]native.Change, len(changes))
 	for i, c := range changes {
-		out[i] = native.Change{Kind: c.Kind, ID: c.ID, Revision: c.Revision, Object: c.Object}
+		out[i] = native.Change{Kind: c.Kind, ID: c.ID, Revision: c.Revision, Object: c.Object, Old: c.Old}
 	}
 	return out, upto, ok
 }

@@ -26,9 +26,11 @@ type Backend struct {
 
 // Access knows the users and their logins.
 type Access interface {
-	// Authorize returns an error of kind Unauthenticated or Denied where by lacks the privilege on object, which is
-	// described as a user knows it.
-	Authorize(by dc.Caller, p dc.Privilege, object string) error
+	// Authorize returns nil where by has the privilege on the object, and else an error of kind Unauthenticated or Denied, or
+	// NotFound for an object that by may not see.
+	Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error
+	// Visible returns a function that reports whether by may see an object of the inventory. It is good for one pass over a view.
+	Visible(by dc.Caller) (func(dc.Object) bool, error)
 	// Login opens a session and returns its token. from is the network address of who asks.
 	Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error)
 	// Logout ends by's session.
@@ -180,8 +182,8 @@ type Change struct {
 	Kind     dc.Kind
 	ID       dc.ID
 	Revision int64
-	// Object is nil when it was deleted.
-	Object dc.Object
+	// Object is nil when it was deleted, and Old when it was made.
+	Object, Old dc.Object
 }
 
 // Backups makes backups of the manager.

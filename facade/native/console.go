@@ -22,15 +22,15 @@ const (
 
 func (s *service) OpenConsole(ctx context.Context, req *hanokv1.OpenConsoleRequest) (*hanokv1.OpenConsoleResponse, error) {
 	by, kind := caller(ctx), dc.ConsoleKind(req.Kind)
-	if err := s.Access.Authorize(by, dc.PrivVMConsole, "consoles"); err != nil {
-		return nil, err
-	}
 	if kind != dc.ConsoleVNC && kind != dc.ConsoleSerial {
 		return nil, dc.Errorf(dc.Invalid, "there is no console of the kind %q", req.Kind).
 			Fix("ask for %q or %q", dc.ConsoleVNC, dc.ConsoleSerial)
 	}
 	vm, err := s.machine(ctx, req.VirtualMachine)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Access.Authorize(by, dc.PrivVMConsole, dc.ID(vm.ID)); err != nil {
 		return nil, err
 	}
 	if vm.Status.Power != dc.PoweredOn {

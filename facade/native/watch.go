@@ -1,6 +1,7 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -30,7 +31,7 @@ func (s *service) Watch(ctx context.Context, req *hanokv1.WatchRequest, stream *
 		if err != nil {
 			return err
 		}
-		if err := s.Access.Authorize(by, dc.PrivView, "the inventory"); err != nil {
+		if w.visible, err = s.Access.Visible(by); err != nil {
 			return err
 		}
 		changes, upto, ok := s.State.Changes(since)
@@ -61,6 +62,8 @@ type watch struct {
 	*service
 	stream *connect.ServerStream[hanokv1.WatchResponse]
 	kinds  []dc.Kind
+	// visible reports whether the client may see an object, as of now.
+	visible func(dc.Object) bool
 }
 
 // choose sets the kinds, in the order of snapshots.
@@ -85,6 +88,9 @@ func (w *watch) snapshot() (int64, error) {
 	page := &hanokv1.WatchResponse{Reset_: true}
 	for _, kind := range w.kinds {
 		for o := range view.Objects(kind) {
+			if !w.visible(o) {
+				continue
+			}
 			if len(page.Changes) == pageSize {
 				if err := w.stream.Send(page); err != nil {
 					return 0, err
@@ -103,7 +109,7 @@ func (w *watch) send(changes []Change, upto int64) error {
 	names := w.names()
 	page := &hanokv1.WatchResponse{}
 	for _, c := range changes {
-		if !slices.Contains(w.kinds, c.Kind) {
+		if !slices.Contains(w.kinds, c.Kind) || !w.visible(cmp.Or(c.Object, c.Old)) {
 			continue
 		}
 		if len(page.Changes) == pageSize {

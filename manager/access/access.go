@@ -38,16 +38,52 @@ func New(st *store.Store, log *slog.Logger) *Service {
 	return &Service{store: st, log: log, hasher: newHasher(), failed: &throttle{}, guesses: newGuesses(), uses: newUses()}
 }
 
-// Authorize returns nil when the caller has the privilege. object names what the call is about, as a user knows it, for
-// the error: Unauthenticated for the zero Caller, else Denied. It costs nothing and reads nothing.
-func (s *Service) Authorize(by dc.Caller, p dc.Privilege, object string) error {
-	if by.Name == "" {
-		return &dc.Error{Kind: dc.Unauthenticated, Object: object, Message: "nobody is logged in", Remedy: "log in first"}
+// Authorize returns nil when the caller has the privilege on an object of the inventory: the one that is used or changed, the parent
+// of one that is created, dc.RootFolder for what concerns the data center as a whole. The error is of kind Unauthenticated for
+// the zero Caller, and Denied for a caller who may see the object. For one who may not, it is NotFound, the same as for an
+// object that is not there: he learns neither its name nor that it exists.
+func (s *Service) Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error {
+	if err := s.Authenticated(by); err != nil {
+		return err
 	}
-	if !by.Role.Grants(p) {
-		return &dc.Error{Kind: dc.Denied, Object: object,
-			Message: fmt.Sprintf("this needs the privilege %s, which user %q with the role %s does not have", p, by.Name, by.Role),
-			Remedy:  "ask an administrator to do it or to change the role"}
+	object, root := s.store.View().Find(on), on == dc.ID(dc.RootFolder)
+	if !root && (object == nil || !by.Role.Grants(dc.PrivView)) {
+		return notThere(on)
+	}
+	if by.Role.Grants(p) {
+		return nil
+	}
+	described := "the data center"
+	if !root {
+		described = dc.Describe(on.Kind(), object.Metadata().Name)
+	}
+	return &dc.Error{Kind: dc.Denied, Object: described,
+		Message: fmt.Sprintf("this needs the privilege %s, which user %q does not have here", p, by.Name),
+		Remedy:  "ask an administrator to do it, or for a role that has it"}
+}
+
+// notThere is the error about an object that does not exist as far as the caller knows.
+func notThere(id dc.ID) error {
+	if id.Kind() == "" {
+		return dc.Errorf(dc.NotFound, "%q is the ID of no object", id)
+	}
+	return dc.Errorf(dc.NotFound, "it does not exist").On(dc.Describe(id.Kind(), string(id)))
+}
+
+// Visible returns a function that reports whether the caller may see an object of the inventory: what lists and watches leave
+// out. It is good for one pass over a view. The error is of kind Unauthenticated.
+func (s *Service) Visible(by dc.Caller) (func(dc.Object) bool, error) {
+	if err := s.Authenticated(by); err != nil {
+		return nil, err
+	}
+	sees := by.Role.Grants(dc.PrivView)
+	return func(dc.Object) bool { return sees }, nil
+}
+
+// Authenticated returns an error of kind Unauthenticated for the zero Caller.
+func (s *Service) Authenticated(by dc.Caller) error {
+	if by.Name == "" {
+		return &dc.Error{Kind: dc.Unauthenticated, Message: "nobody is logged in", Remedy: "log in first"}
 	}
 	return nil
 }

@@ -73,12 +73,16 @@ func eventTypes(t *testing.T, st *store.Store, s *access.Service) (types []dc.Ev
 
 func TestEveryCallIsAuthorized(t *testing.T) {
 	st, s := open(t)
-	accesstest.Check(t, s, "Users", "Logout")
+	accesstest.Check(t, s, "Authenticated", "Authorize", "Visible", "Users", "Logout")
 	accesstest.Check(t, event.NewService(st, s), "List")
 }
 
 func TestAuthorize(t *testing.T) {
-	_, s := open(t)
+	st, s := open(t)
+	vm := &dc.VirtualMachine{ID: "vm-1", Meta: dc.Meta{Name: "x", Parent: dc.ID(dc.RootFolder)}}
+	if err := st.Change(t.Context(), func(tx *store.Tx) error { tx.Put(vm); return nil }); err != nil {
+		t.Fatal(err)
+	}
 	reader := dc.Caller{User: "user-1", Name: "reader", Role: dc.RoleReadOnly}
 	admin := dc.Caller{User: "user-2", Name: "admin", Role: dc.RoleAdmin}
 	for _, test := range []struct {
@@ -89,14 +93,16 @@ func TestAuthorize(t *testing.T) {
 	}{
 		{dc.Caller{}, dc.PrivView, dc.Unauthenticated, "log in first"},
 		{dc.Caller{Role: dc.RoleAdmin}, dc.PrivView, dc.Unauthenticated, "nobody"},
-		{dc.Caller{Name: "x", Role: "Boss"}, dc.PrivView, dc.Denied, "Boss"},
+		{dc.Caller{Name: "x", Role: "Boss"}, dc.PrivView, dc.NotFound, `virtual machine "vm-1": it does not exist`},
 		{reader, dc.PrivView, "", ""},
 		{reader, dc.PrivVMCreate, dc.Denied, `virtual machine "x": this needs the privilege VirtualMachine.Inventory.Create, which user "reader"`},
 		{admin, dc.PrivVMCreate, "", ""},
 		{dc.System, dc.PrivUsers, "", ""},
 	} {
-		wantKind(t, s.Authorize(test.by, test.p, `virtual machine "x"`), test.want, test.text)
+		wantKind(t, s.Authorize(test.by, test.p, "vm-1"), test.want, test.text)
 	}
+	wantKind(t, s.Authorize(reader, dc.PrivUsers, dc.ID(dc.RootFolder)), dc.Denied, "the data center: this needs")
+	wantKind(t, s.Authorize(admin, dc.PrivView, "vm-2"), dc.NotFound, `virtual machine "vm-2": it does not exist`)
 }
 
 func TestCreateUser(t *testing.T) {

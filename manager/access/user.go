@@ -46,7 +46,7 @@ func CleanName(name string) (string, error) {
 // Users returns all users in the order of names, as copies without their password hashes. The errors are those of
 // Authorize.
 func (s *Service) Users(by dc.Caller) ([]*dc.User, error) {
-	if err := s.Authorize(by, dc.PrivView, "the users"); err != nil {
+	if err := s.Authorize(by, dc.PrivView, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	var users []*dc.User
@@ -67,7 +67,7 @@ func public(u *dc.User) *dc.User {
 // CreateUser makes a user who may log in, and returns a copy without the password hash. Errors: Unauthenticated,
 // Denied, Invalid for a name, password or role that cannot be, Exists.
 func (s *Service) CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.Role) (*dc.User, error) {
-	if err := s.Authorize(by, dc.PrivUsers, dc.Describe(dc.KindUser, name)); err != nil {
+	if err := s.Authorize(by, dc.PrivUsers, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	if err := checkRole(name, role); err != nil {
@@ -213,7 +213,7 @@ func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password 
 	if own {
 		need = dc.PrivView // which every role has
 	}
-	if err := s.Authorize(by, need, dc.Describe(dc.KindUser, name)); err != nil {
+	if err := s.Authorize(by, need, dc.ID(dc.RootFolder)); err != nil {
 		return err
 	}
 	found, err := findUser(s.store.View(), name)
@@ -264,7 +264,7 @@ func carryOver(tx *store.Tx, by dc.Caller, u *dc.User, hash string) error {
 
 // changeUser checks PrivUsers and runs change on a private copy of the named user, in a transaction.
 func (s *Service) changeUser(ctx context.Context, by dc.Caller, name string, change func(*store.Tx, *dc.User) error) error {
-	if err := s.Authorize(by, dc.PrivUsers, dc.Describe(dc.KindUser, name)); err != nil {
+	if err := s.Authorize(by, dc.PrivUsers, dc.ID(dc.RootFolder)); err != nil {
 		return err
 	}
 	return s.store.Change(ctx, func(tx *store.Tx) error {

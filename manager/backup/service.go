@@ -33,7 +33,7 @@ func NewService(cfg Config) *Service { return &Service{cfg} }
 // recorded as an event, since it hands out every secret of the data center. What was written before an error is worth nothing.
 // The kinds are those of access.Service.Authorize, store.Store.Dump and Archive.Write. Privilege: PrivBackup.
 func (s *Service) Write(ctx context.Context, by dc.Caller, w io.Writer) error {
-	if err := s.cfg.Access.Authorize(by, dc.PrivBackup, "the data center"); err != nil {
+	if err := s.cfg.Access.Authorize(by, dc.PrivBackup, dc.ID(dc.RootFolder)); err != nil {
 		return err
 	}
 	now := time.Now()

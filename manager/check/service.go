@@ -51,7 +51,7 @@ func New(st *store.Store, acc *access.Service, hosts Hosts) *Service {
 // where all is well, some seconds where it is not, and half a minute more where a host does not answer. Privilege:
 // PrivDiagnostics. Errors besides: Unavailable where the store can't be read.
 func (s *Service) Examine(ctx context.Context, by dc.Caller) ([]Result, error) {
-	if err := s.access.Authorize(by, dc.PrivDiagnostics, "the installation"); err != nil {
+	if err := s.access.Authorize(by, dc.PrivDiagnostics, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	silent := map[dc.HostID]error{}

@@ -24,31 +24,37 @@ type AdoptRequest struct {
 	PortGroup dc.PortGroupID
 }
 
-// Orphans returns the machines that connected hosts have and that are not theirs by the store, by ID. Privilege: PrivView.
+// Orphans returns the machines that connected hosts which the caller may see have and that are not theirs by the store, by ID.
 func (s *Service) Orphans(by dc.Caller) ([]dc.Orphan, error) {
-	if err := s.access.Authorize(by, dc.PrivView, "the virtual machines"); err != nil {
+	visible, err := s.access.Visible(by)
+	if err != nil {
 		return nil, err
 	}
-	return s.hosts.Orphans(), nil
+	v := s.store.View()
+	return slices.DeleteFunc(s.hosts.Orphans(), func(o dc.Orphan) bool {
+		host := v.Find(dc.ID(o.Host))
+		return host == nil || !visible(host)
+	}), nil
 }
 
 // Adopt makes an orphan a machine of the inventory, with its ID, its hardware and its place, and starts the task that hands it to
 // its host; the machine itself runs on or stays off. Kinds: NotFound where no connected host has reported it and for what the
 // request refers to, WrongState and Unsupported as dc.CheckAdoption says, and where its datastore or a port group is not in the
 // inventory, Exists where its name, its folder or an address is another machine's, Invalid for a bad name and hardware that
-// can't be. Privilege: PrivVMCreate.
+// can't be. Privileges: those of Create, with PrivVMRegister for PrivVMCreate; an orphan of a host that the caller
+// may not see is not found.
 func (s *Service) Adopt(ctx context.Context, by dc.Caller, req AdoptRequest) (*dc.Task, error) {
-	if err := s.access.Authorize(by, dc.PrivVMCreate, "virtual machine "+string(req.ID)); err != nil {
+	all, err := s.Orphans(by)
+	if err != nil {
 		return nil, err
 	}
 	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		all := s.hosts.Orphans()
 		i := slices.IndexFunc(all, func(o dc.Orphan) bool { return o.Machine.ID == req.ID })
 		if i < 0 {
 			return nil, dc.Errorf(dc.NotFound, "no connected host has it as an orphan").On("virtual machine " + string(req.ID)).
 				Fix("look at the orphans, and see that its host is connected")
 		}
-		vm, err := s.admitOrphan(tx, all[i], req)
+		vm, err := s.admitOrphan(tx, by, all[i], req)
 		if err != nil {
 			return nil, on(err, dc.Describe(dc.KindVirtualMachine, cmp.Or(req.Name, all[i].Machine.Name)))
 		}
@@ -59,7 +65,7 @@ func (s *Service) Adopt(ctx context.Context, by dc.Caller, req AdoptRequest) (*d
 
 // admitOrphan returns the object that makes the orphan a machine of the inventory. Its power request ends those that the host
 // was given before, and asks for nothing.
-func (s *Service) admitOrphan(tx *store.Tx, o dc.Orphan, req AdoptRequest) (*dc.VirtualMachine, error) {
+func (s *Service) admitOrphan(tx *store.Tx, by dc.Caller, o dc.Orphan, req AdoptRequest) (*dc.VirtualMachine, error) {
 	v, m := tx.View(), o.Machine
 	if err := dc.CheckAdoption(o); err != nil {
 		return nil, err
@@ -86,7 +92,10 @@ func (s *Service) admitOrphan(tx *store.Tx, o dc.Orphan, req AdoptRequest) (*dc.
 	for _, n := range hardware.NICs {
 		place.NICs = append(place.NICs, NICRequest{PortGroup: n.PortGroup})
 	}
-	pool, folder, err := s.admitPlace(tx, place)
+	if err := s.authorizeUse(by, dc.PrivVMRegister, place); err != nil {
+		return nil, err
+	}
+	pool, folder, err := s.admitPlace(tx, by, dc.PrivVMRegister, place)
 	if err != nil {
 		return nil, err
 	}

@@ -56,24 +56,25 @@ const (
 
 // Create admits a new machine and starts the task that makes it, which the task's target names. Kinds: Invalid for what
 // CheckName and CheckHardware refuse, Exists for a name that is taken, NotFound for what the request refers to. That no
-// host can hold it is the task's failure. Privileges: PrivVMCreate, and PrivVMPowerOn with PowerOn.
+// host can hold it is the task's failure. Privileges: PrivVMCreate on the folder, and PrivVMPowerOn with PowerOn,
+// PrivAssignVMToPool on the resource pool, PrivAllocateSpace on the datastore, PrivNetworkAssign on the port groups.
 func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error) {
 	object := dc.Describe(dc.KindVirtualMachine, req.Name)
-	if err := s.access.Authorize(by, dc.PrivVMCreate, object); err != nil {
-		return nil, err
-	}
-	if req.PowerOn {
-		if err := s.access.Authorize(by, dc.PrivVMPowerOn, object); err != nil {
-			return nil, err
-		}
-	}
-	if err := dc.CheckName(dc.KindVirtualMachine, req.Name); err != nil {
+	if err := s.authorizeUse(by, dc.PrivVMCreate, req); err != nil {
 		return nil, err
 	}
 	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		pool, folder, err := s.admitPlace(tx, req)
+		pool, folder, err := s.admitPlace(tx, by, dc.PrivVMCreate, req)
 		if err != nil {
 			return nil, on(err, object)
+		}
+		if req.PowerOn {
+			if err := s.access.Authorize(by, dc.PrivVMPowerOn, dc.ID(folder)); err != nil {
+				return nil, err
+			}
+		}
+		if err := dc.CheckName(dc.KindVirtualMachine, req.Name); err != nil {
+			return nil, err
 		}
 		hardware, imageBytes, err := s.admitHardware(tx, req)
 		if err != nil {
@@ -93,8 +94,9 @@ func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (
 	})
 }
 
-// admitPlace returns the machine's resource pool and folder, and makes it a condition of tx that both stay.
-func (s *Service) admitPlace(tx *store.Tx, req CreateRequest) (dc.ResourcePoolID, dc.FolderID, error) {
+// admitPlace returns the machine's resource pool and folder, and makes it a condition of tx that both stay. The caller needs
+// create on the folder, and what Create asks of the pool; authorizeUse has seen to the rest.
+func (s *Service) admitPlace(tx *store.Tx, by dc.Caller, create dc.Privilege, req CreateRequest) (dc.ResourcePoolID, dc.FolderID, error) {
 	v := tx.View()
 	for _, id := range []dc.ID{dc.ID(req.Host), dc.ID(req.Datastore)} {
 		if id != "" {
@@ -139,9 +141,42 @@ func (s *Service) admitPlace(tx *store.Tx, req CreateRequest) (dc.ResourcePoolID
 		}
 		tx.Exists(dc.ID(nic.PortGroup))
 	}
+	if err := s.access.Authorize(by, create, dc.ID(folder)); err != nil {
+		return "", "", err
+	}
+	if err := s.access.Authorize(by, dc.PrivAssignVMToPool, dc.ID(pool)); err != nil {
+		return "", "", err
+	}
 	tx.Exists(dc.ID(pool))
 	tx.Exists(dc.ID(folder))
 	return pool, folder, checkFree(v, dc.ID(folder), req.Name)
+}
+
+// authorizeUse checks the caller's privileges on what the request names, before anything is said about it.
+func (s *Service) authorizeUse(by dc.Caller, create dc.Privilege, req CreateRequest) error {
+	if err := s.access.Authenticated(by); err != nil {
+		return err
+	}
+	uses := []use{{create, dc.ID(req.Folder)}, {dc.PrivAssignVMToPool, dc.ID(req.Pool)}, {dc.PrivView, dc.ID(req.Host)},
+		{dc.PrivAllocateSpace, dc.ID(req.Datastore)}}
+	for _, nic := range req.NICs {
+		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(nic.PortGroup)})
+	}
+	for _, u := range uses {
+		if u.on == "" {
+			continue
+		}
+		if err := s.access.Authorize(by, u.privilege, u.on); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// use is a privilege that a request needs on an object that it names, or on nothing where on is empty.
+type use struct {
+	privilege dc.Privilege
+	on        dc.ID
 }
 
 // defaultPool returns the root pool of the one cluster that the request can mean.

@@ -24,7 +24,7 @@ func TestCreateRefusals(t *testing.T) {
 		kind   dc.ErrorKind
 		text   string
 	}{
-		{"nobody", dc.Caller{}, nil, dc.Unauthenticated, `virtual machine "hello": nobody is logged in`},
+		{"nobody", dc.Caller{}, nil, dc.Unauthenticated, `nobody is logged in`},
 		{"climbing name", admin, func(r *CreateRequest) { r.Name = "../etc" }, dc.Invalid,
 			`virtual machine "../etc": the name has a slash or backslash in it`},
 		{"a second one of a name", admin, func(r *CreateRequest) { r.Name = "taken" }, dc.Exists,

@@ -28,7 +28,7 @@ func TestPowerRefusals(t *testing.T) {
 		kind    dc.ErrorKind
 		text    string
 	}{
-		{"nobody", dc.Caller{}, "vm-off", dc.PowerOn, 0, nil, dc.Unauthenticated, `virtual machine "off": nobody is logged in`},
+		{"nobody", dc.Caller{}, "vm-off", dc.PowerOn, 0, nil, dc.Unauthenticated, `nobody is logged in`},
 		{"no machine", admin, "vm-none", dc.PowerOn, 0, nil, dc.NotFound, `virtual machine "vm-none": it does not exist`},
 		{"unknown operation", admin, "vm-off", "explode", 0, nil, dc.Invalid, `no power operation "explode"`},
 		{"timeout without a guest's part", admin, "vm-off", dc.PowerOn, time.Second, nil, dc.Invalid, `timeout: 1s is no time for the guest to powerOn`},

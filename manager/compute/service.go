@@ -82,14 +82,22 @@ func (s *Service) Get(by dc.Caller, id dc.VirtualMachineID) (*dc.VirtualMachine,
 	return s.authorized(by, dc.PrivView, id)
 }
 
-// List returns all machines by name. They are shared and must not be changed. Privilege: PrivView.
+// List returns the machines that the caller may see, by name. They are shared and must not be changed.
 func (s *Service) List(by dc.Caller) ([]*dc.VirtualMachine, error) {
-	if err := s.access.Authorize(by, dc.PrivView, "the virtual machines"); err != nil {
+	visible, err := s.access.Visible(by)
+	if err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(store.List[*dc.VirtualMachine](s.store.View()), func(a, b *dc.VirtualMachine) int {
+	var out []*dc.VirtualMachine
+	for vm := range store.List[*dc.VirtualMachine](s.store.View()) {
+		if visible(vm) {
+			out = append(out, vm)
+		}
+	}
+	slices.SortFunc(out, func(a, b *dc.VirtualMachine) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-	}), nil
+	})
+	return out, nil
 }
 
 // Rename gives a machine another name in its folder; its folder on the datastore keeps the old one. Kinds: Invalid for a
@@ -117,16 +125,10 @@ func (s *Service) Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachine
 
 // authorized returns the machine, if the caller has the privilege on it.
 func (s *Service) authorized(by dc.Caller, p dc.Privilege, id dc.VirtualMachineID) (*dc.VirtualMachine, error) {
-	vm, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(id))
-	name := string(id)
-	if err == nil {
-		name = vm.Name
+	if err := s.access.Authorize(by, p, dc.ID(id)); err != nil {
+		return nil, err
 	}
-	// A caller without the privilege does not learn whether the machine exists.
-	if denied := s.access.Authorize(by, p, dc.Describe(dc.KindVirtualMachine, name)); denied != nil {
-		return nil, denied
-	}
-	return vm, err
+	return store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(id))
 }
 
 // submit commits request, which asks for a change and submits its task, and returns the task.

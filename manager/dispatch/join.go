@@ -22,7 +22,7 @@ const tokenLife = time.Hour
 // CreateJoinToken returns a token that lets one host join the cluster, and until when it is good. It is shown once and not
 // stored, and carries the fingerprint of the authority behind a dot. Privilege: PrivHostAdd. Kinds: NotFound for the cluster.
 func (s *Service) CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.ClusterID) (string, time.Time, error) {
-	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, "cluster "+string(cluster)); err != nil {
+	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, dc.ID(cluster)); err != nil {
 		return "", time.Time{}, err
 	}
 	return s.createToken(ctx, dc.JoinToken{Cluster: cluster}, dc.ID(cluster))
@@ -31,7 +31,7 @@ func (s *Service) CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.
 // CreateRejoinToken returns a token that lets a host in again as the one that it was, after its certificate or its key was
 // lost; see CreateJoinToken. Kinds: NotFound for the host.
 func (s *Service) CreateRejoinToken(ctx context.Context, by dc.Caller, host dc.HostID) (string, time.Time, error) {
-	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, "host "+string(host)); err != nil {
+	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, dc.ID(host)); err != nil {
 		return "", time.Time{}, err
 	}
 	return s.createToken(ctx, dc.JoinToken{Host: host}, dc.ID(host))

@@ -62,7 +62,7 @@ func New(st *store.Store, acc *access.Service, hosts Hosts, authorityEnds time.T
 
 // Examine runs every check. Privilege: PrivDiagnostics.
 func (s *Service) Examine(ctx context.Context, by dc.Caller) ([]Check, error) {
-	if err := s.access.Authorize(by, dc.PrivDiagnostics, "the installation"); err != nil {
+	if err := s.access.Authorize(by, dc.PrivDiagnostics, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	v := s.store.View()

@@ -26,7 +26,7 @@ func (s *Service) Hosts(by dc.Caller) ([]*dc.Host, error) { return list[*dc.Host
 // CreateCluster makes a cluster without hosts, with its root resource pool, in the host folder of a data center. Errors:
 // Unauthenticated, Denied, Invalid for a name that cannot be, NotFound without the data center, Exists.
 func (s *Service) CreateCluster(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.Cluster, error) {
-	if err := s.access.Authorize(by, dc.PrivClusterCreate, dc.Describe(dc.KindCluster, name)); err != nil {
+	if err := s.authorizeIn(by, dc.PrivClusterCreate, datacenter, hostFolder); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindCluster, name); err != nil {
@@ -59,7 +59,7 @@ func putCluster(tx *store.Tx, by dc.Caller, d *dc.Datacenter, name string) *dc.C
 // DeleteCluster removes a cluster and its root resource pool. Errors: Unauthenticated, Denied, NotFound, WrongState while
 // it has hosts, virtual machines or other pools.
 func (s *Service) DeleteCluster(ctx context.Context, by dc.Caller, id dc.ClusterID) error {
-	if err := s.access.Authorize(by, dc.PrivClusterDelete, dc.Describe(dc.KindCluster, string(id))); err != nil {
+	if err := s.access.Authorize(by, dc.PrivClusterDelete, dc.ID(id)); err != nil {
 		return err
 	}
 	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteCluster(tx, by, id) })

@@ -16,7 +16,7 @@ func (s *Service) Datacenters(by dc.Caller) ([]*dc.Datacenter, error) {
 // CreateDatacenter makes a data center with its four folders in the root folder. Errors: Unauthenticated, Denied, Invalid
 // for a name that cannot be, Exists.
 func (s *Service) CreateDatacenter(ctx context.Context, by dc.Caller, name string) (*dc.Datacenter, error) {
-	if err := s.access.Authorize(by, dc.PrivDatacenterCreate, dc.Describe(dc.KindDatacenter, name)); err != nil {
+	if err := s.access.Authorize(by, dc.PrivDatacenterCreate, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindDatacenter, name); err != nil {
@@ -55,7 +55,7 @@ func putDatacenter(tx *store.Tx, by dc.Caller, name string) *dc.Datacenter {
 // DeleteDatacenter removes a data center and its four folders. Errors: Unauthenticated, Denied, NotFound, WrongState
 // while anything is in the folders.
 func (s *Service) DeleteDatacenter(ctx context.Context, by dc.Caller, id dc.DatacenterID) error {
-	if err := s.access.Authorize(by, dc.PrivDatacenterDelete, dc.Describe(dc.KindDatacenter, string(id))); err != nil {
+	if err := s.access.Authorize(by, dc.PrivDatacenterDelete, dc.ID(id)); err != nil {
 		return err
 	}
 	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteDatacenter(tx, by, id) })

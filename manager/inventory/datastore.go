@@ -18,7 +18,7 @@ func (s *Service) Datastores(by dc.Caller) ([]*dc.Datastore, error) {
 // without the data center or the host, Exists for a name or a path that is taken.
 func (s *Service) CreateDatastore(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string, spec dc.DatastoreSpec) (*dc.Datastore, error) {
 	object := dc.Describe(dc.KindDatastore, name)
-	if err := s.access.Authorize(by, dc.PrivDatastoreCreate, object); err != nil {
+	if err := s.access.Authorize(by, dc.PrivDatastoreCreate, dc.ID(spec.Host)); err != nil {
 		return nil, err
 	}
 	if spec.Type == "" {
@@ -63,7 +63,7 @@ func (s *Service) CreateDatastore(ctx context.Context, by dc.Caller, datacenter 
 // DeleteDatastore removes a datastore from the inventory; its files stay where they are. Errors: Unauthenticated, Denied,
 // NotFound, WrongState while virtual machines are on it.
 func (s *Service) DeleteDatastore(ctx context.Context, by dc.Caller, id dc.DatastoreID) error {
-	if err := s.access.Authorize(by, dc.PrivDatastoreDelete, dc.Describe(dc.KindDatastore, string(id))); err != nil {
+	if err := s.access.Authorize(by, dc.PrivDatastoreDelete, dc.ID(id)); err != nil {
 		return err
 	}
 	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteDatastore(tx, by, id) })

@@ -37,16 +37,36 @@ func New(st *store.Store, acc *access.Service, log *slog.Logger) *Service {
 	return &Service{store: st, access: acc, log: log}
 }
 
-// list returns all objects of a type by name, and by ID where names are the same. They are shared and must not be
+// list returns the objects of a type that the caller may see, by name, and by ID where names are the same. They are shared and must not be
 // changed.
 func list[T dc.Object](s *Service, by dc.Caller) ([]T, error) {
-	var none T
-	if err := s.access.Authorize(by, dc.PrivView, "every "+none.Kind().Noun()); err != nil {
+	visible, err := s.access.Visible(by)
+	if err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(store.List[T](s.store.View()), func(a, b T) int {
+	var out []T
+	for o := range store.List[T](s.store.View()) {
+		if visible(o) {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b T) int {
 		return cmp.Or(cmp.Compare(a.Metadata().Name, b.Metadata().Name), cmp.Compare(a.Identity(), b.Identity()))
-	}), nil
+	})
+	return out, nil
+}
+
+// The folders of a data center in which objects are created.
+func hostFolder(d *dc.Datacenter) dc.FolderID    { return d.HostFolder }
+func networkFolder(d *dc.Datacenter) dc.FolderID { return d.NetworkFolder }
+
+// authorizeIn checks the privilege on the folder of a data center in which an object is to be created.
+func (s *Service) authorizeIn(by dc.Caller, p dc.Privilege, id dc.DatacenterID, folder func(*dc.Datacenter) dc.FolderID) error {
+	d, err := store.Get[*dc.Datacenter](s.store.View(), dc.ID(id))
+	if err != nil {
+		return s.access.Authorize(by, p, dc.ID(id)) // which says who may know that it is not there
+	}
+	return s.access.Authorize(by, p, dc.ID(folder(d)))
 }
 
 // newMeta returns the common part of a new object.

@@ -45,12 +45,13 @@ func describe(v *store.View, id dc.ID) string {
 }
 
 // Resolve returns the ID of the object that ref means: an ID of the kind, a name that only one object of the kind has, or
-// an inventory path. An ID comes before a name that looks like one. Errors: Unauthenticated, Denied, NotFound, and
+// an inventory path. What the caller may not see is not there for him. An ID comes before a name that looks like one. Errors: Unauthenticated, NotFound, and
 // Invalid for a name that several have, which lists their paths, for an object of another kind, and for a kind that
 // users do not name.
 func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error) {
 	object := dc.Describe(kind, ref)
-	if err := s.access.Authorize(by, dc.PrivView, object); err != nil {
+	visible, err := s.access.Visible(by)
+	if err != nil {
 		return "", err
 	}
 	a, ok := named[kind]
@@ -59,16 +60,16 @@ func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 	}
 	v := s.store.View()
 	if dc.ID(ref).Kind() == kind {
-		if _, err := a.get(v, dc.ID(ref)); err == nil {
+		if o, err := a.get(v, dc.ID(ref)); err == nil && visible(o) {
 			return dc.ID(ref), nil
 		}
 	}
 	if strings.HasPrefix(ref, "/") {
-		return walk(v, kind, ref)
+		return walk(v, visible, kind, ref)
 	}
 	var found []dc.ID
 	for o := range a.all(v) {
-		if o.Metadata().Name == ref {
+		if o.Metadata().Name == ref && visible(o) {
 			found = append(found, o.Identity())
 		}
 	}
@@ -83,14 +84,14 @@ func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 		Remedy: "give the inventory path or the ID"}
 }
 
-// walk follows a path from the root folder down.
-func walk(v *store.View, kind dc.Kind, path string) (dc.ID, error) {
+// walk follows a path from the root folder down, through what is visible.
+func walk(v *store.View, visible func(dc.Object) bool, kind dc.Kind, path string) (dc.ID, error) {
 	id := dc.ID(dc.RootFolder)
 	for rest := strings.Trim(path, "/"); rest != ""; {
 		var name string
 		name, rest, _ = strings.Cut(rest, "/")
 		next, ok := store.Claimed(v, dc.NameClaim(id, name))
-		if !ok {
+		if o, there := find(v, next); !ok || !there || !visible(o) {
 			return "", &dc.Error{Kind: dc.NotFound, Object: dc.Describe(kind, path),
 				Message: fmt.Sprintf("there is no %q in %s", name, Path(v, id)), Remedy: "give the path of one that is listed"}
 		}

@@ -17,7 +17,7 @@ func (s *Service) PortGroups(by dc.Caller) ([]*dc.PortGroup, error) {
 // CreatePortGroup makes a port group in the network folder of a data center. Errors: Unauthenticated, Denied, Invalid for
 // a name that cannot be, NotFound without the data center, Exists.
 func (s *Service) CreatePortGroup(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.PortGroup, error) {
-	if err := s.access.Authorize(by, dc.PrivNetworkAssign, dc.Describe(dc.KindPortGroup, name)); err != nil {
+	if err := s.authorizeIn(by, dc.PrivNetworkCreate, datacenter, networkFolder); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindPortGroup, name); err != nil {
@@ -47,7 +47,7 @@ func putPortGroup(tx *store.Tx, by dc.Caller, d *dc.Datacenter, name string) *dc
 // DeletePortGroup removes a port group. Errors: Unauthenticated, Denied, NotFound, WrongState while virtual machines are
 // connected to it.
 func (s *Service) DeletePortGroup(ctx context.Context, by dc.Caller, id dc.PortGroupID) error {
-	if err := s.access.Authorize(by, dc.PrivNetworkDelete, dc.Describe(dc.KindPortGroup, string(id))); err != nil {
+	if err := s.access.Authorize(by, dc.PrivNetworkDelete, dc.ID(id)); err != nil {
 		return err
 	}
 	return s.store.Change(ctx, func(tx *store.Tx) error { return deletePortGroup(tx, by, id) })

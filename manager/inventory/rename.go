@@ -13,7 +13,7 @@ var renameable = map[dc.Kind]dc.Privilege{
 	dc.KindFolder:     dc.PrivDatacenterCreate,
 	dc.KindCluster:    dc.PrivClusterCreate,
 	dc.KindDatastore:  dc.PrivDatastoreCreate,
-	dc.KindPortGroup:  dc.PrivNetworkAssign,
+	dc.KindPortGroup:  dc.PrivNetworkCreate,
 }
 
 // Rename gives an object another name; its ID, and the path of a datastore, stay. Giving it the name that it has does
@@ -24,13 +24,10 @@ func (s *Service) Rename(ctx context.Context, by dc.Caller, id dc.ID, name strin
 	kind := id.Kind()
 	privilege, ok := renameable[kind]
 	if !ok {
-		privilege = dc.PrivDatacenterCreate // nobody else learns whether the object is there
+		privilege = dc.PrivDatacenterCreate // whoever may not do that learns nothing else
 	}
-	if err := s.access.Authorize(by, privilege, dc.Describe(kind, string(id))); err != nil {
+	if err := s.access.Authorize(by, privilege, id); err != nil {
 		return err
-	}
-	if kind == "" {
-		return dc.Errorf(dc.NotFound, "%q is the ID of no object", id)
 	}
 	if !ok {
 		return dc.Errorf(dc.Unsupported, "it keeps its name").On(dc.Describe(kind, string(id)))

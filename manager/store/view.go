@@ -29,6 +29,18 @@ func Get[T dc.Object](v *View, id dc.ID) (T, error) {
 	return none, notFound(none.Kind(), id)
 }
 
+// Find returns the object with the ID, of whatever kind, or nil. The object is shared and must not be changed.
+func (v *View) Find(id dc.ID) dc.Object {
+	kind := id.Kind()
+	if kind == "" {
+		return nil
+	}
+	if r := v.row(kind, id); r != nil {
+		return r.object
+	}
+	return nil
+}
+
 // List yields every object of type T in the order of IDs.
 func List[T dc.Object](v *View) iter.Seq[T] { return query[T](v, byID+"_prefix", open("")) }
 

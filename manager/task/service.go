@@ -31,7 +31,7 @@ func (s *Service) Get(by dc.Caller, id dc.TaskID) (*dc.Task, error) {
 
 // List returns all tasks that are still kept, oldest first. They are shared and must not be changed.
 func (s *Service) List(by dc.Caller) ([]*dc.Task, error) {
-	if err := s.access.Authorize(by, dc.PrivView, "the tasks"); err != nil {
+	if err := s.access.Authorize(by, dc.PrivView, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	return slices.Collect(store.List[*dc.Task](s.store.View())), nil
@@ -80,5 +80,5 @@ func (s *Service) Await(ctx context.Context, by dc.Caller, id dc.TaskID) (*dc.Ta
 }
 
 func (s *Service) authorize(by dc.Caller, p dc.Privilege, id dc.TaskID) error {
-	return s.access.Authorize(by, p, dc.Describe(dc.KindTask, string(id)))
+	return s.access.Authorize(by, p, dc.ID(dc.RootFolder))
 }
