@@ -38,6 +38,9 @@ const (
 	history = "5m"
 	// tick is raft's, in milliseconds. A single member elects itself after up to 20 of them, at every start.
 	tick = 10
+	// snapshotEvery is after how many transactions etcd need not read its log from the beginning at the next start, and catchUp
+	// how many of them it keeps in memory for members that lag behind, of which there are none.
+	snapshotEvery, catchUp = 2000, 1
 	// maxOperations and maxRequest bound one transaction: thousands of virtual machines.
 	maxOperations = 1 << 16
 	maxRequest    = 10 << 20
@@ -196,6 +199,7 @@ func (e *embedded) config(data string) *embed.Config {
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
 	c.TickMs, c.ElectionMs = tick, 10*tick
 	c.QuotaBackendBytes = -1 // quota.go has it
+	c.SnapshotCount, c.SnapshotCatchUpEntries = snapshotEvery, catchUp
 	c.MaxTxnOps, c.MaxRequestBytes = maxOperations, maxRequest
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, history
 	c.EnableGRPCGateway = false

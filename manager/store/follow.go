@@ -3,27 +3,19 @@ package store
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/go-memdb"
 
 	"hanok/dc"
 )
 
 // emptyView is the view of a store before its first reset.
-func emptyView() *View {
-	db, err := memdb.NewMemDB(schema())
-	if err != nil {
-		panic("store: schema: " + err.Error())
-	}
-	return &View{db: db, txn: db.Txn(false)}
-}
+func emptyView() *View { return &View{tables: newTables()} }
 
 // draft is a view in the making.
 type draft struct {
-	db      *memdb.MemDB
-	txn     *memdb.Txn
+	*tables
 	changes []Change
 }
 
@@ -31,7 +23,11 @@ type draft struct {
 func (s *Store) apply(revision int64, changes []keyValue) error {
 	d := s.draft()
 	for _, kv := range changes {
-		if err := d.set(kv); err != nil {
+		obj, err := kv.object()
+		if err == nil {
+			err = d.set(kv, obj)
+		}
+		if err != nil {
 			return unreadable(err)
 		}
 	}
@@ -43,18 +39,18 @@ func (s *Store) apply(revision int64, changes []keyValue) error {
 // last: observers see one step from the state before a gap to the one after it, and nothing between.
 func (s *Store) reset(revision int64, all []keyValue) error {
 	d := s.draft()
-	present := make(map[string]bool, len(all))
-	for _, kv := range all {
-		present[kv.key] = true
-		if err := d.set(kv); err != nil {
+	decoded, err := decodeAll(all)
+	if err != nil {
+		return unreadable(err)
+	}
+	for i, kv := range all {
+		if err := d.set(kv, decoded[i]); err != nil {
 			return unreadable(err)
 		}
 	}
-	for _, key := range s.View().keys() {
-		if !present[key] {
-			if err := d.set(keyValue{key: key, revision: revision}); err != nil {
-				return unreadable(err)
-			}
+	for key := range s.View().keysBut(all) {
+		if err := d.set(keyValue{key: key, revision: revision}, nil); err != nil {
+			return unreadable(err)
 		}
 	}
 	slices.SortStableFunc(d.changes, func(a, b Change) int { return int(a.Revision - b.Revision) })
@@ -73,14 +69,10 @@ func unreadable(err error) error {
 		Remedy:  "restore the store from a backup"}
 }
 
-func (s *Store) draft() *draft {
-	db := s.View().db.Snapshot()
-	return &draft{db: db, txn: db.Txn(true)}
-}
+func (s *Store) draft() *draft { return &draft{tables: s.View().tables.shared()} }
 
 // publish makes the draft the newest view and wakes everybody who waits for it.
 func (s *Store) publish(revision int64, d *draft) {
-	d.txn.Commit()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.View().revision == 0 {
@@ -88,22 +80,32 @@ func (s *Store) publish(revision int64, d *draft) {
 	} else {
 		s.ring.add(d.changes)
 	}
-	s.view.Store(&View{db: d.db, txn: d.db.Txn(false), revision: revision})
+	s.view.Store(&View{tables: d.tables, revision: revision})
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// set takes over one key.
-func (d *draft) set(kv keyValue) error {
+// set takes over one key. obj is the object in it, decoded, or nil.
+func (d *draft) set(kv keyValue, obj dc.Object) error {
 	switch {
 	case strings.HasPrefix(kv.key, objectKeys):
-		return d.setObject(kv)
+		return d.setObject(kv, obj)
 	case strings.HasPrefix(kv.key, claimKeys):
-		r := &claimRow{claim: strings.TrimPrefix(kv.key, claimKeys), holder: dc.ID(kv.value)}
-		return d.setRow(claimTable, r, r.claim, kv.value == nil)
+		claim := strings.TrimPrefix(kv.key, claimKeys)
+		if kv.value == nil {
+			d.removeClaim(claim)
+		} else {
+			d.putClaim(claim, dc.ID(kv.value))
+		}
+		return nil
 	case strings.HasPrefix(kv.key, fenceKeys):
 		r := &fenceRow{name: strings.TrimPrefix(kv.key, fenceKeys), revision: kv.revision}
-		return d.setRow(fenceTable, r, r.name, kv.value == nil)
+		if kv.value == nil {
+			d.fences.remove(r)
+		} else {
+			d.fences.put(r)
+		}
+		return nil
 	case kv.key == ownerKey, kv.key == baseKey: // the backend's
 		return nil
 	case kv.key == formatKey:
@@ -116,58 +118,71 @@ func (d *draft) set(kv keyValue) error {
 	return fmt.Errorf("key %q: not of this version", kv.key)
 }
 
-func (d *draft) setObject(kv keyValue) error {
+func (d *draft) setObject(kv keyValue, obj dc.Object) error {
 	kind, id, err := splitObjectKey(kv.key)
 	if err != nil {
 		return err
 	}
-	change := Change{Kind: kind, ID: id, Revision: kv.revision}
-	raw, err := d.txn.First(string(kind), byID, string(id))
-	if err != nil {
-		return err
-	}
-	if raw != nil {
-		change.Old = raw.(*row).object
+	change := Change{Kind: kind, ID: id, Revision: kv.revision, Object: obj}
+	old := d.row(kind, id)
+	if old != nil {
+		change.Old = old.object
 		if change.Old.Metadata().Revision == kv.revision {
 			return nil // known already, after a gap
 		}
 	}
-	if kv.value != nil {
-		if change.Object, err = decode(kind, kv.value, kv.revision); err != nil {
-			return fmt.Errorf("key %q: %w", kv.key, err)
+	switch {
+	case obj != nil:
+		if obj.Identity() != id {
+			return fmt.Errorf("key %q: it holds %q", kv.key, obj.Identity())
 		}
-		err = d.txn.Insert(string(kind), &row{object: change.Object, value: kv.value})
-	} else if raw != nil {
-		err = d.txn.Delete(string(kind), raw)
-	} else {
+		d.putObject(obj, old)
+	case old != nil:
+		d.removeObject(old)
+	default:
 		return nil
 	}
 	d.changes = append(d.changes, change)
-	return err
+	return nil
 }
 
-// setRow puts r into the table, or removes the row that has its id.
-func (d *draft) setRow(table string, r any, id string, deleted bool) error {
-	if !deleted {
-		return d.txn.Insert(table, r)
-	}
-	_, err := d.txn.DeleteAll(table, byID, id)
-	return err
-}
-
-// keys returns every key that the view was made from, except the format's.
-func (v *View) keys() []string {
-	var keys []string
-	for _, kind := range dc.Kinds() {
-		for r := range rows[row](v, string(kind), byID+"_prefix", open("")) {
-			keys = append(keys, objectKey(kind, r.object.Identity()))
+// keysBut yields every key that the view was made from, except the format's and those in all, which are in the order of keys.
+func (v *View) keysBut(all []keyValue) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if v.revision == 0 {
+			return
+		}
+		present := make(map[string]bool, len(all))
+		for _, kv := range all {
+			present[kv.key] = true
+		}
+		for key := range v.keys() {
+			if !present[key] && !yield(key) {
+				return
+			}
 		}
 	}
-	for claim := range v.claimsBelow("") {
-		keys = append(keys, claimKeys+claim)
+}
+
+// keys yields every key that the view was made from, except the format's.
+func (v *View) keys() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, kind := range dc.Kinds() {
+			for r := range v.tables.table(kind).ids.all() {
+				if !yield(objectKey(kind, r.id)) {
+					return
+				}
+			}
+		}
+		for r := range v.tables.claims.all() {
+			if !yield(claimKeys + r.claim) {
+				return
+			}
+		}
+		for r := range v.tables.fences.all() {
+			if !yield(fenceKeys + r.name) {
+				return
+			}
+		}
 	}
-	for r := range rows[fenceRow](v, fenceTable, byID+"_prefix", open("")) {
-		keys = append(keys, fenceKeys+r.name)
-	}
-	return keys
 }

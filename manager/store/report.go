@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -123,7 +124,13 @@ func attributes(fields []zapcore.Field) []any {
 	}
 	args := make([]any, 0, 2*len(enc.Fields))
 	for k, v := range enc.Fields {
+		if text, ok := v.(string); ok && len(text) > maxAttribute {
+			v = fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:maxAttribute], ""), len(text))
+		}
 		args = append(args, k, v)
 	}
 	return args
 }
+
+// maxAttribute bounds what etcd says of one thing: it warns of a slow transaction with all of its keys.
+const maxAttribute = 512

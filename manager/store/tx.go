@@ -38,15 +38,20 @@ func Load[T dc.Object](tx *Tx, id dc.ID) (T, error) {
 	var none T
 	kind := none.Kind()
 	value, revision := []byte(nil), int64(0)
+	var err error
 	if w := tx.writes[id]; w != nil && w.kind == kind {
 		value, revision = w.value, w.revision
 	} else if r := tx.view.row(kind, id); r != nil {
-		value, revision = r.value, r.object.Metadata().Revision
+		value, err = json.Marshal(r.object) // the view keeps no second form of it
+		revision = r.object.Metadata().Revision
 	}
-	if value == nil {
+	if value == nil && err == nil {
 		return none, notFound(kind, id)
 	}
-	obj, err := decode(kind, value, revision)
+	var obj dc.Object
+	if err == nil {
+		obj, err = decode(kind, value, revision)
+	}
 	if err != nil {
 		return none, &dc.Error{Kind: dc.Internal, Object: dc.Describe(kind, string(id)), Message: "cannot read it", Err: err}
 	}

@@ -2,8 +2,7 @@ package store
 
 import (
 	"iter"
-
-	"github.com/hashicorp/go-memdb"
+	"strings"
 
 	"hanok/dc"
 )
@@ -11,8 +10,7 @@ import (
 // View is everything that was stored at one revision. It is immutable and safe for concurrent use; so are the objects
 // in it, which all readers share: never change one, Load a copy instead.
 type View struct {
-	db       *memdb.MemDB
-	txn      *memdb.Txn
+	tables   *tables
 	revision int64
 }
 
@@ -42,59 +40,71 @@ func (v *View) Find(id dc.ID) dc.Object {
 }
 
 // List yields every object of type T in the order of IDs.
-func List[T dc.Object](v *View) iter.Seq[T] { return query[T](v, byID+"_prefix", open("")) }
+func List[T dc.Object](v *View) iter.Seq[T] {
+	var none T
+	return objects[T](v.tables.table(none.Kind()).ids.all())
+}
 
 // Children yields the objects of type T whose parent is parent, in the order of names.
 func Children[T dc.Object](v *View, parent dc.ID) iter.Seq[T] {
-	return query[T](v, byParent+"_prefix", string(parent))
+	var none T
+	return objects[T](v.tables.table(none.Kind()).children.from(&row{parent: parent}, func(r *row) bool { return r.parent == parent }))
 }
 
 // Named returns the object of type T that has the name below parent; parent is "" for objects in no tree, such as
 // users.
 func Named[T dc.Object](v *View, parent dc.ID, name string) (T, bool) {
-	for obj := range query[T](v, byParent, string(parent), name) {
-		return obj, true
-	}
 	var none T
+	wanted := func(r *row) bool { return r.parent == parent && r.name == name }
+	for r := range v.tables.table(none.Kind()).children.from(&row{parent: parent, name: name}, wanted) {
+		return r.object.(T), true
+	}
 	return none, false
 }
 
 // OnHost yields the virtual machines that host is to run, in the order of IDs.
 func OnHost(v *View, host dc.HostID) iter.Seq[*dc.VirtualMachine] {
-	return query[*dc.VirtualMachine](v, byHost, string(host))
+	there := func(r *row) bool { return r.host == host }
+	return objects[*dc.VirtualMachine](v.tables.table(dc.KindVirtualMachine).hosts.from(&row{host: host}, there))
 }
 
 // Claimed returns the ID of the object that holds the claim.
 func Claimed(v *View, claim string) (dc.ID, bool) {
-	if r := first[claimRow](v, claimTable, byID, claim); r != nil {
+	if r, ok := v.tables.claims.get(&claimRow{claim: claim}); ok {
 		return r.holder, true
 	}
 	return "", false
 }
 
-func (v *View) row(kind dc.Kind, id dc.ID) *row {
-	return first[row](v, string(kind), byID, string(id))
+// row returns the row of an object, or nil.
+func (v *View) row(kind dc.Kind, id dc.ID) *row { return v.tables.row(kind, id) }
+
+func (t *tables) row(kind dc.Kind, id dc.ID) *row {
+	r, _ := t.table(kind).ids.get(&row{id: id})
+	return r
 }
 
 // fence returns the revision at which the fence was taken last, or 0.
 func (v *View) fence(name string) int64 {
-	if r := first[fenceRow](v, fenceTable, byID, name); r != nil {
+	if r, ok := v.tables.fences.get(&fenceRow{name: name}); ok {
 		return r.revision
 	}
 	return 0
 }
 
 // claimsOf yields the claims that id holds.
-func (v *View) claimsOf(id dc.ID) iter.Seq[string] { return v.claims(byHolder, string(id)) }
+func (v *View) claimsOf(id dc.ID) iter.Seq[string] {
+	return claims(v.tables.holdings.from(&claimRow{holder: id}, func(r *claimRow) bool { return r.holder == id }))
+}
 
 // claimsBelow yields the claims that begin with prefix.
 func (v *View) claimsBelow(prefix string) iter.Seq[string] {
-	return v.claims(byID+"_prefix", open(prefix))
+	return claims(v.tables.claims.from(&claimRow{claim: prefix}, func(r *claimRow) bool { return strings.HasPrefix(r.claim, prefix) }))
 }
 
-func (v *View) claims(index string, arg any) iter.Seq[string] {
+func claims(rows iter.Seq[*claimRow]) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for r := range rows[claimRow](v, claimTable, index, arg) {
+		for r := range rows {
 			if !yield(r.claim) {
 				return
 			}
@@ -102,34 +112,10 @@ func (v *View) claims(index string, arg any) iter.Seq[string] {
 	}
 }
 
-func query[T dc.Object](v *View, index string, args ...any) iter.Seq[T] {
+func objects[T dc.Object](rows iter.Seq[*row]) iter.Seq[T] {
 	return func(yield func(T) bool) {
-		var none T
-		for r := range rows[row](v, string(none.Kind()), index, args...) {
+		for r := range rows {
 			if !yield(r.object.(T)) {
-				return
-			}
-		}
-	}
-}
-
-// first returns the first row that a query finds, or nil.
-func first[R any](v *View, table, index string, args ...any) *R {
-	for r := range rows[R](v, table, index, args...) {
-		return r
-	}
-	return nil
-}
-
-// rows yields the rows that a query finds. A query that the schema does not know is a defect, and panics.
-func rows[R any](v *View, table, index string, args ...any) iter.Seq[*R] {
-	return func(yield func(*R) bool) {
-		it, err := v.txn.Get(table, index, args...)
-		if err != nil {
-			panic("store: " + err.Error())
-		}
-		for raw := it.Next(); raw != nil; raw = it.Next() {
-			if !yield(raw.(*R)) {
 				return
 			}
 		}

@@ -58,6 +58,44 @@ var viewTests = []test{
 		wantIDs(b, store.OnHost(b.View(), "host-a"), "vm-b")
 		wantIDs(b, store.OnHost(b.View(), "host-b"), "vm-a")
 	}},
+	{"what machines were given is counted by host", func(b *bench) {
+		sized := func(id dc.VirtualMachineID, host dc.HostID, memoryMB int64) *dc.VirtualMachine {
+			v := vm(id, "", string(id))
+			v.Spec.Host, v.Spec.Hardware.MemoryMB = host, memoryMB
+			return v
+		}
+		want := func(v *store.View, host dc.HostID, want store.Given) {
+			b.Helper()
+			if got := store.GivenOn(v, host); got != want {
+				b.Errorf("%s: given %+v, want %+v", host, got, want)
+			}
+		}
+		b.put(sized("vm-a", "host-a", 100), sized("vm-b", "host-a", 20), sized("vm-c", "host-ab", 3), sized("vm-d", "", 4))
+		old := b.View()
+		want(old, "host-a", store.Given{Machines: 2, MemoryMB: 120})
+		want(old, "host-ab", store.Given{Machines: 1, MemoryMB: 3})
+		want(old, "", store.Given{})
+		must := func(err error) {
+			b.Helper()
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		must(update(b.Store, b.ctx, "vm-a", func(v *dc.VirtualMachine) { v.Spec.Hardware.MemoryMB = 50 }))
+		must(update(b.Store, b.ctx, "vm-b", func(v *dc.VirtualMachine) { v.Spec.Host = "host-b" }))
+		must(update(b.Store, b.ctx, "vm-d", func(v *dc.VirtualMachine) { v.Spec.Host = "host-b" }))
+		want(b.View(), "host-a", store.Given{Machines: 1, MemoryMB: 50})
+		want(b.View(), "host-b", store.Given{Machines: 2, MemoryMB: 24})
+		must(b.Change(b.ctx, func(tx *store.Tx) error {
+			v, err := store.Load[*dc.VirtualMachine](tx, "vm-a")
+			if err == nil {
+				tx.Delete(v)
+			}
+			return err
+		}))
+		want(b.View(), "host-a", store.Given{})
+		want(old, "host-a", store.Given{Machines: 2, MemoryMB: 120})
+	}},
 	{"a view never changes", func(b *bench) {
 		b.put(folder("group-a", "", "a"))
 		old := b.View()
