@@ -48,8 +48,8 @@ func (h protocolHandler) Control(ctx context.Context, stream *connect.BidiStream
 	return nil
 }
 
-// link is the control connection of one host. It has four goroutines: one receives, one sends, one follows the store for
-// what to assign, and one commits reports, of which only the newest of each object counts. When any of them fails the
+// link is the control connection of one host. It has four goroutines: one receives, one sends, one looks at what changed in
+// the store for what to assign, and one commits reports, of which only the newest of each object counts. When any of them fails the
 // connection ends; the host makes a new one and reports everything again.
 type link struct {
 	s    *Service
@@ -69,6 +69,9 @@ type link struct {
 	machines map[dc.VirtualMachineID]*agentv1.MachineReport
 	stores   map[dc.DatastoreID]*agentv1.DatastoreReport
 	reported chan struct{} // of capacity 1: there are reports to commit
+
+	// inbox has what changed in the store.
+	inbox *inbox
 }
 
 // control keeps one host's connection until it ends.
@@ -123,7 +126,7 @@ func (s *Service) connect(ctx context.Context, p *peer, protocol int32,
 	l := &link{
 		s: s, host: host, protocol: protocol, fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
 		machines: map[dc.VirtualMachineID]*agentv1.MachineReport{}, stores: map[dc.DatastoreID]*agentv1.DatastoreReport{},
-		reported: make(chan struct{}, 1),
+		reported: make(chan struct{}, 1), inbox: newInbox(),
 	}
 	l.ctx, l.end = context.WithCancelCause(ctx)
 	l.silence = time.AfterFunc(missedHeartbeats*s.cfg.Heartbeat, func() {
@@ -287,37 +290,29 @@ func (s *Service) setUsage(host dc.HostID, h *agentv1.Heartbeat) {
 // follow sends what the store assigns to the host: all of it, then what changes. A machine is sent again only when what is
 // asked for is different: its status alone raises the revision, too, and what is known of it.
 func (l *link) follow() error {
-	st := l.s.cfg.Store
 	sent := map[dc.ID]any{}
-	v := st.View()
-	l.assignAll(v, sent)
+	l.assignAll(sent)
 	l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_Synced{Synced: &agentv1.Synced{}}})
-	since := v.Revision()
 	for {
-		if err := st.Wait(l.ctx, since); err != nil {
-			if l.ctx.Err() != nil {
-				return nil
-			}
+		select {
+		case <-l.inbox.filled:
+		case <-l.ctx.Done():
+			return nil
+		}
+		ids, all, err := l.inbox.take()
+		if err == nil {
+			err = l.checkHost()
+		}
+		if err != nil {
 			return err
 		}
-		if err := l.checkHost(); err != nil {
-			return err
+		if all {
+			l.assignAll(sent)
 		}
-		changes, upto, ok := st.Changes(since)
-		if !ok {
-			v := st.View()
-			l.assignAll(v, sent)
-			since = v.Revision()
-			continue
+		v := l.s.cfg.Store.View()
+		for id := range ids {
+			l.look(v, id, sent)
 		}
-		for _, c := range changes {
-			if c.Object == nil {
-				l.forget(c.ID, sent)
-			} else {
-				l.assign(c.ID, c.Object, sent)
-			}
-		}
-		since = upto
 	}
 }
 
@@ -330,7 +325,27 @@ func (l *link) checkHost() error {
 	return checkWelcome(h)
 }
 
-func (l *link) assignAll(v *store.View, sent map[dc.ID]any) {
+// look sends what has become of an object by the view.
+func (l *link) look(v *store.View, id dc.ID, sent map[dc.ID]any) {
+	var object dc.Object
+	var err error
+	switch id.Kind() {
+	case dc.KindVirtualMachine:
+		object, err = store.Get[*dc.VirtualMachine](v, id)
+	case dc.KindDatastore:
+		object, err = store.Get[*dc.Datastore](v, id)
+	default: // the host itself
+		return
+	}
+	if err != nil {
+		l.forget(id, sent)
+		return
+	}
+	l.assign(id, object, sent)
+}
+
+func (l *link) assignAll(sent map[dc.ID]any) {
+	v := l.s.cfg.Store.View()
 	for ds := range store.List[*dc.Datastore](v) {
 		l.assign(dc.ID(ds.ID), ds, sent)
 	}

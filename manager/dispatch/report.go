@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 
 	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1"
@@ -9,7 +11,11 @@ import (
 	"hanok/manager/store"
 )
 
-// commit writes reports into the store as they come, until the connection ends.
+// reportBatch bounds how many reports go into one transaction.
+const reportBatch = 250
+
+// commit writes reports into the store as they come, until the connection ends. Those that have come meanwhile go together: a
+// host with a hundred machines that connects again costs one transaction, and none where nothing has changed.
 func (l *link) commit() error {
 	for {
 		select {
@@ -23,8 +29,8 @@ func (l *link) commit() error {
 				return err
 			}
 		}
-		for _, r := range machines {
-			if err := l.commitMachine(r); err != nil {
+		for batch := range slices.Chunk(l.understood(machines), reportBatch) {
+			if err := l.commitMachines(batch); err != nil {
 				return err
 			}
 		}
@@ -40,45 +46,81 @@ func (l *link) takeReports() (map[dc.VirtualMachineID]*agentv1.MachineReport, ma
 	return machines, stores
 }
 
-// commitMachine writes the status of one of the host's machines. A machine that is not the host's by the store is kept in
-// mind as an orphan; one that is gone here and there is to be forgotten.
-func (l *link) commitMachine(r *agentv1.MachineReport) error {
-	id := dc.VirtualMachineID(r.Id)
-	status, err := convert.FromMachineStatus(r.Status)
-	if err != nil {
-		l.s.cfg.Log.Error("a report can't be understood", "host", l.host, "vm", id, "err", err)
-		return nil
+// machineReport is what a host has reported of one machine.
+type machineReport struct {
+	*agentv1.MachineReport
+	id     dc.VirtualMachineID
+	status dc.VirtualMachineStatus
+	// known is whether the store has the machine, and owner its host by the store.
+	known bool
+	owner dc.HostID
+}
+
+// understood returns the reports in the order of IDs, without those that make no sense.
+func (l *link) understood(reports map[dc.VirtualMachineID]*agentv1.MachineReport) []*machineReport {
+	out := make([]*machineReport, 0, len(reports))
+	for _, id := range slices.Sorted(maps.Keys(reports)) {
+		status, err := convert.FromMachineStatus(reports[id].Status)
+		if err != nil {
+			l.s.cfg.Log.Error("a report can't be understood", "host", l.host, "vm", id, "err", err)
+			continue
+		}
+		out = append(out, &machineReport{MachineReport: reports[id], id: id, status: status})
 	}
-	var owner dc.HostID
-	known := false
-	err = l.change(func(tx *store.Tx) error {
-		vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(id))
-		if dc.KindOf(err) == dc.NotFound {
-			owner, known = "", false
-			return nil
-		} else if err != nil {
+	return out
+}
+
+// commitMachines writes the statuses of the host's machines. A machine that is not the host's by the store is kept in mind as
+// an orphan; one that is gone here and there is to be forgotten.
+func (l *link) commitMachines(reports []*machineReport) error {
+	v, news := l.s.cfg.Store.View(), false
+	for _, r := range reports {
+		news = r.compare(v, l.host) || news
+	}
+	if news {
+		if err := l.change(func(tx *store.Tx) error { return l.putStatuses(tx, reports) }); err != nil {
 			return err
 		}
-		owner, known = vm.Spec.Host, true
-		if owner != l.host || reflect.DeepEqual(vm.Status, status) {
-			return nil
+	}
+	for _, r := range reports {
+		switch {
+		case r.owner == l.host:
+			l.s.removeOrphan(r.id, l.host)
+		case !r.known && r.status.Files == dc.FilesRemoved:
+			l.s.removeOrphan(r.id, l.host)
+			l.forgetMachine(r.Id)
+		default:
+			l.setOrphan(r.MachineReport, r.owner, r.status)
 		}
-		vm.Status = status
-		tx.Put(vm)
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case owner == l.host:
-		l.s.removeOrphan(id, l.host)
-	case !known && status.Files == dc.FilesRemoved:
-		l.s.removeOrphan(id, l.host)
-		l.forgetMachine(r.Id)
-	default:
-		l.setOrphan(r, owner, status)
 	}
 	return nil
+}
+
+// putStatuses writes the statuses that differ from what is stored.
+func (l *link) putStatuses(tx *store.Tx, reports []*machineReport) error {
+	for _, r := range reports {
+		if !r.compare(tx.View(), l.host) {
+			continue
+		}
+		vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(r.id))
+		if err != nil {
+			return err
+		}
+		vm.Status = r.status
+		tx.Put(vm)
+	}
+	return nil
+}
+
+// compare finds out whose the machine is by the view, and reports whether it is host's and its status another than stored.
+func (r *machineReport) compare(v *store.View, host dc.HostID) bool {
+	stored, err := store.Get[*dc.VirtualMachine](v, dc.ID(r.id))
+	if err != nil {
+		r.known, r.owner = false, ""
+		return false
+	}
+	r.known, r.owner = true, stored.Spec.Host
+	return r.owner == host && !reflect.DeepEqual(stored.Status, r.status)
 }
 
 // commitDatastore writes the status of one of the host's datastores.

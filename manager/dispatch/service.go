@@ -53,7 +53,7 @@ type progress struct {
 	done, total int64
 }
 
-// New returns a service without connections. Call Close before the store's.
+// New returns a service without connections, which follows the store. Call Close before the store's.
 func New(cfg Config) *Service {
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = 5 * time.Second
@@ -62,11 +62,13 @@ func New(cfg Config) *Service {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Service{
+	s := &Service{
 		cfg: cfg, ctx: ctx, close: cancel, links: map[dc.HostID]*link{}, changing: map[dc.HostID]*sync.Mutex{},
 		usage: map[dc.DatastoreID]dc.DatastoreUsage{}, progress: map[dc.VirtualMachineID]progress{},
 		orphans: map[dc.VirtualMachineID]dc.Orphan{}, refused: map[dc.HostID]Refusal{}, tickets: map[string]*ticket{},
 	}
+	go s.feed()
+	return s
 }
 
 // Close ends all connections and streams; new ones are refused. Without it an http.Server waits for them in Shutdown.
