@@ -104,23 +104,25 @@ func (s *Service) candidates(v *store.View, pool dc.ResourcePoolID) (string, []c
 	if err != nil {
 		return "", nil, err
 	}
-	reach := map[dc.HostID][]target{}
-	for ds := range store.List[*dc.Datastore](v) {
+	var candidates []candidate
+	for host := range store.Children[*dc.Host](v, dc.ID(cluster.ID)) {
+		candidates = append(candidates, candidate{host: host, givenMB: store.GivenOn(v, host.ID).MemoryMB,
+			datastores: func() []target { return s.targets(v, host.ID) }})
+	}
+	return cluster.Name, candidates, nil
+}
+
+// targets returns the datastores that a host reaches.
+func (s *Service) targets(v *store.View, host dc.HostID) []target {
+	var all []target
+	for ds := range store.DatastoresOf(v, host) {
 		t := target{datastore: ds}
 		if usage, ok := s.hosts.Usage(ds.ID); ok {
 			t.usage = &usage
 		}
-		reach[ds.Spec.Host] = append(reach[ds.Spec.Host], t)
+		all = append(all, t)
 	}
-	var candidates []candidate
-	for host := range store.Children[*dc.Host](v, dc.ID(cluster.ID)) {
-		c := candidate{host: host, datastores: reach[host.ID]}
-		for vm := range store.OnHost(v, host.ID) {
-			c.givenMB += vm.Spec.Hardware.MemoryMB
-		}
-		candidates = append(candidates, c)
-	}
-	return cluster.Name, candidates, nil
+	return all
 }
 
 // awaitFiles waits until the host has made the machine's files.

@@ -25,8 +25,9 @@ type demand struct {
 type candidate struct {
 	host *dc.Host
 	// givenMB is the memory of the machines that are placed on it, with power or without.
-	givenMB    int64
-	datastores []target
+	givenMB int64
+	// datastores returns those that it reaches. It is asked only of hosts that would do otherwise.
+	datastores func() []target
 }
 
 // target is a datastore that a candidate reaches.
@@ -38,8 +39,8 @@ type target struct {
 
 // place chooses the host with the most memory that is not given to machines yet, and on it the datastore with the most
 // free space; among equals the first by name. A datastore must have room for the images now: what thin disks grow to may be
-// more than there is. The error says of every host why it can't be; its kind is Unavailable where all of them are away,
-// else Exhausted.
+// more than there is. The error says of every host, up to maxReasons of them, why it can't be; its kind is Unavailable where
+// all of them are away, else Exhausted.
 func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) {
 	slices.SortFunc(candidates, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.freeMB(), a.freeMB()), cmp.Compare(a.host.Name, b.host.Name))
@@ -62,12 +63,18 @@ func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) 
 		return "", "", noHost(d)
 	}
 	slices.Sort(reasons)
+	if more := len(reasons) - maxReasons; more > 0 {
+		reasons = append(reasons[:maxReasons], fmt.Sprintf("%d hosts more", more))
+	}
 	remedy := "make it smaller, free resources, or add a host"
 	if kind == dc.Unavailable {
 		remedy = "see that a host is on, runs its agent and reaches the manager, then try again"
 	}
 	return "", "", &dc.Error{Kind: kind, Message: "no host can hold it: " + strings.Join(reasons, "; "), Remedy: remedy}
 }
+
+// maxReasons is of how many hosts an error says why they can't hold a machine.
+const maxReasons = 20
 
 func noHost(d demand) error {
 	cluster := dc.Describe(dc.KindCluster, d.cluster)
@@ -91,11 +98,12 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 	if err := dc.Fits(d.hardware, c.host.Status); err != nil {
 		return "", err
 	}
-	slices.SortFunc(c.datastores, func(a, b target) int {
+	datastores := c.datastores()
+	slices.SortFunc(datastores, func(a, b target) int {
 		return cmp.Or(cmp.Compare(b.freeBytes(), a.freeBytes()), cmp.Compare(a.datastore.Name, b.datastore.Name))
 	})
 	var reasons []string
-	for _, t := range c.datastores {
+	for _, t := range datastores {
 		if d.datastore != "" && d.datastore != t.datastore.ID {
 			continue
 		}

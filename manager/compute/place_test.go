@@ -11,7 +11,7 @@ import (
 func TestPlace(t *testing.T) {
 	host := func(name string, change func(c *candidate), stores ...target) candidate {
 		c := candidate{host: &dc.Host{ID: dc.HostID("host-" + name), Meta: dc.Meta{Name: name},
-			Status: dc.HostStatus{Connection: dc.Connected, CPUs: 4, MemoryMB: 4096}}, datastores: stores}
+			Status: dc.HostStatus{Connection: dc.Connected, CPUs: 4, MemoryMB: 4096}}, datastores: func() []target { return stores }}
 		if change != nil {
 			change(&c)
 		}

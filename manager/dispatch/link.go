@@ -346,7 +346,7 @@ func (l *link) look(v *store.View, id dc.ID, sent map[dc.ID]any) {
 
 func (l *link) assignAll(sent map[dc.ID]any) {
 	v := l.s.cfg.Store.View()
-	for ds := range store.List[*dc.Datastore](v) {
+	for ds := range store.DatastoresOf(v, l.host) {
 		l.assign(dc.ID(ds.ID), ds, sent)
 	}
 	for vm := range store.OnHost(v, l.host) {

@@ -32,7 +32,10 @@ func givenTo(r *row) givenRow {
 	if r == nil || r.host == "" {
 		return givenRow{}
 	}
-	vm := r.object.(*dc.VirtualMachine)
+	vm, ok := r.object.(*dc.VirtualMachine)
+	if !ok {
+		return givenRow{}
+	}
 	return givenRow{r.host, Given{Machines: 1, MemoryMB: vm.Spec.Hardware.MemoryMB}}
 }
 

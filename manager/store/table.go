@@ -13,7 +13,7 @@ import (
 type row struct {
 	id, parent dc.ID
 	name       string
-	host       dc.HostID // of virtual machines
+	host       dc.HostID // of virtual machines and datastores
 	object     dc.Object
 }
 
@@ -143,8 +143,11 @@ func (t *tables) table(kind dc.Kind) *objectTable {
 func (t *tables) putObject(o dc.Object, old *row) {
 	meta := o.Metadata()
 	r := &row{id: o.Identity(), parent: meta.Parent, name: meta.Name, object: o}
-	if vm, ok := o.(*dc.VirtualMachine); ok {
-		r.host = vm.Spec.Host
+	switch o := o.(type) {
+	case *dc.VirtualMachine:
+		r.host = o.Spec.Host
+	case *dc.Datastore:
+		r.host = o.Spec.Host
 	}
 	t.give(r, old)
 	of := t.table(o.Kind())

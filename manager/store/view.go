@@ -64,8 +64,18 @@ func Named[T dc.Object](v *View, parent dc.ID, name string) (T, bool) {
 
 // OnHost yields the virtual machines that host is to run, in the order of IDs.
 func OnHost(v *View, host dc.HostID) iter.Seq[*dc.VirtualMachine] {
+	return ofHost[*dc.VirtualMachine](v, host)
+}
+
+// DatastoresOf yields the datastores that are host's own, in the order of IDs.
+func DatastoresOf(v *View, host dc.HostID) iter.Seq[*dc.Datastore] {
+	return ofHost[*dc.Datastore](v, host)
+}
+
+func ofHost[T dc.Object](v *View, host dc.HostID) iter.Seq[T] {
+	var none T
 	there := func(r *row) bool { return r.host == host }
-	return objects[*dc.VirtualMachine](v.tables.table(dc.KindVirtualMachine).hosts.from(&row{host: host}, there))
+	return objects[T](v.tables.table(none.Kind()).hosts.from(&row{host: host}, there))
 }
 
 // Claimed returns the ID of the object that holds the claim.
