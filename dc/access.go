@@ -28,6 +28,7 @@ const (
 	PrivClusterCreate    Privilege = "Host.Inventory.CreateCluster"
 	PrivClusterDelete    Privilege = "Host.Inventory.DeleteCluster"
 	PrivHostAdd          Privilege = "Host.Inventory.AddHostToCluster"
+	PrivHostAddAlone     Privilege = "Host.Inventory.AddStandaloneHost"
 	PrivHostRemove       Privilege = "Host.Inventory.RemoveHostFromCluster"
 	PrivHostMaintenance  Privilege = "Host.Config.Maintenance"
 	PrivHostConnection   Privilege = "Host.Config.Connection"
@@ -110,6 +111,8 @@ type JoinToken struct {
 	Meta
 	// Cluster is where a new host joins.
 	Cluster ClusterID `json:"cluster,omitempty"`
+	// Folder is the folder of hosts in which a new host stands alone, instead of in a cluster.
+	Folder FolderID `json:"folder,omitempty"`
 	// Host is the host that joins again, or "" for a new one.
 	Host HostID `json:"host,omitempty"`
 	// TokenHash is the SHA-256 of the token, in hexadecimal.

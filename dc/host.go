@@ -65,6 +65,9 @@ type HostStatus struct {
 	Hypervisor Hypervisor `json:"hypervisor"`
 }
 
+// SimulatedHypervisor is the name of the hypervisor of a simulated host, on which nothing is executed.
+const SimulatedHypervisor = "sim"
+
 // Hypervisor is what a driver's probe found out.
 type Hypervisor struct {
 	// Name and Version are the driver's: "qemu", "10.0.2".

@@ -35,9 +35,15 @@ type Datacenter struct {
 type Cluster struct {
 	ID ClusterID `json:"id"`
 	Meta
+	// Standalone makes it the compute resource of one host that is in no cluster (vSphere: a ComputeResource that is no
+	// ClusterComputeResource). It has the host's name, is made when that joins, takes no other host, and goes with it.
+	Standalone bool `json:"standalone,omitempty"`
 	// RootPool is made and removed with the cluster.
 	RootPool ResourcePoolID `json:"rootPool"`
 }
+
+// RootPoolName is the name of every root resource pool, as in a vCenter.
+const RootPoolName = "Resources"
 
 // ResourcePool is a share of a cluster's CPU and memory. The root pool, whose parent is the cluster, is all of it.
 type ResourcePool struct {

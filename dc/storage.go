@@ -2,6 +2,7 @@ package dc
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,8 +11,13 @@ import (
 // DatastoreType says where a datastore's bytes are.
 type DatastoreType string
 
-// LocalDatastore is a folder on one host's own file system.
-const LocalDatastore DatastoreType = "local"
+// The types of datastores.
+const (
+	// LocalDatastore is a folder on one host's own file system.
+	LocalDatastore DatastoreType = "local"
+	// SimulatedDatastore is one that simulated hosts have in common: each of them says that it is there, and nothing is.
+	SimulatedDatastore DatastoreType = "sim"
+)
 
 // Datastore holds the folders of virtual machines. Its parent is a folder of type FolderDatastore.
 type Datastore struct {
@@ -26,10 +32,25 @@ type Datastore struct {
 // DatastoreSpec is where a datastore is to be found.
 type DatastoreSpec struct {
 	Type DatastoreType `json:"type"`
-	// Host is the host that has a local datastore.
+	// Host is the host that has a local datastore, and empty for one of another type.
 	Host HostID `json:"host"`
-	// Path is the absolute folder on that host.
+	// Sharing are the hosts that have a simulated datastore in common.
+	Sharing []HostID `json:"sharing,omitempty"`
+	// Path is the absolute folder on its hosts.
 	Path string `json:"path"`
+}
+
+// Hosts returns the hosts that reach the datastore.
+func (s DatastoreSpec) Hosts() []HostID {
+	if s.Host != "" {
+		return []HostID{s.Host}
+	}
+	return s.Sharing
+}
+
+// ReachedBy reports whether the host reaches the datastore.
+func (s DatastoreSpec) ReachedBy(host HostID) bool {
+	return host != "" && (s.Host == host || slices.Contains(s.Sharing, host))
 }
 
 // DatastoreStatus is what the host found there. Free space is usage, not status, and never stored.
@@ -67,14 +88,18 @@ func (o *Image) Identity() ID     { return ID(o.ID) }
 
 func (o *Image) Claims() []string { return []string{"image/" + o.Name} }
 
-// Claims are the datastore's name in its folder, its path on its host, and the use of that host, which cannot be deleted
-// before the datastore.
+// Claims are the datastore's name in its folder, its path on its hosts, and the use of those, which cannot be deleted before
+// the datastore.
 func (o *Datastore) Claims() []string {
-	return append(o.nameClaim(), PathClaim(o.Spec), UseClaim(ID(o.Spec.Host), ID(o.ID)))
+	claims := o.nameClaim()
+	for _, host := range o.Spec.Hosts() {
+		claims = append(claims, PathClaim(host, o.Spec.Path), UseClaim(ID(host), ID(o.ID)))
+	}
+	return claims
 }
 
-// PathClaim returns the claim of a datastore's path on its host.
-func PathClaim(s DatastoreSpec) string { return "path/" + string(s.Host) + s.Path }
+// PathClaim returns the claim of a datastore's path on a host.
+func PathClaim(host HostID, path string) string { return "path/" + string(host) + path }
 
 // CheckDatastore returns an error of kind Invalid unless a datastore of that name may have the spec. Whether its host
 // exists is not known here.
@@ -85,7 +110,12 @@ func CheckDatastore(name string, s DatastoreSpec) error {
 	}
 	control := strings.ContainsFunc(s.Path, unicode.IsControl)
 	switch {
-	case s.Type != LocalDatastore:
+	case s.Type == SimulatedDatastore && (s.Host != "" || len(s.Sharing) == 0):
+		return Errorf(Invalid, "hosts have a datastore of the type %q in common", s.Type).On(Describe(KindDatastore, name)).
+			Fix("name the simulated hosts that share it, and no other one")
+	case s.Type == LocalDatastore && len(s.Sharing) > 0:
+		return Errorf(Invalid, "a local datastore is one host's alone").On(Describe(KindDatastore, name)).Fix("name one host")
+	case s.Type != LocalDatastore && s.Type != SimulatedDatastore:
 		return Errorf(Invalid, "there is no type of datastore %q", s.Type).On(Describe(KindDatastore, name)).
 			Fix("choose the type %q", LocalDatastore)
 	case !utf8.ValidString(s.Path) || control:

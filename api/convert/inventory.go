@@ -41,7 +41,7 @@ func Datacenter(o *dc.Datacenter) *hanokv1.Datacenter {
 func Cluster(o *dc.Cluster) *hanokv1.Cluster {
 	return &hanokv1.Cluster{
 		Id: string(o.ID), Name: o.Name, FolderId: string(o.Parent), Created: Time(o.Created), Revision: o.Revision,
-		RootPoolId: string(o.RootPool),
+		RootPoolId: string(o.RootPool), Standalone: o.Standalone,
 	}
 }
 
@@ -73,6 +73,9 @@ func Datastore(o *dc.Datastore, usage *dc.DatastoreUsage, names Names) *hanokv1.
 		Id: string(o.ID), Name: o.Name, FolderId: string(o.Parent), Created: Time(o.Created), Revision: o.Revision,
 		Type: string(o.Spec.Type), HostId: string(o.Spec.Host), Host: names(dc.ID(o.Spec.Host)), Path: o.Spec.Path,
 		Accessible: o.Status.Accessible, Failure: Failure(o.Status.Failure), CapacityBytes: o.Status.CapacityBytes,
+	}
+	for _, host := range o.Spec.Hosts() {
+		out.HostIds = append(out.HostIds, string(host))
 	}
 	if usage != nil {
 		out.CapacityBytes, out.FreeBytes = usage.CapacityBytes, &usage.FreeBytes

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,9 +106,10 @@ func (a *app) hostTokenCommand() *cobra.Command {
 
   hanok host join --manager URL --token-stdin
 
-With --host the token is for a host that lost its certificate: it keeps its machines.`,
+With --host the token is for a host that lost its certificate: it keeps its machines. With --standalone the new host is in no
+cluster: it gets a compute resource of its own, with a resource pool, that goes with it.`,
 		do: func(ctx context.Context, c *client, _ []string) error {
-			if req.Cluster == "" && req.Host == "" {
+			if req.Cluster == "" && req.Host == "" && !req.Standalone {
 				only, err := onlyCluster(ctx, c)
 				if err != nil {
 					return err
@@ -128,6 +130,8 @@ With --host the token is for a host that lost its certificate: it keeps its mach
 		}})
 	cmd.Flags().StringVar(&req.Cluster, "cluster", "", "the cluster of the new host (default: the only one)")
 	cmd.Flags().StringVar(&req.Host, "host", "", "the host that is to join again")
+	cmd.Flags().BoolVar(&req.Standalone, "standalone", false, "the new host is to be in no cluster")
+	cmd.Flags().StringVar(&req.Folder, "folder", "", "with --standalone: the folder of hosts (default: that of the only data center)")
 	a.completeFlag(cmd, "cluster", clusterNames)
 	a.completeFlag(cmd, "host", hostNames)
 	return cmd
@@ -138,10 +142,11 @@ func onlyCluster(ctx context.Context, c *client) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if n := len(res.Clusters); n != 1 {
+	clusters := slices.DeleteFunc(res.Clusters, (*hanokv1.Cluster).GetStandalone)
+	if n := len(clusters); n != 1 {
 		return "", dc.Errorf(dc.Invalid, "there are %d clusters", n).Fix("name one with --cluster, or make one with \"hanok cluster create\"")
 	}
-	return res.Clusters[0].Id, nil
+	return clusters[0].Id, nil
 }
 
 func hostNames(ctx context.Context, c *client) ([]string, error) {

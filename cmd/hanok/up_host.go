@@ -93,7 +93,10 @@ func joinToken(ctx context.Context, data *dataFolder, m *manager.Manager, name s
 	}
 	for c := range store.List[*dc.Cluster](m.Store.View()) {
 		old, taken := store.Named[*dc.Host](m.Store.View(), dc.ID(c.ID), cmp.Or(name, own))
-		if !taken || old.Status.Connection == "" {
+		if c.Standalone && !taken {
+			continue
+		}
+		if !c.Standalone && (!taken || old.Status.Connection == "") {
 			token, _, err := m.Agents.CreateJoinToken(ctx, dc.System, c.ID)
 			return token, err
 		}

@@ -80,6 +80,8 @@ type Inventory interface {
 type Hosts interface {
 	// CreateJoinToken returns a token for a new host of the cluster, and until when it is good.
 	CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.ClusterID) (token string, expires time.Time, err error)
+	// CreateStandaloneToken returns one for a new host in a folder, in no cluster.
+	CreateStandaloneToken(ctx context.Context, by dc.Caller, folder dc.FolderID) (token string, expires time.Time, err error)
 	// CreateRejoinToken returns one for a host that lost its certificate.
 	CreateRejoinToken(ctx context.Context, by dc.Caller, host dc.HostID) (token string, expires time.Time, err error)
 	EnterMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)

@@ -34,8 +34,14 @@ func (s *service) hostID(ctx context.Context, ref string) (dc.HostID, error) {
 
 func (s *service) CreateJoinToken(ctx context.Context, req *hanokv1.CreateJoinTokenRequest) (*hanokv1.CreateJoinTokenResponse, error) {
 	by := caller(ctx)
-	if (req.Cluster == "") == (req.Host == "") {
-		return nil, dc.Errorf(dc.Invalid, "a join token is for a cluster or for a host").Fix("name one of both")
+	kinds := 0
+	for _, given := range []bool{req.Cluster != "", req.Host != "", req.Standalone} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds != 1 || req.Folder != "" && !req.Standalone {
+		return nil, dc.Errorf(dc.Invalid, "a join token is for a cluster, for a host, or for a host that stands alone").Fix("name one of them")
 	}
 	token, expires, err := s.createToken(ctx, by, req)
 	if err != nil {
@@ -52,11 +58,34 @@ func (s *service) createToken(ctx context.Context, by dc.Caller, req *hanokv1.Cr
 		}
 		return s.Hosts.CreateRejoinToken(ctx, by, id)
 	}
+	if req.Standalone {
+		folder, err := s.hostFolder(by, req.Folder)
+		if err != nil {
+			return "", time.Time{}, err
+		}
+		return s.Hosts.CreateStandaloneToken(ctx, by, folder)
+	}
 	id, err := resolve[dc.ClusterID](s, by, dc.KindCluster, req.Cluster)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	return s.Hosts.CreateJoinToken(ctx, by, id)
+}
+
+// hostFolder returns the folder that a reference names, or that of the only data center's hosts.
+func (s *service) hostFolder(by dc.Caller, ref string) (dc.FolderID, error) {
+	if ref != "" {
+		return resolve[dc.FolderID](s, by, dc.KindFolder, ref)
+	}
+	id, err := s.datacenter(by, "")
+	if err != nil {
+		return "", err
+	}
+	d, ok := s.State.View().Object(dc.ID(id)).(*dc.Datacenter)
+	if !ok { // it went since
+		return "", dc.Errorf(dc.NotFound, "the data center does not exist any more")
+	}
+	return d.HostFolder, nil
 }
 
 // hostTask starts the task of a host by its reference.

@@ -15,7 +15,7 @@ type handle struct {
 
 // Probe implements the agent's Hypervisor.
 func (h *Host) Probe(context.Context) (dc.Hypervisor, error) {
-	return dc.Hypervisor{Name: "sim", Version: "1", Accelerator: dc.TCG, Reason: "this host is simulated",
+	return dc.Hypervisor{Name: dc.SimulatedHypervisor, Version: "1", Accelerator: dc.TCG, Reason: "this host is simulated",
 		Warnings: []string{"Nothing is executed: use it for demonstrations and tests."}}, nil
 }
 

@@ -59,7 +59,11 @@ func newPicture(inv *inventory, hosts map[dc.HostID]*seen) *picture {
 	p := &picture{inventory: inv, hosts: hosts, processes: map[dc.VirtualMachineID][]process{},
 		folders: map[dc.VirtualMachineID][]folder{}, records: map[dc.VirtualMachineID][]record{},
 		stores: map[dc.HostID][]*dc.Datastore{}, strangers: map[stranger][]string{}}
-	each(inv, func(ds *dc.Datastore) { p.stores[ds.Spec.Host] = append(p.stores[ds.Spec.Host], ds) })
+	each(inv, func(ds *dc.Datastore) {
+		for _, host := range ds.Spec.Hosts() {
+			p.stores[host] = append(p.stores[host], ds)
+		}
+	})
 	byUUID := map[string][]*dc.VirtualMachine{}
 	each(inv, func(vm *dc.VirtualMachine) {
 		uuid := vm.Spec.Hardware.UUID

@@ -3,6 +3,8 @@ package check
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"hanok/dc"
 )
@@ -48,7 +50,11 @@ func references(o dc.Object) []reference {
 	case *dc.ResourcePool:
 		return []reference{parent(dc.KindCluster, dc.KindResourcePool)}
 	case *dc.Datastore:
-		return []reference{parent(dc.KindFolder), ref("spec.host", dc.ID(o.Spec.Host), dc.KindHost)}
+		all := []reference{parent(dc.KindFolder)}
+		for _, host := range o.Spec.Hosts() {
+			all = append(all, ref("spec.host", dc.ID(host), dc.KindHost))
+		}
+		return all
 	case *dc.PortGroup:
 		return []reference{parent(dc.KindFolder)}
 	case *dc.VirtualMachine:
@@ -82,10 +88,19 @@ func checkReferences(inv *inventory, c *collector, o dc.Object) {
 		}
 	}
 	if vm, ok := o.(*dc.VirtualMachine); ok {
-		if ds, ok := get[*dc.Datastore](inv, dc.ID(vm.Spec.Datastore)); ok && ds.Spec.Host != vm.Spec.Host {
-			c.certain(References, subjectOf(o), remedy, "it is on the host %q, and its datastore %s on %q", vm.Spec.Host, ds.ID, ds.Spec.Host)
+		if ds, ok := get[*dc.Datastore](inv, dc.ID(vm.Spec.Datastore)); ok && !ds.Spec.ReachedBy(vm.Spec.Host) {
+			c.certain(References, subjectOf(o), remedy, "it is on the host %q, and its datastore %s on %s", vm.Spec.Host, ds.ID, quoted(ds.Spec.Hosts()))
 		}
 	}
+}
+
+// quoted lists IDs for a person.
+func quoted(ids []dc.HostID) string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, strconv.Quote(string(id)))
+	}
+	return strings.Join(out, ", ")
 }
 
 func checkClaims(inv *inventory, c *collector) {

@@ -112,7 +112,7 @@ func (s *Service) admitOrphan(tx *store.Tx, by dc.Caller, o dc.Orphan, req Adopt
 // orphanDatastore returns the datastore of the orphan: the one that its host says, or the one that the store knows at the same
 // place.
 func orphanDatastore(v *store.View, o dc.Orphan) (dc.DatastoreID, error) {
-	if ds, err := store.Get[*dc.Datastore](v, dc.ID(o.Machine.Datastore)); err == nil && ds.Spec.Host == o.Host {
+	if ds, err := store.Get[*dc.Datastore](v, dc.ID(o.Machine.Datastore)); err == nil && ds.Spec.ReachedBy(o.Host) {
 		return ds.ID, nil
 	}
 	host := hostName(v, o.Host)
@@ -120,7 +120,7 @@ func orphanDatastore(v *store.View, o dc.Orphan) (dc.DatastoreID, error) {
 		return "", dc.Errorf(dc.WrongState, "its datastore %s is not in the inventory, and %s does not know where that is", o.Machine.Datastore, host).
 			Fix("find its folder %q on the host, and make a datastore of the folder above it", o.Machine.Folder)
 	}
-	if id, ok := store.Claimed(v, dc.PathClaim(dc.DatastoreSpec{Host: o.Host, Path: o.Path})); ok {
+	if id, ok := store.Claimed(v, dc.PathClaim(o.Host, o.Path)); ok {
 		return dc.DatastoreID(id), nil
 	}
 	name := string(o.Host)

@@ -639,3 +639,64 @@ func TestRenamedDatastore(t *testing.T) {
 	b.start("")
 	named("huge")
 }
+
+// A host that stands alone gets a compute resource of its own, which takes no other one; and one that never connected leaves it
+// to the next of its name.
+func TestStandalone(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	c.put(&dc.Folder{ID: "group-h1", Meta: dc.Meta{Name: "host", Parent: "datacenter-a"}, Type: dc.FolderHost})
+	c.put(&dc.Folder{ID: "group-v1", Meta: dc.Meta{Name: "vm", Parent: "datacenter-a"}, Type: dc.FolderVM})
+	token := func() string {
+		t.Helper()
+		token, _, err := c.svc.CreateStandaloneToken(t.Context(), dc.System, "group-h1")
+		c.ok(err)
+		return token
+	}
+	_, err := c.tryJoin("lone", token())
+	c.ok(err)
+	second, err := c.tryJoin("lone", token())
+	c.ok(err)
+	host, err := store.Get[*dc.Host](c.store.View(), dc.ID(second.id))
+	c.ok(err)
+	own, err := store.Get[*dc.Cluster](c.store.View(), host.Parent)
+	c.ok(err)
+	pool, err := store.Get[*dc.ResourcePool](c.store.View(), dc.ID(own.RootPool))
+	c.ok(err)
+	if !own.Standalone || own.Name != "lone" || own.Parent != "group-h1" || pool.Name != "Resources" || pool.Parent != dc.ID(own.ID) {
+		t.Errorf("the compute resource is %+v with the pool %+v", own, pool)
+	}
+	n := 0
+	for range store.Children[*dc.Cluster](c.store.View(), "group-h1") {
+		n++
+	}
+	if n != 2 {
+		t.Errorf("there are %d compute resources, want the cluster and the host's", n)
+	}
+	_, _, err = c.svc.CreateJoinToken(t.Context(), dc.System, own.ID)
+	c.kind(err, dc.Invalid)
+	_, _, err = c.svc.CreateStandaloneToken(t.Context(), dc.System, "group-v1")
+	c.kind(err, dc.Invalid)
+	_, _, err = c.svc.CreateStandaloneToken(t.Context(), dc.System, "group-h9")
+	c.kind(err, dc.NotFound)
+	_, _, err = c.svc.CreateStandaloneToken(t.Context(), dc.Caller{Name: "reader", User: "user-1", Role: dc.RoleReadOnly}, "group-h1")
+	c.kind(err, dc.Denied)
+}
+
+// A datastore that hosts share is assigned to each of them, also to one that comes to share it later.
+func TestSharedDatastore(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	first, second := c.join("first"), c.join("second")
+	c.put(&dc.Datastore{ID: "datastore-a", Meta: dc.Meta{Name: "shared", Parent: "group-d1"},
+		Spec: dc.DatastoreSpec{Type: dc.SimulatedDatastore, Sharing: []dc.HostID{first.id}, Path: "/shared"}})
+	c.machine("vm-01", first.id, "datastore-a", "")
+	c.machine("vm-02", second.id, "datastore-a", "")
+	ready := func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesReady }
+	c.untilVM("vm-01", "files", ready)
+	c.change(func(tx *store.Tx) {
+		ds, err := store.Load[*dc.Datastore](tx, "datastore-a")
+		c.ok(err)
+		ds.Spec.Sharing = append(ds.Spec.Sharing, second.id)
+		tx.Put(ds)
+	})
+	c.untilVM("vm-02", "files", ready)
+}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"hanok/dc"
@@ -34,34 +35,35 @@ func (s *Service) feed() {
 
 // deliver tells the connections that a change concerns.
 func (s *Service) deliver(c store.Change) {
-	now, before := hostOfObject(c.Object), hostOfObject(c.Old)
-	s.tell(now, c.ID)
-	if before != now {
-		s.tell(before, c.ID)
+	now, before := hostsOf(c.Object), hostsOf(c.Old)
+	for _, host := range now {
+		s.tell(host, c.ID)
+	}
+	for _, host := range before {
+		if !slices.Contains(now, host) {
+			s.tell(host, c.ID)
+		}
 	}
 }
 
 // tell puts the ID into the inbox of the host's connection, if there is one.
 func (s *Service) tell(host dc.HostID, id dc.ID) {
-	if host == "" {
-		return
-	}
 	if l := s.link(host); l != nil {
 		l.inbox.add(id)
 	}
 }
 
-// hostOfObject returns the host whose connection an object concerns, or "".
-func hostOfObject(o dc.Object) dc.HostID {
+// hostsOf returns the hosts whose connections an object concerns.
+func hostsOf(o dc.Object) []dc.HostID {
 	switch o := o.(type) {
 	case *dc.VirtualMachine:
-		return o.Spec.Host
+		return []dc.HostID{o.Spec.Host}
 	case *dc.Datastore:
-		return o.Spec.Host
+		return o.Spec.Hosts()
 	case *dc.Host:
-		return o.ID
+		return []dc.HostID{o.ID}
 	}
-	return ""
+	return nil
 }
 
 // toAll calls f for the inbox of every connection.

@@ -20,12 +20,33 @@ import (
 const tokenLife = time.Hour
 
 // CreateJoinToken returns a token that lets one host join the cluster, and until when it is good. It is shown once and not
-// stored, and carries the fingerprint of the authority behind a dot. Privilege: PrivHostAdd. Kinds: NotFound for the cluster.
+// stored, and carries the fingerprint of the authority behind a dot. Privilege: PrivHostAdd. Kinds: NotFound for the cluster, Invalid for
+// the compute resource of a host that stands alone.
 func (s *Service) CreateJoinToken(ctx context.Context, by dc.Caller, cluster dc.ClusterID) (string, time.Time, error) {
 	if err := s.cfg.Access.Authorize(by, dc.PrivHostAdd, dc.ID(cluster)); err != nil {
 		return "", time.Time{}, err
 	}
+	if c, err := store.Get[*dc.Cluster](s.cfg.Store.View(), dc.ID(cluster)); err == nil && c.Standalone {
+		return "", time.Time{}, dc.Errorf(dc.Invalid, "it is the compute resource of one host").On(dc.Describe(dc.KindCluster, c.Name)).
+			Fix("choose a cluster, or let the new host stand alone")
+	}
 	return s.createToken(ctx, dc.JoinToken{Cluster: cluster}, dc.ID(cluster))
+}
+
+// CreateStandaloneToken returns a token that lets one host join in a folder of hosts, alone; see CreateJoinToken. Privilege:
+// PrivHostAddAlone. Kinds: NotFound for the folder, Invalid for one of another type.
+func (s *Service) CreateStandaloneToken(ctx context.Context, by dc.Caller, folder dc.FolderID) (string, time.Time, error) {
+	if err := s.cfg.Access.Authorize(by, dc.PrivHostAddAlone, dc.ID(folder)); err != nil {
+		return "", time.Time{}, err
+	}
+	f, err := store.Get[*dc.Folder](s.cfg.Store.View(), dc.ID(folder))
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if f.Type != dc.FolderHost {
+		return "", time.Time{}, dc.Errorf(dc.Invalid, "it does not hold hosts").On(dc.Describe(dc.KindFolder, f.Name)).Fix("choose a folder for hosts")
+	}
+	return s.createToken(ctx, dc.JoinToken{Folder: folder}, dc.ID(folder))
 }
 
 // CreateRejoinToken returns a token that lets a host in again as the one that it was, after its certificate or its key was
@@ -107,7 +128,7 @@ func (s *Service) join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.Jo
 			joined, err = store.Load[*dc.Host](tx, dc.ID(token.Host))
 			what = "has joined again, with a new certificate"
 		} else {
-			joined, err = addHost(tx, token.Cluster, id, r.Name, convert.FromHostFacts(r.Facts), now)
+			joined, err = addHost(tx, token, id, r.Name, convert.FromHostFacts(r.Facts), now)
 		}
 		if err != nil {
 			return err
@@ -123,7 +144,12 @@ func (s *Service) join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.Jo
 	return &agentv1.JoinResponse{HostId: string(id), Certificate: certificate, Ca: s.cfg.CA.PEM(), ReplacesFormer: replaces}, nil
 }
 
-func addHost(tx *store.Tx, cluster dc.ClusterID, id dc.HostID, name string, facts dc.HostStatus, now time.Time) (*dc.Host, error) {
+// addHost makes a host where the token says.
+func addHost(tx *store.Tx, token *dc.JoinToken, id dc.HostID, name string, facts dc.HostStatus, now time.Time) (*dc.Host, error) {
+	cluster := token.Cluster
+	if token.Folder != "" {
+		cluster = resourceAlone(tx, token.Folder, name, now)
+	}
 	if old, ok := store.Named[*dc.Host](tx.View(), dc.ID(cluster), name); ok {
 		if old.Status.Connection != "" {
 			return nil, dc.Errorf(dc.Exists, "a host of this name has joined already").On(dc.Describe(dc.KindHost, name)).
@@ -131,10 +157,30 @@ func addHost(tx *store.Tx, cluster dc.ClusterID, id dc.HostID, name string, fact
 		}
 		tx.Delete(old)
 	}
-	tx.Exists(dc.ID(cluster))
+	if token.Folder == "" {
+		tx.Exists(dc.ID(cluster))
+	}
 	h := &dc.Host{ID: id, Meta: dc.Meta{Name: name, Parent: dc.ID(cluster), Created: now}, Status: facts}
 	tx.Put(h)
 	return h, nil
+}
+
+// resourceAlone returns the compute resource of a host that stands alone in a folder: the one that is left of a host which died
+// before it was ever connected, or a new one.
+func resourceAlone(tx *store.Tx, folder dc.FolderID, name string, now time.Time) dc.ClusterID {
+	tx.Exists(dc.ID(folder))
+	if old, ok := store.Named[*dc.Cluster](tx.View(), dc.ID(folder), name); ok && old.Standalone {
+		tx.Exists(dc.ID(old.ID))
+		return old.ID
+	}
+	c := &dc.Cluster{ID: dc.ClusterID(dc.NewID(dc.KindCluster, random.Suffix())), Meta: dc.Meta{Name: name, Parent: dc.ID(folder), Created: now},
+		Standalone: true}
+	pool := &dc.ResourcePool{ID: dc.ResourcePoolID(dc.NewID(dc.KindResourcePool, random.Suffix())),
+		Meta: dc.Meta{Name: dc.RootPoolName, Parent: dc.ID(c.ID), Created: now}}
+	c.RootPool = pool.ID
+	tx.Put(pool)
+	tx.Put(c)
+	return c.ID
 }
 
 // findToken returns the token whose secret is given.

@@ -278,7 +278,7 @@ func (s *Service) setUsage(host dc.HostID, h *agentv1.Heartbeat) {
 	v := s.cfg.Store.View()
 	for _, u := range h.Datastores {
 		ds, err := store.Get[*dc.Datastore](v, dc.ID(u.Id))
-		if err != nil || ds.Spec.Host != host {
+		if err != nil || !ds.Spec.ReachedBy(host) {
 			continue
 		}
 		s.mu.Lock()
@@ -359,7 +359,7 @@ func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 	switch o := object.(type) {
 	case *dc.Datastore:
 		content := [2]string{o.Spec.Path, o.Name}
-		if o.Spec.Host != l.host || sent[id] == content {
+		if !o.Spec.ReachedBy(l.host) || sent[id] == content {
 			return
 		}
 		sent[id] = content

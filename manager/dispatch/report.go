@@ -126,10 +126,13 @@ func (r *machineReport) compare(v *store.View, host dc.HostID) bool {
 // commitDatastore writes the status of one of the host's datastores.
 func (l *link) commitDatastore(r *agentv1.DatastoreReport) error {
 	status := dc.DatastoreStatus{Accessible: r.Accessible, Failure: convert.FromFailure(r.Failure), CapacityBytes: r.CapacityBytes}
+	if ds, err := store.Get[*dc.Datastore](l.s.cfg.Store.View(), dc.ID(r.Id)); err == nil && ds.Spec.ReachedBy(l.host) && reflect.DeepEqual(ds.Status, status) {
+		return nil
+	}
 	mine := true
 	err := l.change(func(tx *store.Tx) error {
 		ds, err := store.Load[*dc.Datastore](tx, dc.ID(r.Id))
-		if dc.KindOf(err) == dc.NotFound || err == nil && ds.Spec.Host != l.host {
+		if dc.KindOf(err) == dc.NotFound || err == nil && !ds.Spec.ReachedBy(l.host) {
 			mine = false
 			return nil
 		} else if err != nil {

@@ -269,3 +269,42 @@ func TestRemoveLooksAgain(t *testing.T) {
 		}
 	})
 }
+
+// With a host that stands alone goes its compute resource; a datastore that others share stays with them.
+func TestRemoveStandalone(t *testing.T) {
+	w := newWorld(t, func(h *dc.Host, vm *dc.VirtualMachine) {
+		h.Spec.Maintenance, h.Parent = dc.InMaintenance, "domain-c7"
+		vm.Name = ""
+	})
+	w.change(func(tx *store.Tx) error {
+		tx.Put(&dc.Cluster{ID: "domain-c7", Meta: dc.Meta{Name: "alpha", Parent: "group-h1"}, Standalone: true, RootPool: "resgroup-7"})
+		tx.Put(&dc.ResourcePool{ID: "resgroup-7", Meta: dc.Meta{Name: "Resources", Parent: "domain-c7"}})
+		tx.Put(&dc.Host{ID: "host-2", Meta: dc.Meta{Name: "beta", Parent: "domain-c1"}})
+		tx.Put(&dc.Datastore{ID: "datastore-2", Meta: dc.Meta{Name: "shared", Parent: "group-s1"},
+			Spec: dc.DatastoreSpec{Type: dc.SimulatedDatastore, Sharing: []dc.HostID{host, "host-2"}, Path: "/shared"}})
+		return nil
+	})
+	svc, engine := newService(w.st)
+	go engine.Run(t.Context())
+	if _, err := svc.Remove(t.Context(), admin, host); err != nil {
+		t.Fatal(err)
+	}
+	for v := w.st.View(); ; v = w.st.View() {
+		if _, err := store.Get[*dc.Host](v, dc.ID(host)); dc.KindOf(err) == dc.NotFound {
+			break
+		}
+		if err := w.st.Wait(t.Context(), v.Revision()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := w.st.View()
+	for _, id := range []dc.ID{"domain-c7", "resgroup-7", "datastore-1"} {
+		if v.Find(id) != nil {
+			t.Errorf("%s is still there", id)
+		}
+	}
+	ds, err := store.Get[*dc.Datastore](v, "datastore-2")
+	if err != nil || len(ds.Spec.Hosts()) != 1 || ds.Spec.ReachedBy(host) || !ds.Spec.ReachedBy("host-2") {
+		t.Errorf("the shared datastore is %+v, %v", ds, err)
+	}
+}

@@ -2,6 +2,7 @@ package hostsystem
 
 import (
 	"context"
+	"slices"
 
 	"hanok/dc"
 	"hanok/manager/store"
@@ -38,14 +39,50 @@ func remove(_ context.Context, r *task.Run) error {
 		if err := admitRemove(tx.View(), h); err != nil {
 			return err
 		}
-		for ds := range store.List[*dc.Datastore](tx.View()) {
-			if ds.Spec.Host == h.ID {
-				tx.Delete(ds)
-			}
+		if err := leaveDatastores(tx, h.ID); err != nil {
+			return err
 		}
 		tx.Delete(h)
+		if err := removeAlone(tx, h); err != nil {
+			return err
+		}
 		record(tx, t, h, dc.EventHostRemoved, "was removed")
 		return nil
 	})
+	return nil
+}
+
+// leaveDatastores removes the datastores that only the host reaches, and takes the host off those that others share.
+func leaveDatastores(tx *store.Tx, host dc.HostID) error {
+	for shared := range store.DatastoresOf(tx.View(), host) {
+		ds, err := store.Load[*dc.Datastore](tx, dc.ID(shared.ID))
+		if err != nil {
+			return err
+		}
+		ds.Spec.Sharing = slices.DeleteFunc(ds.Spec.Sharing, func(h dc.HostID) bool { return h == host })
+		if len(ds.Spec.Sharing) == 0 {
+			tx.Delete(ds)
+		} else {
+			tx.Put(ds)
+		}
+	}
+	return nil
+}
+
+// removeAlone removes the compute resource of a host that is in no cluster, with its root pool.
+func removeAlone(tx *store.Tx, h *dc.Host) error {
+	if c, err := store.Get[*dc.Cluster](tx.View(), h.Parent); err != nil || !c.Standalone {
+		return nil
+	}
+	c, err := store.Load[*dc.Cluster](tx, h.Parent)
+	if err != nil {
+		return err
+	}
+	pool, err := store.Load[*dc.ResourcePool](tx, dc.ID(c.RootPool))
+	if err != nil {
+		return err
+	}
+	tx.Delete(pool)
+	tx.Delete(c)
 	return nil
 }

@@ -8,9 +8,6 @@ import (
 	"hanok/manager/store"
 )
 
-// rootPoolName is the name of every cluster's root resource pool, as in a vCenter.
-const rootPoolName = "Resources"
-
 // Clusters returns all clusters by name. They are shared and must not be changed. The errors are those of
 // access.Service.Authorize.
 func (s *Service) Clusters(by dc.Caller) ([]*dc.Cluster, error) { return list[*dc.Cluster](s, by) }
@@ -26,7 +23,16 @@ func (s *Service) Hosts(by dc.Caller) ([]*dc.Host, error) { return list[*dc.Host
 // CreateCluster makes a cluster without hosts, with its root resource pool, in the host folder of a data center. Errors:
 // Unauthenticated, Denied, Invalid for a name that cannot be, NotFound without the data center, Exists.
 func (s *Service) CreateCluster(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.Cluster, error) {
-	if err := s.authorizeIn(by, dc.PrivClusterCreate, datacenter, hostFolder); err != nil {
+	folder, err := s.folderIn(by, dc.PrivClusterCreate, datacenter, hostFolder)
+	if err != nil {
+		return nil, err
+	}
+	return s.CreateClusterIn(ctx, by, folder, name)
+}
+
+// CreateClusterIn is CreateCluster in any folder of hosts. Invalid, too, for a folder of another type.
+func (s *Service) CreateClusterIn(ctx context.Context, by dc.Caller, folder dc.FolderID, name string) (*dc.Cluster, error) {
+	if err := s.access.Authorize(by, dc.PrivClusterCreate, dc.ID(folder)); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindCluster, name); err != nil {
@@ -34,11 +40,10 @@ func (s *Service) CreateCluster(ctx context.Context, by dc.Caller, datacenter dc
 	}
 	var c *dc.Cluster
 	err := s.store.Change(ctx, func(tx *store.Tx) error {
-		d, err := store.Get[*dc.Datacenter](tx.View(), dc.ID(datacenter))
-		if err != nil {
+		if err := checkHolds(tx.View(), folder, dc.FolderHost); err != nil {
 			return err
 		}
-		c = putCluster(tx, by, d, name)
+		c = putCluster(tx, by, folder, name)
 		return nil
 	})
 	if err != nil {
@@ -47,9 +52,9 @@ func (s *Service) CreateCluster(ctx context.Context, by dc.Caller, datacenter dc
 	return c, nil
 }
 
-func putCluster(tx *store.Tx, by dc.Caller, d *dc.Datacenter, name string) *dc.Cluster {
-	c := &dc.Cluster{ID: dc.ClusterID(newID(dc.KindCluster)), Meta: newMeta(name, dc.ID(d.HostFolder))}
-	pool := &dc.ResourcePool{ID: dc.ResourcePoolID(newID(dc.KindResourcePool)), Meta: newMeta(rootPoolName, dc.ID(c.ID))}
+func putCluster(tx *store.Tx, by dc.Caller, folder dc.FolderID, name string) *dc.Cluster {
+	c := &dc.Cluster{ID: dc.ClusterID(newID(dc.KindCluster)), Meta: newMeta(name, dc.ID(folder))}
+	pool := &dc.ResourcePool{ID: dc.ResourcePoolID(newID(dc.KindResourcePool)), Meta: newMeta(dc.RootPoolName, dc.ID(c.ID))}
 	c.RootPool = pool.ID
 	tx.Put(pool)
 	created(tx, by, dc.EventClusterCreated, c)
@@ -69,6 +74,10 @@ func deleteCluster(tx *store.Tx, by dc.Caller, id dc.ClusterID) error {
 	c, err := store.Load[*dc.Cluster](tx, dc.ID(id))
 	if err != nil {
 		return err
+	}
+	if c.Standalone {
+		return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindCluster, c.Name), Message: "it is the compute resource of one host",
+			Remedy: "remove that host"}
 	}
 	pool, err := store.Load[*dc.ResourcePool](tx, dc.ID(c.RootPool))
 	if err != nil {

@@ -16,7 +16,12 @@ func (s *Service) Datacenters(by dc.Caller) ([]*dc.Datacenter, error) {
 // CreateDatacenter makes a data center with its four folders in the root folder. Errors: Unauthenticated, Denied, Invalid
 // for a name that cannot be, Exists.
 func (s *Service) CreateDatacenter(ctx context.Context, by dc.Caller, name string) (*dc.Datacenter, error) {
-	if err := s.access.Authorize(by, dc.PrivDatacenterCreate, dc.ID(dc.RootFolder)); err != nil {
+	return s.CreateDatacenterIn(ctx, by, dc.RootFolder, name)
+}
+
+// CreateDatacenterIn is CreateDatacenter in any folder of data centers. Invalid, too, for a folder of another type.
+func (s *Service) CreateDatacenterIn(ctx context.Context, by dc.Caller, folder dc.FolderID, name string) (*dc.Datacenter, error) {
+	if err := s.access.Authorize(by, dc.PrivDatacenterCreate, dc.ID(folder)); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindDatacenter, name); err != nil {
@@ -24,7 +29,10 @@ func (s *Service) CreateDatacenter(ctx context.Context, by dc.Caller, name strin
 	}
 	var d *dc.Datacenter
 	err := s.store.Change(ctx, func(tx *store.Tx) error {
-		d = putDatacenter(tx, by, name)
+		if err := checkHolds(tx.View(), folder, dc.FolderDatacenter); err != nil {
+			return err
+		}
+		d = putDatacenter(tx, by, folder, name)
 		return nil
 	})
 	if err != nil {
@@ -33,10 +41,10 @@ func (s *Service) CreateDatacenter(ctx context.Context, by dc.Caller, name strin
 	return d, nil
 }
 
-func putDatacenter(tx *store.Tx, by dc.Caller, name string) *dc.Datacenter {
+func putDatacenter(tx *store.Tx, by dc.Caller, parent dc.FolderID, name string) *dc.Datacenter {
 	d := &dc.Datacenter{
 		ID:   dc.DatacenterID(newID(dc.KindDatacenter)),
-		Meta: newMeta(name, dc.ID(dc.RootFolder)),
+		Meta: newMeta(name, dc.ID(parent)),
 	}
 	folder := func(typ dc.FolderType) dc.FolderID {
 		f := &dc.Folder{ID: dc.FolderID(newID(dc.KindFolder)), Meta: newMeta(string(typ), dc.ID(d.ID)), Type: typ}

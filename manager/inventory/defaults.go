@@ -34,9 +34,9 @@ func (s *Service) Defaults(ctx context.Context, names DefaultNames) error {
 			return nil
 		}
 		tx.Put(&dc.Folder{ID: dc.RootFolder, Meta: newMeta("Datacenters", ""), Type: dc.FolderDatacenter})
-		d := putDatacenter(tx, dc.System, datacenter)
-		putCluster(tx, dc.System, d, cluster)
-		putPortGroup(tx, dc.System, d, portGroup)
+		d := putDatacenter(tx, dc.System, dc.RootFolder, datacenter)
+		putCluster(tx, dc.System, d.HostFolder, cluster)
+		putPortGroup(tx, dc.System, d.NetworkFolder, portGroup)
 		made = true
 		return nil
 	})

@@ -60,13 +60,22 @@ func list[T dc.Object](s *Service, by dc.Caller) ([]T, error) {
 func hostFolder(d *dc.Datacenter) dc.FolderID    { return d.HostFolder }
 func networkFolder(d *dc.Datacenter) dc.FolderID { return d.NetworkFolder }
 
-// authorizeIn checks the privilege on the folder of a data center in which an object is to be created.
-func (s *Service) authorizeIn(by dc.Caller, p dc.Privilege, id dc.DatacenterID, folder func(*dc.Datacenter) dc.FolderID) error {
+// folderIn returns the folder of a data center in which an object is to be created, for a caller who may do that.
+func (s *Service) folderIn(by dc.Caller, p dc.Privilege, id dc.DatacenterID, folder func(*dc.Datacenter) dc.FolderID) (dc.FolderID, error) {
 	d, err := store.Get[*dc.Datacenter](s.store.View(), dc.ID(id))
 	if err != nil {
-		return s.access.Authorize(by, p, dc.ID(id)) // which says who may know that it is not there
+		return "", cmp.Or(s.access.Authorize(by, p, dc.ID(id)), err) // the first one says who may know that it is not there
 	}
-	return s.access.Authorize(by, p, dc.ID(folder(d)))
+	return folder(d), s.access.Authorize(by, p, dc.ID(folder(d)))
+}
+
+// checkHolds returns an error of kind Invalid unless the folder holds what folders of the type do.
+func checkHolds(v *store.View, id dc.FolderID, typ dc.FolderType) error {
+	f, err := store.Get[*dc.Folder](v, dc.ID(id))
+	if err == nil && f.Type != typ {
+		return dc.Errorf(dc.Invalid, "it is a folder of the type %q", f.Type).On(dc.Describe(dc.KindFolder, f.Name)).Fix("choose one of the type %q", typ)
+	}
+	return err
 }
 
 // newMeta returns the common part of a new object.

@@ -405,3 +405,50 @@ func TestListsAreSorted(t *testing.T) {
 		t.Errorf("%v, %v", hosts, err)
 	}
 }
+
+func TestCreateInFolders(t *testing.T) {
+	w := open(t)
+	ctx := t.Context()
+	hosts, networks := w.folder(w.datacenter.HostFolder, "F0"), w.folder(w.datacenter.NetworkFolder, "F0")
+	stores, sites := w.folder(w.datacenter.DatastoreFolder, "F0"), w.folder(dc.RootFolder, "F0")
+	c, err := w.CreateClusterIn(ctx, dc.System, hosts.ID, "inner")
+	if err != nil || c.Parent != dc.ID(hosts.ID) {
+		t.Errorf("the cluster is %+v, %v", c, err)
+	}
+	pg, err := w.CreatePortGroupIn(ctx, dc.System, networks.ID, "inner")
+	if err != nil || pg.Parent != dc.ID(networks.ID) {
+		t.Errorf("the port group is %+v, %v", pg, err)
+	}
+	ds, err := w.CreateDatastoreIn(ctx, dc.System, stores.ID, "inner", dc.DatastoreSpec{Host: w.host.ID, Path: "/srv"})
+	if err != nil || ds.Parent != dc.ID(stores.ID) {
+		t.Errorf("the datastore is %+v, %v", ds, err)
+	}
+	d, err := w.CreateDatacenterIn(ctx, dc.System, sites.ID, "inner")
+	if err != nil || d.Parent != dc.ID(sites.ID) {
+		t.Errorf("the data center is %+v, %v", d, err)
+	}
+	_, err = w.CreateClusterIn(ctx, dc.System, networks.ID, "x")
+	w.wantKind(err, dc.Invalid, `of the type "network"`)
+	_, err = w.CreatePortGroupIn(ctx, dc.System, hosts.ID, "x")
+	w.wantKind(err, dc.Invalid, `of the type "host"`)
+	_, err = w.CreateDatastoreIn(ctx, dc.System, hosts.ID, "x", dc.DatastoreSpec{Host: w.host.ID, Path: "/srv/x"})
+	w.wantKind(err, dc.Invalid, `of the type "host"`)
+	_, err = w.CreateDatacenterIn(ctx, dc.System, hosts.ID, "x")
+	w.wantKind(err, dc.Invalid, `of the type "host"`)
+}
+
+func TestSimulatedDatastore(t *testing.T) {
+	w := open(t)
+	simulated := &dc.Host{ID: "host-2", Meta: dc.Meta{Name: "sim", Parent: dc.ID(w.cluster.ID)},
+		Status: dc.HostStatus{Hypervisor: dc.Hypervisor{Name: dc.SimulatedHypervisor}}}
+	w.put(simulated)
+	create := func(spec dc.DatastoreSpec) error {
+		spec.Type, spec.Path = dc.SimulatedDatastore, "/LocalDS_0"
+		_, err := w.CreateDatastore(t.Context(), dc.System, w.datacenter.ID, "LocalDS_0", spec)
+		return err
+	}
+	w.wantKind(create(dc.DatastoreSpec{Sharing: []dc.HostID{simulated.ID, w.host.ID}}), dc.Invalid, `host "box" is not simulated`)
+	w.wantKind(create(dc.DatastoreSpec{Sharing: []dc.HostID{"host-9"}}), dc.NotFound)
+	w.wantKind(create(dc.DatastoreSpec{Host: simulated.ID}), dc.Invalid, "in common")
+	w.wantKind(create(dc.DatastoreSpec{Sharing: []dc.HostID{simulated.ID}}), "")
+}

@@ -17,7 +17,16 @@ func (s *Service) PortGroups(by dc.Caller) ([]*dc.PortGroup, error) {
 // CreatePortGroup makes a port group in the network folder of a data center. Errors: Unauthenticated, Denied, Invalid for
 // a name that cannot be, NotFound without the data center, Exists.
 func (s *Service) CreatePortGroup(ctx context.Context, by dc.Caller, datacenter dc.DatacenterID, name string) (*dc.PortGroup, error) {
-	if err := s.authorizeIn(by, dc.PrivNetworkCreate, datacenter, networkFolder); err != nil {
+	folder, err := s.folderIn(by, dc.PrivNetworkCreate, datacenter, networkFolder)
+	if err != nil {
+		return nil, err
+	}
+	return s.CreatePortGroupIn(ctx, by, folder, name)
+}
+
+// CreatePortGroupIn is CreatePortGroup in any folder of networks. Invalid, too, for a folder of another type.
+func (s *Service) CreatePortGroupIn(ctx context.Context, by dc.Caller, folder dc.FolderID, name string) (*dc.PortGroup, error) {
+	if err := s.access.Authorize(by, dc.PrivNetworkCreate, dc.ID(folder)); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindPortGroup, name); err != nil {
@@ -25,11 +34,10 @@ func (s *Service) CreatePortGroup(ctx context.Context, by dc.Caller, datacenter 
 	}
 	var pg *dc.PortGroup
 	err := s.store.Change(ctx, func(tx *store.Tx) error {
-		d, err := store.Get[*dc.Datacenter](tx.View(), dc.ID(datacenter))
-		if err != nil {
+		if err := checkHolds(tx.View(), folder, dc.FolderNetwork); err != nil {
 			return err
 		}
-		pg = putPortGroup(tx, by, d, name)
+		pg = putPortGroup(tx, by, folder, name)
 		return nil
 	})
 	if err != nil {
@@ -38,8 +46,8 @@ func (s *Service) CreatePortGroup(ctx context.Context, by dc.Caller, datacenter 
 	return pg, nil
 }
 
-func putPortGroup(tx *store.Tx, by dc.Caller, d *dc.Datacenter, name string) *dc.PortGroup {
-	pg := &dc.PortGroup{ID: dc.PortGroupID(newID(dc.KindPortGroup)), Meta: newMeta(name, dc.ID(d.NetworkFolder))}
+func putPortGroup(tx *store.Tx, by dc.Caller, folder dc.FolderID, name string) *dc.PortGroup {
+	pg := &dc.PortGroup{ID: dc.PortGroupID(newID(dc.KindPortGroup)), Meta: newMeta(name, dc.ID(folder))}
 	created(tx, by, dc.EventPortGroupCreated, pg)
 	return pg
 }

@@ -32,10 +32,7 @@ func givenTo(r *row) givenRow {
 	if r == nil || r.host == "" {
 		return givenRow{}
 	}
-	vm, ok := r.object.(*dc.VirtualMachine)
-	if !ok {
-		return givenRow{}
-	}
+	vm := r.object.(*dc.VirtualMachine)
 	return givenRow{r.host, Given{Machines: 1, MemoryMB: vm.Spec.Hardware.MemoryMB}}
 }
 

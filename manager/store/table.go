@@ -13,7 +13,7 @@ import (
 type row struct {
 	id, parent dc.ID
 	name       string
-	host       dc.HostID // of virtual machines and datastores
+	host       dc.HostID // of virtual machines, and in byHost that of one of a datastore's hosts
 	object     dc.Object
 }
 
@@ -143,26 +143,44 @@ func (t *tables) table(kind dc.Kind) *objectTable {
 func (t *tables) putObject(o dc.Object, old *row) {
 	meta := o.Metadata()
 	r := &row{id: o.Identity(), parent: meta.Parent, name: meta.Name, object: o}
-	switch o := o.(type) {
-	case *dc.VirtualMachine:
-		r.host = o.Spec.Host
-	case *dc.Datastore:
-		r.host = o.Spec.Host
+	if vm, ok := o.(*dc.VirtualMachine); ok {
+		r.host = vm.Spec.Host
 	}
 	t.give(r, old)
 	of := t.table(o.Kind())
 	if old != nil && byParent(old, r) != 0 {
 		of.children.remove(old)
 	}
-	if old != nil && byHost(old, r) != 0 {
-		of.hosts.remove(old)
+	for r := range old.ofHosts() {
+		of.hosts.remove(r)
 	}
 	of.ids.put(r)
 	if r.parent != "" || r.name != "" {
 		of.children.put(r)
 	}
-	if r.host != "" {
+	for r := range r.ofHosts() {
 		of.hosts.put(r)
+	}
+}
+
+// ofHosts yields the rows by which an object is found by its hosts. A nil row has none.
+func (r *row) ofHosts() iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		if r == nil {
+			return
+		}
+		if r.host != "" && !yield(r) {
+			return
+		}
+		ds, ok := r.object.(*dc.Datastore)
+		if !ok {
+			return
+		}
+		for _, host := range ds.Spec.Hosts() {
+			if !yield(&row{id: r.id, host: host, object: r.object}) {
+				return
+			}
+		}
 	}
 }
 
@@ -172,7 +190,9 @@ func (t *tables) removeObject(old *row) {
 	o := t.table(old.object.Kind())
 	o.ids.remove(old)
 	o.children.remove(old)
-	o.hosts.remove(old)
+	for r := range old.ofHosts() {
+		o.hosts.remove(r)
+	}
 }
 
 // putClaim gives a claim to its holder, and removeClaim ends it.

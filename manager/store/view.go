@@ -67,7 +67,7 @@ func OnHost(v *View, host dc.HostID) iter.Seq[*dc.VirtualMachine] {
 	return ofHost[*dc.VirtualMachine](v, host)
 }
 
-// DatastoresOf yields the datastores that are host's own, in the order of IDs.
+// DatastoresOf yields the datastores that host reaches, in the order of IDs.
 func DatastoresOf(v *View, host dc.HostID) iter.Seq[*dc.Datastore] {
 	return ofHost[*dc.Datastore](v, host)
 }

@@ -30,7 +30,9 @@ type Cluster struct {
 	Created  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
 	Revision int64                  `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The resource pool that is all of the cluster.
-	RootPoolId    string `protobuf:"bytes,6,opt,name=root_pool_id,json=rootPoolId,proto3" json:"root_pool_id,omitempty"`
+	RootPoolId string `protobuf:"bytes,6,opt,name=root_pool_id,json=rootPoolId,proto3" json:"root_pool_id,omitempty"`
+	// Set for the compute resource of a host that is in no cluster. It comes and goes with that host.
+	Standalone    bool `protobuf:"varint,7,opt,name=standalone,proto3" json:"standalone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -105,6 +107,13 @@ func (x *Cluster) GetRootPoolId() string {
 		return x.RootPoolId
 	}
 	return ""
+}
+
+func (x *Cluster) GetStandalone() bool {
+	if x != nil {
+		return x.Standalone
+	}
+	return false
 }
 
 type ListClustersRequest struct {
@@ -370,7 +379,7 @@ var File_hanok_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x16hanok/v1/cluster.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x01\n" +
+	"\x16hanok/v1/cluster.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x01\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -378,7 +387,10 @@ const file_hanok_v1_cluster_proto_rawDesc = "" +
 	"\acreated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x1a\n" +
 	"\brevision\x18\x05 \x01(\x03R\brevision\x12 \n" +
 	"\froot_pool_id\x18\x06 \x01(\tR\n" +
-	"rootPoolId\"\x15\n" +
+	"rootPoolId\x12\x1e\n" +
+	"\n" +
+	"standalone\x18\a \x01(\bR\n" +
+	"standalone\"\x15\n" +
 	"\x13ListClustersRequest\"E\n" +
 	"\x14ListClustersResponse\x12-\n" +
 	"\bclusters\x18\x01 \x03(\v2\x11.hanok.v1.ClusterR\bclusters\"J\n" +

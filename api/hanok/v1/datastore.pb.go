@@ -29,7 +29,7 @@ type Datastore struct {
 	FolderId string                 `protobuf:"bytes,3,opt,name=folder_id,json=folderId,proto3" json:"folder_id,omitempty"`
 	Created  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
 	Revision int64                  `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
-	// "local": a folder on one host's own file system.
+	// "local": a folder on one host's own file system; "sim": what simulated hosts have in common, and nothing is there.
 	Type   string `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
 	HostId string `protobuf:"bytes,7,opt,name=host_id,json=hostId,proto3" json:"host_id,omitempty"`
 	// The host's name when this message was made.
@@ -41,7 +41,9 @@ type Datastore struct {
 	Failure       *Failure `protobuf:"bytes,11,opt,name=failure,proto3" json:"failure,omitempty"`
 	CapacityBytes int64    `protobuf:"varint,12,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
 	// What may still be written. Unset while it is not known, and in the changes of a watch.
-	FreeBytes     *int64 `protobuf:"varint,13,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	FreeBytes *int64 `protobuf:"varint,13,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	// The hosts that reach it.
+	HostIds       []string `protobuf:"bytes,14,rep,name=host_ids,json=hostIds,proto3" json:"host_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -165,6 +167,13 @@ func (x *Datastore) GetFreeBytes() int64 {
 		return *x.FreeBytes
 	}
 	return 0
+}
+
+func (x *Datastore) GetHostIds() []string {
+	if x != nil {
+		return x.HostIds
+	}
+	return nil
 }
 
 type ListDatastoresRequest struct {
@@ -448,7 +457,7 @@ var File_hanok_v1_datastore_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_datastore_proto_rawDesc = "" +
 	"\n" +
-	"\x18hanok/v1/datastore.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\x9a\x03\n" +
+	"\x18hanok/v1/datastore.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\xb5\x03\n" +
 	"\tDatastore\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -466,7 +475,8 @@ const file_hanok_v1_datastore_proto_rawDesc = "" +
 	"\afailure\x18\v \x01(\v2\x11.hanok.v1.FailureR\afailure\x12%\n" +
 	"\x0ecapacity_bytes\x18\f \x01(\x03R\rcapacityBytes\x12\"\n" +
 	"\n" +
-	"free_bytes\x18\r \x01(\x03H\x00R\tfreeBytes\x88\x01\x01B\r\n" +
+	"free_bytes\x18\r \x01(\x03H\x00R\tfreeBytes\x88\x01\x01\x12\x19\n" +
+	"\bhost_ids\x18\x0e \x03(\tR\ahostIdsB\r\n" +
 	"\v_free_bytes\"\x17\n" +
 	"\x15ListDatastoresRequest\"M\n" +
 	"\x16ListDatastoresResponse\x123\n" +

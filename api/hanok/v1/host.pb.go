@@ -439,8 +439,11 @@ type CreateJoinTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path. For a new host in this cluster,
 	Cluster string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	// or for a host that lost its certificate.
-	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// or for a host that lost its certificate,
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// or for a new host that is in no cluster, in this folder of hosts: by default that of the only data center.
+	Standalone    bool   `protobuf:"varint,3,opt,name=standalone,proto3" json:"standalone,omitempty"`
+	Folder        string `protobuf:"bytes,4,opt,name=folder,proto3" json:"folder,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,6 +488,20 @@ func (x *CreateJoinTokenRequest) GetCluster() string {
 func (x *CreateJoinTokenRequest) GetHost() string {
 	if x != nil {
 		return x.Host
+	}
+	return ""
+}
+
+func (x *CreateJoinTokenRequest) GetStandalone() bool {
+	if x != nil {
+		return x.Standalone
+	}
+	return false
+}
+
+func (x *CreateJoinTokenRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
 	}
 	return ""
 }
@@ -1027,10 +1044,14 @@ const file_hanok_v1_host_proto_rawDesc = "" +
 	"\x0eGetHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\"5\n" +
 	"\x0fGetHostResponse\x12\"\n" +
-	"\x04host\x18\x01 \x01(\v2\x0e.hanok.v1.HostR\x04host\"F\n" +
+	"\x04host\x18\x01 \x01(\v2\x0e.hanok.v1.HostR\x04host\"~\n" +
 	"\x16CreateJoinTokenRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
-	"\x04host\x18\x02 \x01(\tR\x04host\"e\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x1e\n" +
+	"\n" +
+	"standalone\x18\x03 \x01(\bR\n" +
+	"standalone\x12\x16\n" +
+	"\x06folder\x18\x04 \x01(\tR\x06folder\"e\n" +
 	"\x17CreateJoinTokenResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x124\n" +
 	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"1\n" +

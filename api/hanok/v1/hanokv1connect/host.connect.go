@@ -63,7 +63,8 @@ type HostServiceClient interface {
 	// GetHost returns one host. Privilege: System.View. NotFound; Invalid for an ambiguous reference.
 	GetHost(context.Context, *v1.GetHostRequest) (*v1.GetHostResponse, error)
 	// CreateJoinToken returns what a machine needs to become a host, or to be let in again as the host that it was. Privilege:
-	// Host.Inventory.AddHostToCluster. NotFound; Invalid unless one of cluster and host is named.
+	// Host.Inventory.AddHostToCluster, or Host.Inventory.AddStandaloneHost with standalone. NotFound; Invalid unless one of
+	// cluster, host and standalone is given.
 	CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error)
 	// EnterMaintenanceMode takes a host out of service: no machine is placed or powered on there any more, and the task ends
 	// when none on it has power. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host that is in maintenance or
@@ -237,7 +238,8 @@ type HostServiceHandler interface {
 	// GetHost returns one host. Privilege: System.View. NotFound; Invalid for an ambiguous reference.
 	GetHost(context.Context, *v1.GetHostRequest) (*v1.GetHostResponse, error)
 	// CreateJoinToken returns what a machine needs to become a host, or to be let in again as the host that it was. Privilege:
-	// Host.Inventory.AddHostToCluster. NotFound; Invalid unless one of cluster and host is named.
+	// Host.Inventory.AddHostToCluster, or Host.Inventory.AddStandaloneHost with standalone. NotFound; Invalid unless one of
+	// cluster, host and standalone is given.
 	CreateJoinToken(context.Context, *v1.CreateJoinTokenRequest) (*v1.CreateJoinTokenResponse, error)
 	// EnterMaintenanceMode takes a host out of service: no machine is placed or powered on there any more, and the task ends
 	// when none on it has power. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host that is in maintenance or
