@@ -29,6 +29,8 @@ type Config struct {
 	Hypervisor Hypervisor
 	Storage    Storage
 	Network    Network
+	// Meter may be nil: there are no statistics of the host itself then.
+	Meter Meter
 	// Inspector may be nil: the host can't be inspected then.
 	Inspector Inspector
 	// Connected, if not nil, is called with the host's ID whenever the manager has accepted a connection and sent all that
@@ -50,6 +52,7 @@ type Agent struct {
 	// session is how to talk to the manager, once the host has joined.
 	session    atomic.Pointer[session]
 	datastores *datastores
+	statistics *statistics
 	// starts bounds how many machines are started at once, copies how many have their files made.
 	starts, copies limit
 	// tasks are all goroutines of Run.
@@ -88,6 +91,7 @@ func New(cfg Config) (*Agent, error) {
 		starts: make(limit, max(8, 2*runtime.NumCPU())), copies: make(limit, 4),
 	}
 	a.datastores = &datastores{a: a, all: map[dc.DatastoreID]*datastore{}}
+	a.statistics = newStatistics(a)
 	return a, nil
 }
 
@@ -111,6 +115,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	a.tasks.Go(func() { a.watchDriver(ctx) })
+	a.tasks.Go(func() { a.statistics.run(ctx) })
 	a.probe(ctx)
 	if err := a.talk(ctx, id); ctx.Err() == nil {
 		return err

@@ -30,6 +30,8 @@ type conversation struct {
 	welcome       bool
 	synced        bool
 	sent          snapshot
+	// measured and rolledUp are the ends of the newest samples and the newest rolled-up ones that were sent.
+	measured, rolledUp time.Time
 }
 
 // errSilent ends a connection on which nothing was heard for three heartbeats.
@@ -108,6 +110,8 @@ func (c *conversation) run(silent func()) error {
 			err = c.sendHeartbeat()
 		case <-c.a.board.changed:
 			err = c.sendNews()
+		case <-c.a.statistics.changed:
+			err = c.sendStatistics()
 		case <-pace.C:
 			err = c.sendProgress()
 		}
@@ -142,7 +146,10 @@ func (c *conversation) obey(msg *agentv1.ManagerMessage) error {
 		if err := c.sendHeartbeat(); err != nil {
 			return err
 		}
-		return c.sendNews()
+		if err := c.sendNews(); err != nil {
+			return err
+		}
+		return c.sendStatistics()
 	case *agentv1.ManagerMessage_MachineAssignment:
 		assignment, err := convert.FromMachineAssignment(m.MachineAssignment)
 		if err != nil {
@@ -166,6 +173,8 @@ func (c *conversation) obey(msg *agentv1.ManagerMessage) error {
 		}
 	case *agentv1.ManagerMessage_OpenStream:
 		a.tasks.Go(func() { c.openStream(m.OpenStream) })
+	case *agentv1.ManagerMessage_StatisticsKept:
+		a.statistics.kept(m.StatisticsKept.GetEnd().AsTime())
 	case *agentv1.ManagerMessage_ForgetMachine:
 		if machine := a.machine(dc.VirtualMachineID(m.ForgetMachine.Id)); machine != nil {
 			machine.forgetTombstone()
@@ -178,7 +187,7 @@ func (c *conversation) obey(msg *agentv1.ManagerMessage) error {
 
 // openStream opens a stream, or says why there will be none.
 func (c *conversation) openStream(request *agentv1.OpenStream) {
-	err := c.a.openStream(c.agentCtx, request.Ticket, dc.VirtualMachineID(request.MachineId), request.Kind)
+	err := c.a.openStream(c.agentCtx, request)
 	if err == nil {
 		return
 	}

@@ -59,6 +59,9 @@ type Hypervisor interface {
 	Screenshot(ctx context.Context, id dc.VirtualMachineID, w io.Writer) error
 	// OpenConsole connects to a console; several connections may be open at once. WrongState without power.
 	OpenConsole(ctx context.Context, id dc.VirtualMachineID, kind dc.ConsoleKind) (io.ReadWriteCloser, error)
+	// Readings reads the meters of every machine that has power, as far as they can be known now; the others are missing. It
+	// waits some seconds at most for one that does not answer.
+	Readings(ctx context.Context) map[dc.VirtualMachineID]dc.MachineReading
 	// Close lets go of all machines without disturbing them and closes Changed. Other methods fail with Unavailable
 	// afterwards.
 	Close() error
@@ -96,4 +99,9 @@ type Network interface {
 	Plug(ctx context.Context, m dc.Machine) ([]dc.Attachment, error)
 	// Unplug removes what Plug made. Absent things are a success.
 	Unplug(ctx context.Context, m dc.Machine) error
+}
+
+// Meter reads what the host itself has used.
+type Meter interface {
+	Read(ctx context.Context) (dc.HostReading, error)
 }

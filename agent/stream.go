@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
 )
 
@@ -22,15 +23,15 @@ const streamScreenshot = "screenshot"
 // openStream opens what the stream is of, a machine's console for example, and then the connection that the manager gave the
 // ticket for, and joins the two until either ends. An error means that there never was a connection. The stream does not
 // depend on the control connection.
-func (a *Agent) openStream(ctx context.Context, ticket string, machine dc.VirtualMachineID, kind string) error {
+func (a *Agent) openStream(ctx context.Context, request *agentv1.OpenStream) error {
 	opening, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
-	local, err := a.openSource(opening, machine, kind)
+	local, err := a.openSource(opening, request)
 	if err != nil {
 		return err
 	}
 	defer local.Close()
-	ws, response, err := websocket.Dial(opening, a.cfg.Manager+"/agent/stream/"+url.PathEscape(ticket),
+	ws, response, err := websocket.Dial(opening, a.cfg.Manager+"/agent/stream/"+url.PathEscape(request.Ticket),
 		&websocket.DialOptions{HTTPClient: a.session.Load().data})
 	if err != nil {
 		if response != nil && response.StatusCode == http.StatusNotFound {
@@ -43,8 +44,11 @@ func (a *Agent) openStream(ctx context.Context, ticket string, machine dc.Virtua
 	return nil
 }
 
-func (a *Agent) openSource(ctx context.Context, machine dc.VirtualMachineID, kind string) (io.ReadWriteCloser, error) {
+func (a *Agent) openSource(ctx context.Context, request *agentv1.OpenStream) (io.ReadWriteCloser, error) {
+	machine, kind := dc.VirtualMachineID(request.MachineId), request.Kind
 	switch kind {
+	case streamStatistics:
+		return a.statistics.open(request.StatisticsQuery)
 	case streamInspect:
 		return a.openInspection(ctx)
 	case string(dc.ConsoleVNC), string(dc.ConsoleSerial):

@@ -1,6 +1,7 @@
 package dc
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -66,6 +67,12 @@ type Disk struct {
 	CapacityBytes int64 `json:"capacityBytes"`
 	// Image is the digest of the image that the disk starts as, or "" for an empty disk.
 	Image string `json:"image,omitempty"`
+}
+
+// Instance names the disk among the statistics of its machine by its place, as in vSphere: "scsi0:0".
+func (d Disk) Instance() string {
+	n := d.Key - FirstDiskKey
+	return fmt.Sprintf("scsi%d:%d", n/16, n%16)
 }
 
 // NIC is a virtual network adapter.

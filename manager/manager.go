@@ -22,6 +22,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/hostsystem"
 	"hanok/manager/inventory"
+	"hanok/manager/stats"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -32,6 +33,8 @@ type Config struct {
 	Store *store.Store
 	// Images is the folder with the content of images, as package dispatch describes it.
 	Images string
+	// Statistics is the file with the statistics, made if need be.
+	Statistics string
 	// Version is the program's, with which those of the hosts are compared.
 	Version string
 	Log     *slog.Logger
@@ -50,6 +53,7 @@ type Manager struct {
 	Agents    *dispatch.Service
 	Doctor    *doctor.Service
 	Checker   *check.Service
+	Stats     *stats.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -70,7 +74,11 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Access = access.New(cfg.Store, cfg.Log)
 	m.Inventory = inventory.New(cfg.Store, m.Access, cfg.Log)
 	m.Events = event.NewService(cfg.Store, m.Access)
-	m.Agents = dispatch.New(dispatch.Config{Store: cfg.Store, Access: m.Access, CA: ca, Images: cfg.Images, Log: cfg.Log})
+	if m.Stats, err = stats.Open(cfg.Store, m.Access, cfg.Statistics, cfg.Log); err != nil {
+		return nil, err
+	}
+	m.Agents = dispatch.New(dispatch.Config{Store: cfg.Store, Access: m.Access, CA: ca, Images: cfg.Images, Statistics: m.Stats, Log: cfg.Log})
+	m.Stats.Ask(m.Agents)
 	m.engine = task.New(cfg.Store, cfg.Log)
 	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine)
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
@@ -100,6 +108,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 	loop(m.engine.Run)
 	loop(m.Machines.Run)
+	loop(m.Stats.Run)
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
 		sweeper("event trim", func(ctx context.Context) error { return event.Trim(ctx, m.Store, event.Keep) }),
@@ -111,8 +120,13 @@ func (m *Manager) Run(ctx context.Context) error {
 	return failed
 }
 
-// Close ends the connections to the hosts.
-func (m *Manager) Close() { m.Agents.Close() }
+// Close ends the connections to the hosts and lets go of the file with the statistics.
+func (m *Manager) Close() {
+	m.Agents.Close()
+	if err := m.Stats.Close(); err != nil {
+		m.log.Warn("the statistics can't be closed", "err", err)
+	}
+}
 
 // sweeper is a reconciler that only time sets off.
 func sweeper(name string, sweep func(context.Context) error) task.Reconciler {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"hanok/dc"
@@ -15,7 +16,7 @@ import (
 
 func open(t *testing.T, st *store.Store) *manager.Manager {
 	t.Helper()
-	m, err := manager.New(t.Context(), manager.Config{Store: st, Images: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	m, err := manager.New(t.Context(), manager.Config{Store: st, Images: t.TempDir(), Statistics: filepath.Join(t.TempDir(), "statistics.db"), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

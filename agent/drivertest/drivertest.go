@@ -63,6 +63,7 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 		{"Killed", testKilled},
 		{"Guest", testGuest},
 		{"Silent", testSilentGuest},
+		{"Readings", testReadings},
 		{"Consoles", testConsoles},
 		{"Full", testFull},
 		{"Network", testNetwork},

@@ -36,6 +36,7 @@ type client struct {
 	machines    hanokv1connect.VirtualMachineServiceClient
 	tasks       hanokv1connect.TaskServiceClient
 	events      hanokv1connect.EventServiceClient
+	statistics  hanokv1connect.StatisticsServiceClient
 	watch       hanokv1connect.WatchServiceClient
 	backups     hanokv1connect.BackupServiceClient
 }
@@ -97,6 +98,7 @@ func (a *app) connect() (*client, error) {
 	c.machines = hanokv1connect.NewVirtualMachineServiceClient(c.http, s.server, options)
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.http, s.server, options)
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
+	c.statistics = hanokv1connect.NewStatisticsServiceClient(c.http, s.server, options)
 	c.watch = hanokv1connect.NewWatchServiceClient(c.http, s.server, options)
 	c.backups = hanokv1connect.NewBackupServiceClient(c.http, s.server, options)
 	return c, nil

@@ -141,7 +141,7 @@ func (fl *fleet) start(ctx context.Context, name string, h *simHost, token strin
 	facts.Version = version
 	agent, err := agent.New(agent.Config{
 		Dir: filepath.Join(fl.dir, name), Manager: fl.c.server, Token: token, Name: name, Facts: facts,
-		Hypervisor: drivers, Storage: drivers, Network: drivers, Inspector: inspect.Simulated{}, Log: fl.log,
+		Hypervisor: drivers, Storage: drivers, Network: drivers, Meter: drivers, Inspector: inspect.Simulated{}, Log: fl.log,
 		Connected: func(id dc.HostID) {
 			select {
 			case connected <- id:

@@ -24,6 +24,7 @@ type nativeParts struct {
 	machines  *compute.Service
 	tasks     *task.Service
 	events    *event.Service
+	stats     native.Statistics
 	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
 	system    native.System
 	backups   native.Backups
@@ -32,15 +33,16 @@ type nativeParts struct {
 // nativeBackend returns the manager as the native facade sees it.
 func nativeBackend(p nativeParts) native.Backend {
 	return native.Backend{
-		Access:    p.access,
-		Inventory: p.inventory,
-		Hosts:     p.hosts,
-		Machines:  nativeMachines{p.machines},
-		Tasks:     p.tasks,
-		Events:    nativeEvents{p.events},
-		State:     nativeState{p.store, p.usage},
-		System:    p.system,
-		Backups:   p.backups,
+		Access:     p.access,
+		Inventory:  p.inventory,
+		Hosts:      p.hosts,
+		Machines:   nativeMachines{p.machines},
+		Tasks:      p.tasks,
+		Events:     nativeEvents{p.events},
+		Statistics: p.stats,
+		State:      nativeState{p.store, p.usage},
+		System:     p.system,
+		Backups:    p.backups,
 	}
 }
 

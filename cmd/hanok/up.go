@@ -115,7 +115,7 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	m, err := manager.New(ctx, manager.Config{Store: st, Images: data.file("manager", "images"), Version: version, Log: log})
+	m, err := manager.New(ctx, manager.Config{Store: st, Images: data.file("manager", "images"), Statistics: data.file("manager", "statistics.db"), Version: version, Log: log})
 	if err != nil {
 		return err
 	}

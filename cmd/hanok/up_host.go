@@ -15,6 +15,7 @@ import (
 	"hanok/agent"
 	"hanok/dc"
 	"hanok/host/inspect"
+	"hanok/host/meter"
 	"hanok/host/qemu"
 	"hanok/host/usernet"
 	"hanok/host/volume"
@@ -49,6 +50,10 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 	if err != nil {
 		return nil, err
 	}
+	meters, err := meter.New()
+	if err != nil {
+		return nil, errors.Join(err, driver.Close())
+	}
 	settled, said := false, ""
 	a, err := agent.New(agent.Config{
 		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Facts: dc.HostStatus{Version: version},
@@ -62,7 +67,7 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 				said = reason
 			}
 		},
-		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Inspector: inspect.New(data.file("agent")), Log: log,
+		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Meter: meters, Inspector: inspect.New(data.file("agent")), Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())

@@ -13,15 +13,16 @@ import (
 // privilege before anything else. Objects that it returns are shared and not changed here. All methods are safe for
 // concurrent use.
 type Backend struct {
-	Access    Access
-	Inventory Inventory
-	Hosts     Hosts
-	Machines  Machines
-	Tasks     Tasks
-	Events    Events
-	State     State
-	System    System
-	Backups   Backups
+	Access     Access
+	Inventory  Inventory
+	Statistics Statistics
+	Hosts      Hosts
+	Machines   Machines
+	Tasks      Tasks
+	Events     Events
+	State      State
+	System     System
+	Backups    Backups
 }
 
 // Access knows the users and their logins.
@@ -154,6 +155,12 @@ type Tasks interface {
 type Events interface {
 	// Newest returns the newest events of the target, or of everything if target is "", newest first, and at most limit.
 	Newest(by dc.Caller, target dc.ID, limit int) ([]*dc.Event, error)
+}
+
+// Statistics is what is measured.
+type Statistics interface {
+	// Query returns the series of a host, virtual machine or datastore in intervals of the period.
+	Query(ctx context.Context, by dc.Caller, period time.Duration, q dc.SeriesQuery) ([]dc.Series, error)
 }
 
 // State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the

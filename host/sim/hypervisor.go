@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"time"
 
 	"hanok/dc"
 )
@@ -44,7 +45,8 @@ func (h *Host) Start(ctx context.Context, m dc.Machine, _ []dc.Attachment, keep 
 		return alreadyOn(m.Name)
 	}
 	f.suspended = false
-	running := &machine{spec: m, path: h.paths[m.Datastore], run: run, consoles: map[*console]bool{}}
+	now := time.Now()
+	running := &machine{spec: m, path: h.paths[m.Datastore], run: run, consoles: map[*console]bool{}, busy: -1, meters: meters{at: now, began: now}}
 	h.w.machines[m.ID], h.known[m.ID] = running, true
 	delete(h.w.exits, m.ID)
 	h.w.count(m.ID, "start")

@@ -32,6 +32,9 @@ type World struct {
 	plugged    map[dc.VirtualMachineID]bool
 	hosts      map[*Host]bool
 	events     map[string]int
+	// began is when the host was switched on, read when its meters were read last, and used what they said.
+	began, read time.Time
+	used        time.Duration
 }
 
 // machine is one with power.
@@ -44,6 +47,9 @@ type machine struct {
 	guest    dc.Guest
 	boot     *time.Timer
 	consoles map[*console]bool
+	// busy is the load that Busy has set, or negative.
+	busy   int
+	meters meters
 }
 
 type datastore struct {
@@ -62,7 +68,9 @@ func NewWorld(options Options) *World {
 	if options.CapacityBytes == 0 {
 		options.CapacityBytes = 1 << 40
 	}
+	now := time.Now()
 	return &World{
+		began: now, read: now,
 		options: options, boots: 1, machines: map[dc.VirtualMachineID]*machine{}, exits: map[dc.VirtualMachineID]dc.MachineExit{},
 		datastores: map[string]*datastore{}, plugged: map[dc.VirtualMachineID]bool{}, hosts: map[*Host]bool{},
 		events: map[string]int{},
@@ -125,6 +133,7 @@ func (w *World) Reboot() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.boots++
+	w.began, w.used = time.Now(), 0
 	for id := range w.machines {
 		w.end(id, dc.MachineExit{})
 		delete(w.exits, id)

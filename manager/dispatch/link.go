@@ -243,6 +243,8 @@ func (l *link) receive() error {
 		case *agentv1.AgentMessage_Heartbeat:
 			l.s.setUsage(l.host, m.Heartbeat)
 			l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_HeartbeatReply{HeartbeatReply: &agentv1.HeartbeatReply{}}})
+		case *agentv1.AgentMessage_Statistics:
+			l.takeStatistics(m.Statistics)
 		case *agentv1.AgentMessage_StreamFailed:
 			l.s.streamFailed(l.host, m.StreamFailed)
 		}

@@ -27,6 +27,8 @@ type Config struct {
 	// Heartbeat is how often hosts are to show that they are alive; 0 is 5 s. After three of them a silent host is not
 	// responding.
 	Heartbeat time.Duration
+	// Statistics may be nil: what hosts measure is thrown away then.
+	Statistics Statistics
 	// Log may be nil.
 	Log *slog.Logger
 }

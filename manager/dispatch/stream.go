@@ -40,9 +40,13 @@ type ticket struct {
 func (s *Service) OpenStream(ctx context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error) {
 	switch kind {
 	case StreamVNC, StreamSerial, StreamScreenshot, StreamInspect:
-	default:
-		return nil, dc.Errorf(dc.Invalid, "no stream of kind %q", kind)
+		return s.openStream(ctx, host, &agentv1.OpenStream{MachineId: string(vm), Kind: kind})
 	}
+	return nil, dc.Errorf(dc.Invalid, "no stream of kind %q", kind)
+}
+
+// openStream asks the host for a stream, whose ticket it makes.
+func (s *Service) openStream(ctx context.Context, host dc.HostID, request *agentv1.OpenStream) (net.Conn, error) {
 	away := &dc.Error{Kind: dc.Unavailable, Object: "host " + string(host), Message: "it is not connected",
 		Remedy: "try again when it is"}
 	if h, err := store.Get[*dc.Host](s.cfg.Store.View(), dc.ID(host)); err == nil {
@@ -61,8 +65,8 @@ func (s *Service) OpenStream(ctx context.Context, host dc.HostID, vm dc.VirtualM
 	s.mu.Unlock()
 	defer s.takeTicket(name, host)
 	defer close(t.done)
-	if !l.send(ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_OpenStream{
-		OpenStream: &agentv1.OpenStream{Ticket: name, MachineId: string(vm), Kind: kind}}}) {
+	request.Ticket = name
+	if !l.send(ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_OpenStream{OpenStream: request}}) {
 		return nil, away
 	}
 	select {

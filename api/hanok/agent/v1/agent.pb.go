@@ -455,6 +455,7 @@ type AgentMessage struct {
 	//	*AgentMessage_DatastoreReport
 	//	*AgentMessage_Heartbeat
 	//	*AgentMessage_StreamFailed
+	//	*AgentMessage_Statistics
 	Message       isAgentMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -551,6 +552,15 @@ func (x *AgentMessage) GetStreamFailed() *StreamFailed {
 	return nil
 }
 
+func (x *AgentMessage) GetStatistics() *Statistics {
+	if x != nil {
+		if x, ok := x.Message.(*AgentMessage_Statistics); ok {
+			return x.Statistics
+		}
+	}
+	return nil
+}
+
 type isAgentMessage_Message interface {
 	isAgentMessage_Message()
 }
@@ -579,6 +589,10 @@ type AgentMessage_StreamFailed struct {
 	StreamFailed *StreamFailed `protobuf:"bytes,6,opt,name=stream_failed,json=streamFailed,proto3,oneof"`
 }
 
+type AgentMessage_Statistics struct {
+	Statistics *Statistics `protobuf:"bytes,7,opt,name=statistics,proto3,oneof"`
+}
+
 func (*AgentMessage_Hello) isAgentMessage_Message() {}
 
 func (*AgentMessage_MachineReport) isAgentMessage_Message() {}
@@ -590,6 +604,8 @@ func (*AgentMessage_DatastoreReport) isAgentMessage_Message() {}
 func (*AgentMessage_Heartbeat) isAgentMessage_Message() {}
 
 func (*AgentMessage_StreamFailed) isAgentMessage_Message() {}
+
+func (*AgentMessage_Statistics) isAgentMessage_Message() {}
 
 type ManagerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -603,6 +619,7 @@ type ManagerMessage struct {
 	//	*ManagerMessage_HeartbeatReply
 	//	*ManagerMessage_ForgetMachine
 	//	*ManagerMessage_ForgetDatastore
+	//	*ManagerMessage_StatisticsKept
 	Message       isManagerMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -717,6 +734,15 @@ func (x *ManagerMessage) GetForgetDatastore() *ForgetDatastore {
 	return nil
 }
 
+func (x *ManagerMessage) GetStatisticsKept() *StatisticsKept {
+	if x != nil {
+		if x, ok := x.Message.(*ManagerMessage_StatisticsKept); ok {
+			return x.StatisticsKept
+		}
+	}
+	return nil
+}
+
 type isManagerMessage_Message interface {
 	isManagerMessage_Message()
 }
@@ -753,6 +779,10 @@ type ManagerMessage_ForgetDatastore struct {
 	ForgetDatastore *ForgetDatastore `protobuf:"bytes,8,opt,name=forget_datastore,json=forgetDatastore,proto3,oneof"`
 }
 
+type ManagerMessage_StatisticsKept struct {
+	StatisticsKept *StatisticsKept `protobuf:"bytes,9,opt,name=statistics_kept,json=statisticsKept,proto3,oneof"`
+}
+
 func (*ManagerMessage_Welcome) isManagerMessage_Message() {}
 
 func (*ManagerMessage_DatastoreAssignment) isManagerMessage_Message() {}
@@ -768,6 +798,8 @@ func (*ManagerMessage_HeartbeatReply) isManagerMessage_Message() {}
 func (*ManagerMessage_ForgetMachine) isManagerMessage_Message() {}
 
 func (*ManagerMessage_ForgetDatastore) isManagerMessage_Message() {}
+
+func (*ManagerMessage_StatisticsKept) isManagerMessage_Message() {}
 
 // Hello opens a connection. The versions of this protocol:
 //
@@ -2110,10 +2142,12 @@ type OpenStream struct {
 	Ticket    string `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
 	MachineId string `protobuf:"bytes,2,opt,name=machine_id,json=machineId,proto3" json:"machine_id,omitempty"`
 	// "vnc", "serial", "screenshot": one PNG from the agent, and the end; or "inspect": what the host looks like, as JSON, and
-	// the end, without a machine.
-	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// the end, without a machine; or "statistics": what statistics_query asks for, as JSON, and the end.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// For "statistics".
+	StatisticsQuery *StatisticsQuery `protobuf:"bytes,4,opt,name=statistics_query,json=statisticsQuery,proto3" json:"statistics_query,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *OpenStream) Reset() {
@@ -2165,6 +2199,13 @@ func (x *OpenStream) GetKind() string {
 		return x.Kind
 	}
 	return ""
+}
+
+func (x *OpenStream) GetStatisticsQuery() *StatisticsQuery {
+	if x != nil {
+		return x.StatisticsQuery
+	}
+	return nil
 }
 
 // StreamFailed says why no connection will come for a ticket.
@@ -2220,6 +2261,276 @@ func (x *StreamFailed) GetFailure() *v1.Failure {
 	return nil
 }
 
+// Statistics is what was measured in one interval: of 20 s, of which only the newest is sent and nobody waits for an answer, or
+// rolled up to 5 minutes, which is sent until StatisticsKept answers it, an old one as well. A manager that doesn't know it leaves
+// it out; then the host lets go of it after a day.
+type Statistics struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Period *durationpb.Duration   `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
+	// When the interval ended, and when this was sent, both by the host's clock: the manager's may differ.
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	Sent          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=sent,proto3" json:"sent,omitempty"`
+	Objects       []*ObjectStatistics    `protobuf:"bytes,4,rep,name=objects,proto3" json:"objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Statistics) Reset() {
+	*x = Statistics{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Statistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Statistics) ProtoMessage() {}
+
+func (x *Statistics) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Statistics.ProtoReflect.Descriptor instead.
+func (*Statistics) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Statistics) GetPeriod() *durationpb.Duration {
+	if x != nil {
+		return x.Period
+	}
+	return nil
+}
+
+func (x *Statistics) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *Statistics) GetSent() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+func (x *Statistics) GetObjects() []*ObjectStatistics {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+// ObjectStatistics are the figures of one object.
+type ObjectStatistics struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A virtual machine or datastore of the host; empty for the host itself.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The counters' numbers, and the value of each.
+	Counters      []int32 `protobuf:"varint,2,rep,packed,name=counters,proto3" json:"counters,omitempty"`
+	Values        []int64 `protobuf:"zigzag64,3,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ObjectStatistics) Reset() {
+	*x = ObjectStatistics{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObjectStatistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObjectStatistics) ProtoMessage() {}
+
+func (x *ObjectStatistics) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObjectStatistics.ProtoReflect.Descriptor instead.
+func (*ObjectStatistics) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ObjectStatistics) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ObjectStatistics) GetCounters() []int32 {
+	if x != nil {
+		return x.Counters
+	}
+	return nil
+}
+
+func (x *ObjectStatistics) GetValues() []int64 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// StatisticsKept says that the manager has the rolled-up statistics of the interval with that end.
+type StatisticsKept struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticsKept) Reset() {
+	*x = StatisticsKept{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticsKept) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticsKept) ProtoMessage() {}
+
+func (x *StatisticsKept) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticsKept.ProtoReflect.Descriptor instead.
+func (*StatisticsKept) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *StatisticsKept) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+// StatisticsQuery asks a host for its own samples of one object.
+type StatisticsQuery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the host itself.
+	ObjectId string `protobuf:"bytes,1,opt,name=object_id,json=objectId,proto3" json:"object_id,omitempty"`
+	// None: all.
+	Counters []int32 `protobuf:"varint,2,rep,packed,name=counters,proto3" json:"counters,omitempty"`
+	// "*": all.
+	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
+	// By the host's clock; absent: no bound.
+	Start *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start,proto3" json:"start,omitempty"`
+	End   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end,proto3" json:"end,omitempty"`
+	// Zero: no bound.
+	MaxSamples    int32 `protobuf:"varint,6,opt,name=max_samples,json=maxSamples,proto3" json:"max_samples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatisticsQuery) Reset() {
+	*x = StatisticsQuery{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatisticsQuery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatisticsQuery) ProtoMessage() {}
+
+func (x *StatisticsQuery) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatisticsQuery.ProtoReflect.Descriptor instead.
+func (*StatisticsQuery) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *StatisticsQuery) GetObjectId() string {
+	if x != nil {
+		return x.ObjectId
+	}
+	return ""
+}
+
+func (x *StatisticsQuery) GetCounters() []int32 {
+	if x != nil {
+		return x.Counters
+	}
+	return nil
+}
+
+func (x *StatisticsQuery) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *StatisticsQuery) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *StatisticsQuery) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *StatisticsQuery) GetMaxSamples() int32 {
+	if x != nil {
+		return x.MaxSamples
+	}
+	return 0
+}
+
 var File_hanok_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_hanok_agent_v1_agent_proto_rawDesc = "" +
@@ -2257,15 +2568,18 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12 \n" +
 	"\vaccelerator\x18\x03 \x01(\tR\vaccelerator\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"\x96\x03\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"\xd4\x03\n" +
 	"\fAgentMessage\x12-\n" +
 	"\x05hello\x18\x01 \x01(\v2\x15.hanok.agent.v1.HelloH\x00R\x05hello\x12F\n" +
 	"\x0emachine_report\x18\x02 \x01(\v2\x1d.hanok.agent.v1.MachineReportH\x00R\rmachineReport\x126\n" +
 	"\bprogress\x18\x03 \x01(\v2\x18.hanok.agent.v1.ProgressH\x00R\bprogress\x12L\n" +
 	"\x10datastore_report\x18\x04 \x01(\v2\x1f.hanok.agent.v1.DatastoreReportH\x00R\x0fdatastoreReport\x129\n" +
 	"\theartbeat\x18\x05 \x01(\v2\x19.hanok.agent.v1.HeartbeatH\x00R\theartbeat\x12C\n" +
-	"\rstream_failed\x18\x06 \x01(\v2\x1c.hanok.agent.v1.StreamFailedH\x00R\fstreamFailedB\t\n" +
-	"\amessage\"\xd0\x04\n" +
+	"\rstream_failed\x18\x06 \x01(\v2\x1c.hanok.agent.v1.StreamFailedH\x00R\fstreamFailed\x12<\n" +
+	"\n" +
+	"statistics\x18\a \x01(\v2\x1a.hanok.agent.v1.StatisticsH\x00R\n" +
+	"statisticsB\t\n" +
+	"\amessage\"\x9b\x05\n" +
 	"\x0eManagerMessage\x123\n" +
 	"\awelcome\x18\x01 \x01(\v2\x17.hanok.agent.v1.WelcomeH\x00R\awelcome\x12X\n" +
 	"\x14datastore_assignment\x18\x02 \x01(\v2#.hanok.agent.v1.DatastoreAssignmentH\x00R\x13datastoreAssignment\x12R\n" +
@@ -2275,7 +2589,8 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"openStream\x12I\n" +
 	"\x0fheartbeat_reply\x18\x06 \x01(\v2\x1e.hanok.agent.v1.HeartbeatReplyH\x00R\x0eheartbeatReply\x12F\n" +
 	"\x0eforget_machine\x18\a \x01(\v2\x1d.hanok.agent.v1.ForgetMachineH\x00R\rforgetMachine\x12L\n" +
-	"\x10forget_datastore\x18\b \x01(\v2\x1f.hanok.agent.v1.ForgetDatastoreH\x00R\x0fforgetDatastoreB\t\n" +
+	"\x10forget_datastore\x18\b \x01(\v2\x1f.hanok.agent.v1.ForgetDatastoreH\x00R\x0fforgetDatastore\x12I\n" +
+	"\x0fstatistics_kept\x18\t \x01(\v2\x1e.hanok.agent.v1.StatisticsKeptH\x00R\x0estatisticsKeptB\t\n" +
 	"\amessage\"\xa8\x01\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12/\n" +
@@ -2380,16 +2695,37 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"done_bytes\x18\x02 \x01(\x03R\tdoneBytes\x12\x1f\n" +
 	"\vtotal_bytes\x18\x03 \x01(\x03R\n" +
-	"totalBytes\"W\n" +
+	"totalBytes\"\xa3\x01\n" +
 	"\n" +
 	"OpenStream\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x1d\n" +
 	"\n" +
 	"machine_id\x18\x02 \x01(\tR\tmachineId\x12\x12\n" +
-	"\x04kind\x18\x03 \x01(\tR\x04kind\"S\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12J\n" +
+	"\x10statistics_query\x18\x04 \x01(\v2\x1f.hanok.agent.v1.StatisticsQueryR\x0fstatisticsQuery\"S\n" +
 	"\fStreamFailed\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12+\n" +
-	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure2\xe4\x01\n" +
+	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure\"\xd9\x01\n" +
+	"\n" +
+	"Statistics\x121\n" +
+	"\x06period\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06period\x12,\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12.\n" +
+	"\x04sent\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04sent\x12:\n" +
+	"\aobjects\x18\x04 \x03(\v2 .hanok.agent.v1.ObjectStatisticsR\aobjects\"V\n" +
+	"\x10ObjectStatistics\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\bcounters\x18\x02 \x03(\x05R\bcounters\x12\x16\n" +
+	"\x06values\x18\x03 \x03(\x12R\x06values\">\n" +
+	"\x0eStatisticsKept\x12,\n" +
+	"\x03end\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\"\xe7\x01\n" +
+	"\x0fStatisticsQuery\x12\x1b\n" +
+	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x1a\n" +
+	"\bcounters\x18\x02 \x03(\x05R\bcounters\x12\x1a\n" +
+	"\binstance\x18\x03 \x01(\tR\binstance\x120\n" +
+	"\x05start\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x1f\n" +
+	"\vmax_samples\x18\x06 \x01(\x05R\n" +
+	"maxSamples2\xe4\x01\n" +
 	"\fAgentService\x12A\n" +
 	"\x04Join\x12\x1b.hanok.agent.v1.JoinRequest\x1a\x1c.hanok.agent.v1.JoinResponse\x12D\n" +
 	"\x05Renew\x12\x1c.hanok.agent.v1.RenewRequest\x1a\x1d.hanok.agent.v1.RenewResponse\x12K\n" +
@@ -2407,7 +2743,7 @@ func file_hanok_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_hanok_agent_v1_agent_proto_rawDescData
 }
 
-var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: hanok.agent.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: hanok.agent.v1.JoinResponse
@@ -2439,9 +2775,13 @@ var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*Progress)(nil),              // 27: hanok.agent.v1.Progress
 	(*OpenStream)(nil),            // 28: hanok.agent.v1.OpenStream
 	(*StreamFailed)(nil),          // 29: hanok.agent.v1.StreamFailed
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*v1.Failure)(nil),            // 31: hanok.v1.Failure
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*Statistics)(nil),            // 30: hanok.agent.v1.Statistics
+	(*ObjectStatistics)(nil),      // 31: hanok.agent.v1.ObjectStatistics
+	(*StatisticsKept)(nil),        // 32: hanok.agent.v1.StatisticsKept
+	(*StatisticsQuery)(nil),       // 33: hanok.agent.v1.StatisticsQuery
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*v1.Failure)(nil),            // 35: hanok.v1.Failure
+	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	4,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
@@ -2452,45 +2792,55 @@ var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	15, // 5: hanok.agent.v1.AgentMessage.datastore_report:type_name -> hanok.agent.v1.DatastoreReport
 	11, // 6: hanok.agent.v1.AgentMessage.heartbeat:type_name -> hanok.agent.v1.Heartbeat
 	29, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
-	9,  // 8: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
-	14, // 9: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
-	17, // 10: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
-	10, // 11: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
-	28, // 12: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
-	12, // 13: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
-	26, // 14: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
-	16, // 15: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
-	4,  // 16: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
-	30, // 17: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
-	13, // 18: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
-	31, // 19: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
-	19, // 20: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
-	22, // 21: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
-	18, // 22: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
-	20, // 23: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
-	21, // 24: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	30, // 25: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	24, // 26: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	19, // 27: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
-	31, // 28: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
-	31, // 29: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
-	31, // 30: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
-	31, // 31: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
-	32, // 32: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
-	25, // 33: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	31, // 34: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
-	31, // 35: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	0,  // 36: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 37: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 38: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 39: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 40: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 41: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	39, // [39:42] is the sub-list for method output_type
-	36, // [36:39] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	30, // 8: hanok.agent.v1.AgentMessage.statistics:type_name -> hanok.agent.v1.Statistics
+	9,  // 9: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
+	14, // 10: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
+	17, // 11: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
+	10, // 12: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
+	28, // 13: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
+	12, // 14: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
+	26, // 15: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
+	16, // 16: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
+	32, // 17: hanok.agent.v1.ManagerMessage.statistics_kept:type_name -> hanok.agent.v1.StatisticsKept
+	4,  // 18: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
+	34, // 19: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	13, // 20: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
+	35, // 21: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
+	19, // 22: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
+	22, // 23: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
+	18, // 24: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
+	20, // 25: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
+	21, // 26: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
+	34, // 27: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	24, // 28: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
+	19, // 29: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
+	35, // 30: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	35, // 31: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	35, // 32: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	35, // 33: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
+	36, // 34: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
+	25, // 35: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
+	35, // 36: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
+	33, // 37: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
+	35, // 38: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	34, // 39: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
+	36, // 40: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
+	36, // 41: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
+	31, // 42: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
+	36, // 43: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
+	36, // 44: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
+	36, // 45: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
+	0,  // 46: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 47: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 48: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 49: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 50: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 51: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	49, // [49:52] is the sub-list for method output_type
+	46, // [46:49] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
@@ -2505,6 +2855,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 		(*AgentMessage_DatastoreReport)(nil),
 		(*AgentMessage_Heartbeat)(nil),
 		(*AgentMessage_StreamFailed)(nil),
+		(*AgentMessage_Statistics)(nil),
 	}
 	file_hanok_agent_v1_agent_proto_msgTypes[7].OneofWrappers = []any{
 		(*ManagerMessage_Welcome)(nil),
@@ -2515,6 +2866,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 		(*ManagerMessage_HeartbeatReply)(nil),
 		(*ManagerMessage_ForgetMachine)(nil),
 		(*ManagerMessage_ForgetDatastore)(nil),
+		(*ManagerMessage_StatisticsKept)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2522,7 +2874,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_agent_v1_agent_proto_rawDesc), len(file_hanok_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
