@@ -31,6 +31,8 @@ type Config struct {
 	Network    Network
 	// Meter may be nil: there are no statistics of the host itself then.
 	Meter Meter
+	// Files may be nil: users can't work on the files of the host's datastores then.
+	Files Files
 	// Inspector may be nil: the host can't be inspected then.
 	Inspector Inspector
 	// Connected, if not nil, is called with the host's ID whenever the manager has accepted a connection and sent all that

@@ -26,9 +26,9 @@ type machine struct {
 	newest *dc.Assignment
 	// forget is set when the manager wants a tombstone to be known no longer.
 	forget bool
-	// datastore is where the machine is by the newest assignment, and revision that one's.
-	datastore dc.DatastoreID
-	revision  int64
+	// asked is the machine by the newest assignment, and revision that one's.
+	asked    dc.Machine
+	revision int64
 	// again is set when files that could not be made are to be tried again.
 	again bool
 	// interrupt ends the step in progress if it may be ended by the given assignment; nil if it may not be ended at all.
@@ -56,7 +56,7 @@ func (a *Agent) newMachine(rec record) *machine {
 	id := rec.Assignment.Machine.ID
 	return &machine{
 		id: id, a: a, log: a.cfg.Log.With("machine", id), rec: rec,
-		datastore: rec.Assignment.Machine.Datastore, revision: rec.Assignment.Revision, wake: make(chan struct{}, 1),
+		asked: rec.Assignment.Machine, revision: rec.Assignment.Revision, wake: make(chan struct{}, 1),
 		retry: retryDelays(),
 	}
 }
@@ -88,7 +88,7 @@ func (m *machine) assign(a dc.Assignment) {
 		m.newest, m.again = &a, true
 	}
 	if a.Revision >= m.revision {
-		m.revision, m.datastore = a.Revision, a.Machine.Datastore
+		m.revision, m.asked = a.Revision, a.Machine
 	}
 	m.forget = false // the manager knows it, after all
 	if m.interrupt != nil {
@@ -98,10 +98,13 @@ func (m *machine) assign(a dc.Assignment) {
 }
 
 // uses reports whether the machine is on the datastore.
-func (m *machine) uses(id dc.DatastoreID) bool {
+func (m *machine) uses(id dc.DatastoreID) bool { return m.assigned().Datastore == id }
+
+// assigned returns the machine by its newest assignment.
+func (m *machine) assigned() dc.Machine {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.datastore == id
+	return m.asked
 }
 
 // forgetTombstone lets the worker end, and the record go, if the machine's tombstone was carried out.

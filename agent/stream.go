@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"hanok/api/filestream"
 	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
 )
@@ -51,6 +52,8 @@ func (a *Agent) openSource(ctx context.Context, request *agentv1.OpenStream) (io
 		return a.statistics.open(request.StatisticsQuery)
 	case streamInspect:
 		return a.openInspection(ctx)
+	case filestream.Kind:
+		return a.openFiles(ctx)
 	case string(dc.ConsoleVNC), string(dc.ConsoleSerial):
 		return a.cfg.Hypervisor.OpenConsole(ctx, machine, dc.ConsoleKind(kind))
 	case streamScreenshot:

@@ -1,20 +1,15 @@
 package volume
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
+
+	"hanok/internal/sparse"
 )
 
-const (
-	copyBuffer = 1 << 20
-	// copyBlock is the smallest run of zeros that is left out: a file system's block.
-	copyBlock = 4 << 10
-)
-
-var zeros [copyBlock]byte
+const copyBuffer = 1 << 20
 
 // errTooLong is the error of copySparse for content beyond the limit.
 var errTooLong = errors.New("the content is longer than the disk")
@@ -45,7 +40,7 @@ func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, p
 		if done+int64(n) > limit {
 			return errTooLong
 		}
-		if err := writeSparse(dst, buf[:n], done); err != nil {
+		if err := sparse.WriteAt(dst, buf[:n], done); err != nil {
 			return err
 		}
 		done += int64(n)
@@ -55,22 +50,3 @@ func copySparse(ctx context.Context, dst *os.File, src io.Reader, limit int64, p
 		}
 	}
 }
-
-// writeSparse writes the runs of blocks in data that are not zero.
-func writeSparse(dst *os.File, data []byte, offset int64) error {
-	for start := 0; start < len(data); {
-		end := start
-		for end < len(data) && !isZero(data[end:min(end+copyBlock, len(data))]) {
-			end = min(end+copyBlock, len(data))
-		}
-		if end > start {
-			if _, err := dst.WriteAt(data[start:end], offset+int64(start)); err != nil {
-				return err
-			}
-		}
-		start = end + copyBlock // the block at end is zero, or there is none
-	}
-	return nil
-}
-
-func isZero(block []byte) bool { return bytes.Equal(block, zeros[:len(block)]) }

@@ -80,6 +80,12 @@ func (l *Local) claimFolder(store *beneath.Dir, m dc.Machine, n names) (*beneath
 	if err != nil {
 		return nil, err
 	}
+	release, err := store.Lock() // against files that somebody puts into the folder at this moment (package files)
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	defer release()
 	owner, err := ownerOf(dir, n)
 	if err == nil && owner == "" {
 		err = checkEmpty(dir, n, m)

@@ -6,6 +6,7 @@
 package beneath
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -253,3 +254,55 @@ func (d *Dir) Names() ([]string, error) {
 
 // Sync makes the names in the folder durable.
 func (d *Dir) Sync() error { return d.f.Sync() }
+
+// Lock waits until nobody else has this folder locked, in this process or another, and takes it until release is called. It keeps
+// nobody from anything who does not lock: those who look before they change agree by it on what they have seen.
+func (d *Dir) Lock() (release func(), err error) {
+	own, err := d.Dir(".") // a lock belongs to an opening of the folder
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(own.f.Fd()), unix.LOCK_EX)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		own.Close()
+		return nil, err
+	}
+	return func() { own.Close() }, nil
+}
+
+// RemoveAll removes what has the name, with all that is in it; links in it go, not what they lead to. An absent one is a
+// success. It ends early when ctx does.
+func (d *Dir) RemoveAll(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	info, err := d.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return d.Remove(name)
+	}
+	below, err := d.Dir(name)
+	if err != nil {
+		return err
+	}
+	defer below.Close()
+	names, err := below.Names()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := below.RemoveAll(ctx, n); err != nil {
+			return err
+		}
+	}
+	return d.RemoveDir(name)
+}

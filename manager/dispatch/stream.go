@@ -9,6 +9,7 @@ import (
 	"github.com/coder/websocket"
 
 	"hanok/api/convert"
+	"hanok/api/filestream"
 	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
 	"hanok/internal/random"
@@ -18,12 +19,14 @@ import (
 // ticketLife is how long a host has to open a stream.
 const ticketLife = 15 * time.Second
 
-// The kinds of streams: the bytes of a console, one PNG, and the host's dc.Inspection as JSON, which is of no machine.
+// The kinds of streams: the bytes of a console, one PNG; and of no machine the host's dc.Inspection as JSON, and one operation on
+// the files of its datastores (package filestream).
 const (
 	StreamVNC        = string(dc.ConsoleVNC)
 	StreamSerial     = string(dc.ConsoleSerial)
 	StreamScreenshot = "screenshot"
 	StreamInspect    = "inspect"
+	StreamFiles      = filestream.Kind
 )
 
 // ticket is a stream that a host was asked to open.
@@ -34,12 +37,12 @@ type ticket struct {
 	done   chan struct{} // closed when nobody waits any more
 }
 
-// OpenStream connects to a stream of a virtual machine on the host, or with StreamInspect of the host itself; kind is one of
+// OpenStream connects to a stream of a virtual machine on the host, or with StreamInspect and StreamFiles of the host itself; kind is one of
 // the kinds of streams. The connection is the caller's to close. ctx bounds the opening only. Kinds: Unavailable while the host
 // is not connected, WrongState for a machine without power, Invalid for another kind.
 func (s *Service) OpenStream(ctx context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error) {
 	switch kind {
-	case StreamVNC, StreamSerial, StreamScreenshot, StreamInspect:
+	case StreamVNC, StreamSerial, StreamScreenshot, StreamInspect, StreamFiles:
 		return s.openStream(ctx, host, &agentv1.OpenStream{MachineId: string(vm), Kind: kind})
 	}
 	return nil, dc.Errorf(dc.Invalid, "no stream of kind %q", kind)

@@ -2141,8 +2141,9 @@ type OpenStream struct {
 	// Good for one connection of this host, for some seconds.
 	Ticket    string `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
 	MachineId string `protobuf:"bytes,2,opt,name=machine_id,json=machineId,proto3" json:"machine_id,omitempty"`
-	// "vnc", "serial", "screenshot": one PNG from the agent, and the end; or "inspect": what the host looks like, as JSON, and
-	// the end, without a machine; or "statistics": what statistics_query asks for, as JSON, and the end.
+	// "vnc", "serial", "screenshot": one PNG from the agent, and the end; or without a machine "inspect": what the host looks like, as
+	// JSON, and the end; "statistics": what statistics_query asks for, as JSON, and the end; "files": one operation on the files of
+	// the host's datastores, as package filestream says.
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// For "statistics".
 	StatisticsQuery *StatisticsQuery `protobuf:"bytes,4,opt,name=statistics_query,json=statisticsQuery,proto3" json:"statistics_query,omitempty"`
