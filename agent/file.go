@@ -12,7 +12,6 @@ import (
 
 	"hanok/api/filestream"
 	"hanok/dc"
-	"hanok/internal/frame"
 )
 
 // Files works on the files of datastores for their users. root and to are the folders of datastores, absolute paths; the paths
@@ -154,7 +153,7 @@ func (a *Agent) sendFile(ctx context.Context, s *filestream.Serving, root string
 }
 
 func send(ctx context.Context, w io.Writer, sum hash.Hash, r io.Reader) error {
-	buf := make([]byte, frame.DataMax)
+	buf := make([]byte, filestream.DataMax)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

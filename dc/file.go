@@ -65,6 +65,9 @@ type FileRef struct {
 	Path string `json:"path"`
 }
 
+// Part returns the file as a part of what a task works on.
+func (r FileRef) Part() string { return string(r.Datastore) + "/" + r.Path }
+
 // FileQuery says what of a folder to list.
 type FileQuery struct {
 	// Patterns are of names, with * and ?; a file is listed that fits one of them. None: all files.
@@ -128,7 +131,9 @@ const (
 const ReservedFile = ".hanok-"
 
 // WorkFile returns the reserved name beside p that ends in ending, of up to 48 bytes.
-func WorkFile(p, ending string) string { return path.Join(path.Dir(p), ReservedFile+path.Base(p)+ending) }
+func WorkFile(p, ending string) string {
+	return path.Join(path.Dir(p), ReservedFile+path.Base(p)+ending)
+}
 
 // CheckFilePath returns an error of kind Invalid unless p may name a file on a datastore: relative, with slashes, without "."
 // and "..", control characters and reserved names. The empty path, the datastore's own folder, is refused.

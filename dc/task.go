@@ -27,6 +27,9 @@ type Task struct {
 	// at most.
 	Target     ID     `json:"target"`
 	TargetName string `json:"targetName"`
+	// Parts are what of the target, and of others, the task works on, where several may work on one target at once: files,
+	// as "datastore-1/iso/debian.iso". A part has one open task at most. Empty: the target as a whole.
+	Parts []string `json:"parts,omitempty"`
 	// User is the name of who asked.
 	User string `json:"user"`
 	// Args are the arguments of the task's type, in that type's own form.
@@ -52,12 +55,20 @@ func (o *Task) Done() bool { return o.State == TaskSuccess || o.State == TaskErr
 func (*Task) Kind() Kind     { return KindTask }
 func (o *Task) Identity() ID { return ID(o.ID) }
 
-// Claims is the target, while the task is open: a second task on it is refused.
+// Claims is the target, while the task is open: a second task on it is refused. A task with parts claims those, and that its
+// target is not deleted.
 func (o *Task) Claims() []string {
 	if o.Done() {
 		return nil
 	}
-	return []string{TaskClaim(o.Target)}
+	if len(o.Parts) == 0 {
+		return []string{TaskClaim(o.Target)}
+	}
+	claims := []string{UseClaim(o.Target, ID(o.ID))}
+	for _, part := range o.Parts {
+		claims = append(claims, TaskClaim(ID(part)))
+	}
+	return claims
 }
 
 // TaskClaim returns the claim that the open task on target holds.
@@ -81,6 +92,9 @@ const (
 	EventClusterRemoved    EventType = "ClusterDestroyedEvent"
 	EventDatastoreCreated  EventType = "LocalDatastoreCreatedEvent"
 	EventDatastoreRemoved  EventType = "DatastoreRemovedOnHostEvent"
+	EventFileCopied        EventType = "DatastoreFileCopiedEvent"
+	EventFileMoved         EventType = "DatastoreFileMovedEvent"
+	EventFileDeleted       EventType = "DatastoreFileDeletedEvent"
 	EventPortGroupCreated  EventType = "DVPortgroupCreatedEvent"
 	EventPortGroupRemoved  EventType = "DVPortgroupDestroyedEvent"
 	EventGeneral           EventType = "GeneralUserEvent" // what has no class of its own: folders, images

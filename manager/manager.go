@@ -1,4 +1,4 @@
-// Package manager joins the services of the control plane: inventory, access, tasks, virtual machines, hosts, events and
+// Package manager joins the services of the control plane: inventory, access, tasks, virtual machines, files, hosts, events and
 // the connections to the hosts' agents, all over one store. The rooms below it do the work; cmd opens the store, starts the Manager
 // and joins it to the facades.
 package manager
@@ -20,6 +20,7 @@ import (
 	"hanok/manager/dispatch"
 	"hanok/manager/doctor"
 	"hanok/manager/event"
+	"hanok/manager/file"
 	"hanok/manager/hostsystem"
 	"hanok/manager/inventory"
 	"hanok/manager/stats"
@@ -47,6 +48,7 @@ type Manager struct {
 	Access    *access.Service
 	Inventory *inventory.Service
 	Machines  *compute.Service
+	Files     *file.Service
 	Tasks     *task.Service
 	Events    *event.Service
 	Hosts     *hostsystem.Service
@@ -83,6 +85,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine)
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
+	m.Files = file.New(file.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"hanok/api/hanok/v1"
 	"hanok/dc"
@@ -99,4 +100,22 @@ func FromFailure(f *hanokv1.Failure) *dc.Failure {
 		kind = dc.Internal
 	}
 	return &dc.Failure{Kind: kind, Object: f.Object, Message: f.Message, Remedy: f.Remedy}
+}
+
+// FailureJSON returns f as text, for answers that don't speak the Connect protocol.
+func FailureJSON(f *dc.Failure) []byte {
+	b, err := protojson.Marshal(Failure(f))
+	if err != nil { // text that is not UTF-8
+		return []byte(`{"kind":"Internal","message":"the failure can't be said"}`)
+	}
+	return b
+}
+
+// FromFailureJSON returns the error that FailureJSON has written; of other text, an error that has it in it.
+func FromFailureJSON(b []byte) error {
+	var f hanokv1.Failure
+	if protojson.Unmarshal(b, &f) != nil || f.Kind == "" {
+		return dc.Errorf(dc.Unavailable, "the server answered %q", b[:min(len(b), 200)])
+	}
+	return FromFailure(&f).Err()
 }

@@ -83,6 +83,11 @@ func Datastore(o *dc.Datastore, usage *dc.DatastoreUsage, names Names) *hanokv1.
 	return out
 }
 
+// File returns a file on a datastore for the wire.
+func File(f dc.File) *hanokv1.File {
+	return &hanokv1.File{Path: f.Path, Kind: string(f.Kind), SizeBytes: f.SizeBytes, AllocatedBytes: f.AllocatedBytes, Modified: Time(f.Modified)}
+}
+
 // PortGroup returns a port group for the wire.
 func PortGroup(o *dc.PortGroup) *hanokv1.PortGroup {
 	return &hanokv1.PortGroup{

@@ -16,19 +16,18 @@ import (
 	"io"
 
 	"hanok/dc"
-	"hanok/internal/frame"
 )
 
 // Kind is the kind of these streams.
 const Kind = "files"
 
 const (
-	request  frame.Kind = 'Q' // dc.FileRequest
-	data     frame.Kind = 'D'
-	end      frame.Kind = 'E' // the SHA-256 in hexadecimal, or nothing
-	progress frame.Kind = 'P' // Progress
-	reply    frame.Kind = 'R' // dc.FileReply
-	failed   frame.Kind = 'F' // dc.Failure
+	request  messageKind = 'Q' // dc.FileRequest
+	data     messageKind = 'D'
+	end      messageKind = 'E' // the SHA-256 in hexadecimal, or nothing
+	progress messageKind = 'P' // Progress
+	reply    messageKind = 'R' // dc.FileReply
+	failed   messageKind = 'F' // dc.Failure
 )
 
 // Progress is how far an operation is, in bytes.
@@ -47,7 +46,7 @@ type Call struct {
 
 // Start sends the request over conn, which is the call's from then on.
 func Start(conn io.ReadWriteCloser, req dc.FileRequest) (*Call, error) {
-	if err := frame.WriteJSON(conn, request, req); err != nil {
+	if err := writeJSON(conn, request, req); err != nil {
 		conn.Close()
 		return nil, broken(err)
 	}
@@ -73,7 +72,7 @@ func (c *Call) Reply(on func(done, total int64)) (dc.FileReply, error) {
 
 // receive takes one message: data is kept in rest.
 func (c *Call) receive(on func(done, total int64)) (*dc.FileReply, error) {
-	kind, content, err := frame.Read(c.conn)
+	kind, content, err := readMessage(c.conn)
 	if err != nil {
 		return nil, broken(err)
 	}
@@ -133,8 +132,8 @@ func (c *Call) SHA256() string {
 // Write sends data. Where the host has given up, its reason is the next Reply's to say.
 func (c *Call) Write(p []byte) (int, error) {
 	for sent := 0; sent < len(p); {
-		n := min(len(p)-sent, frame.DataMax)
-		if err := frame.Write(c.conn, data, p[sent:sent+n]); err != nil {
+		n := min(len(p)-sent, DataMax)
+		if err := writeMessage(c.conn, data, p[sent:sent+n]); err != nil {
 			return sent, broken(err)
 		}
 		sent += n
@@ -144,7 +143,7 @@ func (c *Call) Write(p []byte) (int, error) {
 
 // End says that all data was sent, and what the whole file's SHA-256 is, or "".
 func (c *Call) End(sha256 string) error {
-	if err := frame.Write(c.conn, end, []byte(sha256)); err != nil {
+	if err := writeMessage(c.conn, end, []byte(sha256)); err != nil {
 		return broken(err)
 	}
 	return nil
@@ -159,7 +158,7 @@ type Serving struct{ conn io.ReadWriteCloser }
 // Accept waits for the request.
 func Accept(conn io.ReadWriteCloser) (*Serving, dc.FileRequest, error) {
 	var req dc.FileRequest
-	kind, content, err := frame.Read(conn)
+	kind, content, err := readMessage(conn)
 	if err == nil && kind != request {
 		err = errors.New("the manager sent no request")
 	}
@@ -171,18 +170,18 @@ func Accept(conn io.ReadWriteCloser) (*Serving, dc.FileRequest, error) {
 
 // Progress says how far the operation is.
 func (s *Serving) Progress(done, total int64) error {
-	return frame.WriteJSON(s.conn, progress, Progress{done, total})
+	return writeJSON(s.conn, progress, Progress{done, total})
 }
 
 // Reply sends a reply.
-func (s *Serving) Reply(r dc.FileReply) error { return frame.WriteJSON(s.conn, reply, r) }
+func (s *Serving) Reply(r dc.FileReply) error { return writeJSON(s.conn, reply, r) }
 
 // Fail sends the end of an operation that failed.
-func (s *Serving) Fail(err error) error { return frame.WriteJSON(s.conn, failed, dc.FailureOf(err)) }
+func (s *Serving) Fail(err error) error { return writeJSON(s.conn, failed, dc.FailureOf(err)) }
 
 // Write sends data.
 func (s *Serving) Write(p []byte) (int, error) {
-	if err := frame.Write(s.conn, data, p); err != nil {
+	if err := writeMessage(s.conn, data, p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -192,7 +191,7 @@ func (s *Serving) Write(p []byte) (int, error) {
 // is take's, or says that the connection ended before the data did.
 func (s *Serving) Receive(take func([]byte) error) (sha256 string, err error) {
 	for {
-		kind, content, err := frame.Read(s.conn)
+		kind, content, err := readMessage(s.conn)
 		switch {
 		case err != nil:
 			return "", dc.Errorf(dc.Canceled, "the upload was broken off: %w", err)
@@ -210,7 +209,7 @@ func (s *Serving) Receive(take func([]byte) error) (sha256 string, err error) {
 // Gone returns when the manager has closed the stream. Nothing else reads then.
 func (s *Serving) Gone() {
 	for {
-		if _, _, err := frame.Read(s.conn); err != nil {
+		if _, _, err := readMessage(s.conn); err != nil {
 			return
 		}
 	}

@@ -91,7 +91,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	drivers := c.world.Open()
 	a, err := agent.New(agent.Config{
 		Dir: data.file("agent"), Manager: s.url, Token: token, Name: "alpha", Facts: c.world.Facts(),
-		Hypervisor: drivers, Storage: drivers, Network: drivers, Meter: drivers, Inspector: inspect.Simulated{}, Log: log,
+		Hypervisor: drivers, Storage: drivers, Files: sim.Files{Root: t.TempDir()}, Network: drivers, Meter: drivers, Inspector: inspect.Simulated{}, Log: log,
 	})
 	check(err)
 	part(a.Run)

@@ -55,7 +55,7 @@ func (a *app) datastoreCommands() *cobra.Command {
 	required(create, "host")
 	required(create, "path")
 	a.completeFlag(create, "host", hostNames)
-	return group("datastore", "Datastores: where the files of virtual machines are",
+	cmd := group("datastore", "Datastores: where the files of virtual machines are",
 		a.client(command{use: "list", short: "List datastores", args: cobra.NoArgs,
 			do: func(ctx context.Context, c *client, _ []string) error {
 				res, err := c.datastores.ListDatastores(ctx, &hanokv1.ListDatastoresRequest{})
@@ -76,6 +76,8 @@ func (a *app) datastoreCommands() *cobra.Command {
 				return err
 			}}),
 	)
+	cmd.AddCommand(a.fileCommands()...)
+	return cmd
 }
 
 func datastoreNames(ctx context.Context, c *client) ([]string, error) {

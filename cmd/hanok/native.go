@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"iter"
 
 	"hanok/dc"
@@ -10,6 +11,7 @@ import (
 	"hanok/manager/compute"
 	"hanok/manager/dispatch"
 	"hanok/manager/event"
+	"hanok/manager/file"
 	"hanok/manager/hostsystem"
 	"hanok/manager/store"
 	"hanok/manager/task"
@@ -28,6 +30,7 @@ type nativeParts struct {
 	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
 	system    native.System
 	backups   native.Backups
+	files     *file.Service
 }
 
 // nativeBackend returns the manager as the native facade sees it.
@@ -43,6 +46,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		State:      nativeState{p.store, p.usage},
 		System:     p.system,
 		Backups:    p.backups,
+		Files:      nativeFiles{p.files},
 	}
 }
 
@@ -74,6 +78,22 @@ func (m nativeMachines) Create(ctx context.Context, by dc.Caller, req native.Cre
 
 func (m nativeMachines) Adopt(ctx context.Context, by dc.Caller, req native.AdoptRequest) (*dc.Task, error) {
 	return m.Service.Adopt(ctx, by, compute.AdoptRequest(req))
+}
+
+// nativeFiles is the file service with the facade's own types.
+type nativeFiles struct{ *file.Service }
+
+func (f nativeFiles) Open(ctx context.Context, by dc.Caller, ref dc.FileRef) (native.Download, error) {
+	d, err := f.Service.Open(ctx, by, ref)
+	if err != nil {
+		return nil, err // not d, which would be a nil pointer in an interface
+	}
+	return d, nil
+}
+
+func (f nativeFiles) Upload(ctx context.Context, by dc.Caller, ref dc.FileRef, offset int64, overwrite bool, sha256 func() string,
+	content io.Reader) (dc.File, string, error) {
+	return f.Service.Upload(ctx, by, ref, file.UploadSpec{Offset: offset, Overwrite: overwrite, SHA256: sha256}, content)
 }
 
 // nativeEvents is the event service with the facade's own arguments.

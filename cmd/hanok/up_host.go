@@ -14,6 +14,7 @@ import (
 
 	"hanok/agent"
 	"hanok/dc"
+	"hanok/host/files"
 	"hanok/host/inspect"
 	"hanok/host/meter"
 	"hanok/host/qemu"
@@ -45,8 +46,8 @@ type hostConfig struct {
 
 // startHost starts this host's agent. Until it is connected for the first time, each reason why it is not is said once.
 func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(string, func(context.Context) error)) (*localHost, error) {
-	files := volume.NewLocal(log)
-	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})
+	volumes := volume.NewLocal(log)
+	driver, err := qemu.New(qemu.Config{Volume: volumes, RunDir: data.run, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 				said = reason
 			}
 		},
-		Hypervisor: driver, Storage: files, Network: usernet.Network{}, Meter: meters, Inspector: inspect.New(data.file("agent")), Log: log,
+		Hypervisor: driver, Storage: volumes, Files: files.Driver{}, Network: usernet.Network{}, Meter: meters, Inspector: inspect.New(data.file("agent")), Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())

@@ -23,6 +23,7 @@ type Backend struct {
 	State      State
 	System     System
 	Backups    Backups
+	Files      Files
 }
 
 // Access knows the users and their logins.
@@ -193,6 +194,31 @@ type Change struct {
 	Revision int64
 	// Object is nil when it was deleted, and Old when it was made.
 	Object, Old dc.Object
+}
+
+// Files keeps the files on datastores.
+type Files interface {
+	Browse(ctx context.Context, by dc.Caller, ref dc.FileRef, query dc.FileQuery) (files []dc.File, truncated bool, err error)
+	MakeFolder(ctx context.Context, by dc.Caller, ref dc.FileRef, parents bool) error
+	Copy(ctx context.Context, by dc.Caller, from, to dc.FileRef, overwrite bool) (*dc.Task, error)
+	Move(ctx context.Context, by dc.Caller, from, to dc.FileRef, overwrite bool) (*dc.Task, error)
+	Delete(ctx context.Context, by dc.Caller, ref dc.FileRef) (*dc.Task, error)
+	// Open opens a file for reading; ctx is for as long as it is read.
+	Open(ctx context.Context, by dc.Caller, ref dc.FileRef) (Download, error)
+	// Uploaded says how much of an upload is there, and what it is.
+	Uploaded(ctx context.Context, by dc.Caller, ref dc.FileRef) (offset int64, sha256 string, err error)
+	// Upload makes a file of what content has from the offset on. sha256 is called when all of it was read, and returns that
+	// of the whole file or "". The result is what the file is then, with its SHA-256.
+	Upload(ctx context.Context, by dc.Caller, ref dc.FileRef, offset int64, overwrite bool, sha256 func() string, content io.Reader) (dc.File, string, error)
+}
+
+// Download is a file that is being read.
+type Download interface {
+	io.ReadSeekCloser
+	// Stat returns what the file is.
+	Stat() dc.File
+	// SHA256 returns that of the file, when all of it was read from its beginning to io.EOF; else "".
+	SHA256() string
 }
 
 // Backups makes backups of the manager.

@@ -49,13 +49,27 @@ func (e *Engine) Register(definitions ...Definition) {
 // are kept as JSON. The task returned is the caller's copy; it gets its revision when tx is committed. A target that has
 // an open task is refused with Conflict.
 func (e *Engine) Submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object, args any) (*dc.Task, error) {
+	return e.SubmitParts(tx, by, typ, target, nil, args)
+}
+
+// SubmitParts is Submit for a task that works on parts of its target (dc.Task.Parts), where each may have one open task.
+func (e *Engine) SubmitParts(tx *store.Tx, by dc.Caller, typ string, target dc.Object, parts []string, args any) (*dc.Task, error) {
 	d, ok := e.definitions[typ]
 	if !ok {
 		return nil, dc.Errorf(dc.Internal, "no definition of task %s", typ)
 	}
 	name := target.Metadata().Name
-	if holder, ok := store.Claimed(tx.View(), dc.TaskClaim(target.Identity())); ok {
-		return nil, busy(tx.View(), dc.Describe(target.Kind(), name), holder)
+	claims := []dc.ID{target.Identity()}
+	if len(parts) > 0 {
+		claims = claims[:0]
+		for _, part := range parts {
+			claims = append(claims, dc.ID(part))
+		}
+	}
+	for _, claim := range claims {
+		if holder, ok := store.Claimed(tx.View(), dc.TaskClaim(claim)); ok {
+			return nil, busy(tx.View(), dc.Describe(target.Kind(), name), holder)
+		}
 	}
 	encoded, err := json.Marshal(args)
 	if err != nil {
@@ -65,7 +79,7 @@ func (e *Engine) Submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object
 	t := &dc.Task{
 		ID:   dc.TaskID(dc.NewID(dc.KindTask, random.Ordered(now))),
 		Meta: dc.Meta{Created: now}, Type: typ,
-		Target: target.Identity(), TargetName: name, User: by.Name,
+		Target: target.Identity(), TargetName: name, Parts: parts, User: by.Name,
 		Args: encoded, State: dc.TaskQueued, Steps: d.stepNames(),
 	}
 	tx.Put(t)

@@ -83,6 +83,20 @@ func (r *Run) Wait(ctx context.Context, cond func(*store.View) (bool, error)) er
 	}
 }
 
+// Away calls work, which takes long and for which this manager does little, such as a host's copying of a file. Like a step that
+// waits it holds up no other task. The end of ctx, such as a request to cancel, is work's to see.
+func (r *Run) Away(ctx context.Context, work func(ctx context.Context) error) error {
+	r.x.release()
+	err := work(ctx)
+	if err := r.x.acquire(r.term); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // Progress says how far the task is: percent from 0 to 100 of the whole task, and what it does now, as a fragment of a
 // sentence. It is kept in memory only.
 func (r *Run) Progress(percent int, message string) { r.x.setReport(percent, message) }

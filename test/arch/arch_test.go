@@ -53,6 +53,7 @@ var testExtra = map[string][]string{
 	"host":             {"agent/drivertest", "image"},
 	"manager/dispatch": {"agent", "host/sim"},
 	"manager/compute":  {"agent", "host/sim"},
+	"manager/file":     {"host/files"},
 	"facade/native":    {"manager"},
 	"agent":            {"host/sim"},
 }

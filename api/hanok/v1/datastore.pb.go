@@ -453,11 +453,758 @@ func (*DeleteDatastoreResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{6}
 }
 
+type File struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Relative to the datastore, with slashes.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// "folder", "config", "template", "disk", "extent", "nvram", "snapshot", "log", "iso", "floppy" or "other", as the name says.
+	Kind      string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	SizeBytes int64  `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// What it takes on the datastore: less than its size, for one with holes.
+	AllocatedBytes int64                  `protobuf:"varint,4,opt,name=allocated_bytes,json=allocatedBytes,proto3" json:"allocated_bytes,omitempty"`
+	Modified       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=modified,proto3" json:"modified,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *File) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *File) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *File) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *File) GetAllocatedBytes() int64 {
+	if x != nil {
+		return x.AllocatedBytes
+	}
+	return 0
+}
+
+func (x *File) GetModified() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Modified
+	}
+	return nil
+}
+
+type ListFilesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference to the datastore.
+	Datastore string `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	// The folder. Empty: the datastore's own.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Patterns of names with * and ?; a file is listed that fits one of them. None: all.
+	Patterns []string `protobuf:"bytes,3,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	// With what is in the folders in it.
+	Recursive     bool `protobuf:"varint,4,opt,name=recursive,proto3" json:"recursive,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFilesRequest) Reset() {
+	*x = ListFilesRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFilesRequest) ProtoMessage() {}
+
+func (x *ListFilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFilesRequest.ProtoReflect.Descriptor instead.
+func (*ListFilesRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListFilesRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *ListFilesRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ListFilesRequest) GetPatterns() []string {
+	if x != nil {
+		return x.Patterns
+	}
+	return nil
+}
+
+func (x *ListFilesRequest) GetRecursive() bool {
+	if x != nil {
+		return x.Recursive
+	}
+	return false
+}
+
+type ListFilesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of names, a folder before what is in it. 10,000 at most.
+	Files []*File `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	// There are more.
+	Truncated     bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFilesResponse) Reset() {
+	*x = ListFilesResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFilesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFilesResponse) ProtoMessage() {}
+
+func (x *ListFilesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFilesResponse.ProtoReflect.Descriptor instead.
+func (*ListFilesResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListFilesResponse) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *ListFilesResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+type MakeFolderRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Datastore string                 `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	Path      string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Also make the folders above it that are missing; one that is there is a success then.
+	Parents       bool `protobuf:"varint,3,opt,name=parents,proto3" json:"parents,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MakeFolderRequest) Reset() {
+	*x = MakeFolderRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MakeFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MakeFolderRequest) ProtoMessage() {}
+
+func (x *MakeFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MakeFolderRequest.ProtoReflect.Descriptor instead.
+func (*MakeFolderRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MakeFolderRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *MakeFolderRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *MakeFolderRequest) GetParents() bool {
+	if x != nil {
+		return x.Parents
+	}
+	return false
+}
+
+type MakeFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MakeFolderResponse) Reset() {
+	*x = MakeFolderResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MakeFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MakeFolderResponse) ProtoMessage() {}
+
+func (x *MakeFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MakeFolderResponse.ProtoReflect.Descriptor instead.
+func (*MakeFolderResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{11}
+}
+
+type GetUploadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Datastore     string                 `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUploadRequest) Reset() {
+	*x = GetUploadRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUploadRequest) ProtoMessage() {}
+
+func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUploadRequest.ProtoReflect.Descriptor instead.
+func (*GetUploadRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetUploadRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *GetUploadRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+type GetUploadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many bytes are there, and their SHA-256: 64 hexadecimal digits.
+	Offset        int64  `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	Sha256        string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUploadResponse) Reset() {
+	*x = GetUploadResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUploadResponse) ProtoMessage() {}
+
+func (x *GetUploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUploadResponse.ProtoReflect.Descriptor instead.
+func (*GetUploadResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetUploadResponse) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *GetUploadResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+type CopyFileRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Datastore string                 `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	Path      string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Empty: the datastore of the source.
+	TargetDatastore string `protobuf:"bytes,3,opt,name=target_datastore,json=targetDatastore,proto3" json:"target_datastore,omitempty"`
+	TargetPath      string `protobuf:"bytes,4,opt,name=target_path,json=targetPath,proto3" json:"target_path,omitempty"`
+	// Let it take the place of what is there.
+	Overwrite     bool `protobuf:"varint,5,opt,name=overwrite,proto3" json:"overwrite,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyFileRequest) Reset() {
+	*x = CopyFileRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyFileRequest) ProtoMessage() {}
+
+func (x *CopyFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyFileRequest.ProtoReflect.Descriptor instead.
+func (*CopyFileRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CopyFileRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *CopyFileRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *CopyFileRequest) GetTargetDatastore() string {
+	if x != nil {
+		return x.TargetDatastore
+	}
+	return ""
+}
+
+func (x *CopyFileRequest) GetTargetPath() string {
+	if x != nil {
+		return x.TargetPath
+	}
+	return ""
+}
+
+func (x *CopyFileRequest) GetOverwrite() bool {
+	if x != nil {
+		return x.Overwrite
+	}
+	return false
+}
+
+type CopyFileResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyFileResponse) Reset() {
+	*x = CopyFileResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyFileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyFileResponse) ProtoMessage() {}
+
+func (x *CopyFileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyFileResponse.ProtoReflect.Descriptor instead.
+func (*CopyFileResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CopyFileResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type MoveFileRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Datastore string                 `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	Path      string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Empty: the datastore of the source.
+	TargetDatastore string `protobuf:"bytes,3,opt,name=target_datastore,json=targetDatastore,proto3" json:"target_datastore,omitempty"`
+	TargetPath      string `protobuf:"bytes,4,opt,name=target_path,json=targetPath,proto3" json:"target_path,omitempty"`
+	// Let it take the place of what is there.
+	Overwrite     bool `protobuf:"varint,5,opt,name=overwrite,proto3" json:"overwrite,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveFileRequest) Reset() {
+	*x = MoveFileRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveFileRequest) ProtoMessage() {}
+
+func (x *MoveFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveFileRequest.ProtoReflect.Descriptor instead.
+func (*MoveFileRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MoveFileRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *MoveFileRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *MoveFileRequest) GetTargetDatastore() string {
+	if x != nil {
+		return x.TargetDatastore
+	}
+	return ""
+}
+
+func (x *MoveFileRequest) GetTargetPath() string {
+	if x != nil {
+		return x.TargetPath
+	}
+	return ""
+}
+
+func (x *MoveFileRequest) GetOverwrite() bool {
+	if x != nil {
+		return x.Overwrite
+	}
+	return false
+}
+
+type MoveFileResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveFileResponse) Reset() {
+	*x = MoveFileResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveFileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveFileResponse) ProtoMessage() {}
+
+func (x *MoveFileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveFileResponse.ProtoReflect.Descriptor instead.
+func (*MoveFileResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MoveFileResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type DeleteFileRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Datastore     string                 `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFileRequest) Reset() {
+	*x = DeleteFileRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFileRequest) ProtoMessage() {}
+
+func (x *DeleteFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFileRequest.ProtoReflect.Descriptor instead.
+func (*DeleteFileRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DeleteFileRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *DeleteFileRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+type DeleteFileResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFileResponse) Reset() {
+	*x = DeleteFileResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFileResponse) ProtoMessage() {}
+
+func (x *DeleteFileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFileResponse.ProtoReflect.Descriptor instead.
+func (*DeleteFileResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DeleteFileResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 var File_hanok_v1_datastore_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_datastore_proto_rawDesc = "" +
 	"\n" +
-	"\x18hanok/v1/datastore.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\xb5\x03\n" +
+	"\x18hanok/v1/datastore.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x13hanok/v1/task.proto\"\xb5\x03\n" +
 	"\tDatastore\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -494,11 +1241,68 @@ const file_hanok_v1_datastore_proto_rawDesc = "" +
 	"\tdatastore\x18\x01 \x01(\v2\x13.hanok.v1.DatastoreR\tdatastore\"6\n" +
 	"\x16DeleteDatastoreRequest\x12\x1c\n" +
 	"\tdatastore\x18\x01 \x01(\tR\tdatastore\"\x19\n" +
-	"\x17DeleteDatastoreResponse2\x97\x02\n" +
+	"\x17DeleteDatastoreResponse\"\xae\x01\n" +
+	"\x04File\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12'\n" +
+	"\x0fallocated_bytes\x18\x04 \x01(\x03R\x0eallocatedBytes\x126\n" +
+	"\bmodified\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\"~\n" +
+	"\x10ListFilesRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1a\n" +
+	"\bpatterns\x18\x03 \x03(\tR\bpatterns\x12\x1c\n" +
+	"\trecursive\x18\x04 \x01(\bR\trecursive\"W\n" +
+	"\x11ListFilesResponse\x12$\n" +
+	"\x05files\x18\x01 \x03(\v2\x0e.hanok.v1.FileR\x05files\x12\x1c\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"_\n" +
+	"\x11MakeFolderRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
+	"\aparents\x18\x03 \x01(\bR\aparents\"\x14\n" +
+	"\x12MakeFolderResponse\"D\n" +
+	"\x10GetUploadRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"C\n" +
+	"\x11GetUploadResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\"\xad\x01\n" +
+	"\x0fCopyFileRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12)\n" +
+	"\x10target_datastore\x18\x03 \x01(\tR\x0ftargetDatastore\x12\x1f\n" +
+	"\vtarget_path\x18\x04 \x01(\tR\n" +
+	"targetPath\x12\x1c\n" +
+	"\toverwrite\x18\x05 \x01(\bR\toverwrite\"6\n" +
+	"\x10CopyFileResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\xad\x01\n" +
+	"\x0fMoveFileRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12)\n" +
+	"\x10target_datastore\x18\x03 \x01(\tR\x0ftargetDatastore\x12\x1f\n" +
+	"\vtarget_path\x18\x04 \x01(\tR\n" +
+	"targetPath\x12\x1c\n" +
+	"\toverwrite\x18\x05 \x01(\bR\toverwrite\"6\n" +
+	"\x10MoveFileResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"E\n" +
+	"\x11DeleteFileRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"8\n" +
+	"\x12DeleteFileResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xbb\x05\n" +
 	"\x10DatastoreService\x12S\n" +
 	"\x0eListDatastores\x12\x1f.hanok.v1.ListDatastoresRequest\x1a .hanok.v1.ListDatastoresResponse\x12V\n" +
 	"\x0fCreateDatastore\x12 .hanok.v1.CreateDatastoreRequest\x1a!.hanok.v1.CreateDatastoreResponse\x12V\n" +
-	"\x0fDeleteDatastore\x12 .hanok.v1.DeleteDatastoreRequest\x1a!.hanok.v1.DeleteDatastoreResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"\x0fDeleteDatastore\x12 .hanok.v1.DeleteDatastoreRequest\x1a!.hanok.v1.DeleteDatastoreResponse\x12D\n" +
+	"\tListFiles\x12\x1a.hanok.v1.ListFilesRequest\x1a\x1b.hanok.v1.ListFilesResponse\x12G\n" +
+	"\n" +
+	"MakeFolder\x12\x1b.hanok.v1.MakeFolderRequest\x1a\x1c.hanok.v1.MakeFolderResponse\x12D\n" +
+	"\tGetUpload\x12\x1a.hanok.v1.GetUploadRequest\x1a\x1b.hanok.v1.GetUploadResponse\x12A\n" +
+	"\bCopyFile\x12\x19.hanok.v1.CopyFileRequest\x1a\x1a.hanok.v1.CopyFileResponse\x12A\n" +
+	"\bMoveFile\x12\x19.hanok.v1.MoveFileRequest\x1a\x1a.hanok.v1.MoveFileResponse\x12G\n" +
+	"\n" +
+	"DeleteFile\x12\x1b.hanok.v1.DeleteFileRequest\x1a\x1c.hanok.v1.DeleteFileResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_datastore_proto_rawDescOnce sync.Once
@@ -512,7 +1316,7 @@ func file_hanok_v1_datastore_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_datastore_proto_rawDescData
 }
 
-var file_hanok_v1_datastore_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_hanok_v1_datastore_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_hanok_v1_datastore_proto_goTypes = []any{
 	(*Datastore)(nil),               // 0: hanok.v1.Datastore
 	(*ListDatastoresRequest)(nil),   // 1: hanok.v1.ListDatastoresRequest
@@ -521,25 +1325,56 @@ var file_hanok_v1_datastore_proto_goTypes = []any{
 	(*CreateDatastoreResponse)(nil), // 4: hanok.v1.CreateDatastoreResponse
 	(*DeleteDatastoreRequest)(nil),  // 5: hanok.v1.DeleteDatastoreRequest
 	(*DeleteDatastoreResponse)(nil), // 6: hanok.v1.DeleteDatastoreResponse
-	(*timestamppb.Timestamp)(nil),   // 7: google.protobuf.Timestamp
-	(*Failure)(nil),                 // 8: hanok.v1.Failure
+	(*File)(nil),                    // 7: hanok.v1.File
+	(*ListFilesRequest)(nil),        // 8: hanok.v1.ListFilesRequest
+	(*ListFilesResponse)(nil),       // 9: hanok.v1.ListFilesResponse
+	(*MakeFolderRequest)(nil),       // 10: hanok.v1.MakeFolderRequest
+	(*MakeFolderResponse)(nil),      // 11: hanok.v1.MakeFolderResponse
+	(*GetUploadRequest)(nil),        // 12: hanok.v1.GetUploadRequest
+	(*GetUploadResponse)(nil),       // 13: hanok.v1.GetUploadResponse
+	(*CopyFileRequest)(nil),         // 14: hanok.v1.CopyFileRequest
+	(*CopyFileResponse)(nil),        // 15: hanok.v1.CopyFileResponse
+	(*MoveFileRequest)(nil),         // 16: hanok.v1.MoveFileRequest
+	(*MoveFileResponse)(nil),        // 17: hanok.v1.MoveFileResponse
+	(*DeleteFileRequest)(nil),       // 18: hanok.v1.DeleteFileRequest
+	(*DeleteFileResponse)(nil),      // 19: hanok.v1.DeleteFileResponse
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(*Failure)(nil),                 // 21: hanok.v1.Failure
+	(*Task)(nil),                    // 22: hanok.v1.Task
 }
 var file_hanok_v1_datastore_proto_depIdxs = []int32{
-	7, // 0: hanok.v1.Datastore.created:type_name -> google.protobuf.Timestamp
-	8, // 1: hanok.v1.Datastore.failure:type_name -> hanok.v1.Failure
-	0, // 2: hanok.v1.ListDatastoresResponse.datastores:type_name -> hanok.v1.Datastore
-	0, // 3: hanok.v1.CreateDatastoreResponse.datastore:type_name -> hanok.v1.Datastore
-	1, // 4: hanok.v1.DatastoreService.ListDatastores:input_type -> hanok.v1.ListDatastoresRequest
-	3, // 5: hanok.v1.DatastoreService.CreateDatastore:input_type -> hanok.v1.CreateDatastoreRequest
-	5, // 6: hanok.v1.DatastoreService.DeleteDatastore:input_type -> hanok.v1.DeleteDatastoreRequest
-	2, // 7: hanok.v1.DatastoreService.ListDatastores:output_type -> hanok.v1.ListDatastoresResponse
-	4, // 8: hanok.v1.DatastoreService.CreateDatastore:output_type -> hanok.v1.CreateDatastoreResponse
-	6, // 9: hanok.v1.DatastoreService.DeleteDatastore:output_type -> hanok.v1.DeleteDatastoreResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	20, // 0: hanok.v1.Datastore.created:type_name -> google.protobuf.Timestamp
+	21, // 1: hanok.v1.Datastore.failure:type_name -> hanok.v1.Failure
+	0,  // 2: hanok.v1.ListDatastoresResponse.datastores:type_name -> hanok.v1.Datastore
+	0,  // 3: hanok.v1.CreateDatastoreResponse.datastore:type_name -> hanok.v1.Datastore
+	20, // 4: hanok.v1.File.modified:type_name -> google.protobuf.Timestamp
+	7,  // 5: hanok.v1.ListFilesResponse.files:type_name -> hanok.v1.File
+	22, // 6: hanok.v1.CopyFileResponse.task:type_name -> hanok.v1.Task
+	22, // 7: hanok.v1.MoveFileResponse.task:type_name -> hanok.v1.Task
+	22, // 8: hanok.v1.DeleteFileResponse.task:type_name -> hanok.v1.Task
+	1,  // 9: hanok.v1.DatastoreService.ListDatastores:input_type -> hanok.v1.ListDatastoresRequest
+	3,  // 10: hanok.v1.DatastoreService.CreateDatastore:input_type -> hanok.v1.CreateDatastoreRequest
+	5,  // 11: hanok.v1.DatastoreService.DeleteDatastore:input_type -> hanok.v1.DeleteDatastoreRequest
+	8,  // 12: hanok.v1.DatastoreService.ListFiles:input_type -> hanok.v1.ListFilesRequest
+	10, // 13: hanok.v1.DatastoreService.MakeFolder:input_type -> hanok.v1.MakeFolderRequest
+	12, // 14: hanok.v1.DatastoreService.GetUpload:input_type -> hanok.v1.GetUploadRequest
+	14, // 15: hanok.v1.DatastoreService.CopyFile:input_type -> hanok.v1.CopyFileRequest
+	16, // 16: hanok.v1.DatastoreService.MoveFile:input_type -> hanok.v1.MoveFileRequest
+	18, // 17: hanok.v1.DatastoreService.DeleteFile:input_type -> hanok.v1.DeleteFileRequest
+	2,  // 18: hanok.v1.DatastoreService.ListDatastores:output_type -> hanok.v1.ListDatastoresResponse
+	4,  // 19: hanok.v1.DatastoreService.CreateDatastore:output_type -> hanok.v1.CreateDatastoreResponse
+	6,  // 20: hanok.v1.DatastoreService.DeleteDatastore:output_type -> hanok.v1.DeleteDatastoreResponse
+	9,  // 21: hanok.v1.DatastoreService.ListFiles:output_type -> hanok.v1.ListFilesResponse
+	11, // 22: hanok.v1.DatastoreService.MakeFolder:output_type -> hanok.v1.MakeFolderResponse
+	13, // 23: hanok.v1.DatastoreService.GetUpload:output_type -> hanok.v1.GetUploadResponse
+	15, // 24: hanok.v1.DatastoreService.CopyFile:output_type -> hanok.v1.CopyFileResponse
+	17, // 25: hanok.v1.DatastoreService.MoveFile:output_type -> hanok.v1.MoveFileResponse
+	19, // 26: hanok.v1.DatastoreService.DeleteFile:output_type -> hanok.v1.DeleteFileResponse
+	18, // [18:27] is the sub-list for method output_type
+	9,  // [9:18] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_datastore_proto_init() }
@@ -548,6 +1383,7 @@ func file_hanok_v1_datastore_proto_init() {
 		return
 	}
 	file_hanok_v1_failure_proto_init()
+	file_hanok_v1_task_proto_init()
 	file_hanok_v1_datastore_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -555,7 +1391,7 @@ func file_hanok_v1_datastore_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_datastore_proto_rawDesc), len(file_hanok_v1_datastore_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,6 +42,24 @@ const (
 	// DatastoreServiceDeleteDatastoreProcedure is the fully-qualified name of the DatastoreService's
 	// DeleteDatastore RPC.
 	DatastoreServiceDeleteDatastoreProcedure = "/hanok.v1.DatastoreService/DeleteDatastore"
+	// DatastoreServiceListFilesProcedure is the fully-qualified name of the DatastoreService's
+	// ListFiles RPC.
+	DatastoreServiceListFilesProcedure = "/hanok.v1.DatastoreService/ListFiles"
+	// DatastoreServiceMakeFolderProcedure is the fully-qualified name of the DatastoreService's
+	// MakeFolder RPC.
+	DatastoreServiceMakeFolderProcedure = "/hanok.v1.DatastoreService/MakeFolder"
+	// DatastoreServiceGetUploadProcedure is the fully-qualified name of the DatastoreService's
+	// GetUpload RPC.
+	DatastoreServiceGetUploadProcedure = "/hanok.v1.DatastoreService/GetUpload"
+	// DatastoreServiceCopyFileProcedure is the fully-qualified name of the DatastoreService's CopyFile
+	// RPC.
+	DatastoreServiceCopyFileProcedure = "/hanok.v1.DatastoreService/CopyFile"
+	// DatastoreServiceMoveFileProcedure is the fully-qualified name of the DatastoreService's MoveFile
+	// RPC.
+	DatastoreServiceMoveFileProcedure = "/hanok.v1.DatastoreService/MoveFile"
+	// DatastoreServiceDeleteFileProcedure is the fully-qualified name of the DatastoreService's
+	// DeleteFile RPC.
+	DatastoreServiceDeleteFileProcedure = "/hanok.v1.DatastoreService/DeleteFile"
 )
 
 // DatastoreServiceClient is a client for the hanok.v1.DatastoreService service.
@@ -54,6 +72,19 @@ type DatastoreServiceClient interface {
 	// DeleteDatastore removes a datastore from the inventory; its files stay where they are. Privilege: Datastore.Delete.
 	// NotFound; WrongState while virtual machines are on it.
 	DeleteDatastore(context.Context, *v1.DeleteDatastoreRequest) (*v1.DeleteDatastoreResponse, error)
+	// ListFiles returns what is in a folder. Privilege: Datastore.Browse.
+	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
+	// MakeFolder makes a folder. Privilege: Datastore.FileManagement. Exists; NotFound without the folder above.
+	MakeFolder(context.Context, *v1.MakeFolderRequest) (*v1.MakeFolderResponse, error)
+	// GetUpload says how much of an upload is there, to be continued. Privilege: Datastore.FileManagement.
+	GetUpload(context.Context, *v1.GetUploadRequest) (*v1.GetUploadResponse, error)
+	// CopyFile starts a task that copies a file or a folder. Privileges: Datastore.Browse on the source's datastore,
+	// Datastore.FileManagement on the target's. Exists, NotFound; Conflict while another task works on one of the paths.
+	CopyFile(context.Context, *v1.CopyFileRequest) (*v1.CopyFileResponse, error)
+	// MoveFile starts a task that moves a file or a folder. Privileges: as CopyFile, and Datastore.DeleteFile on the source's datastore.
+	MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error)
+	// DeleteFile starts a task that deletes a file, or a folder with all that is in it. Privilege: Datastore.DeleteFile.
+	DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error)
 }
 
 // NewDatastoreServiceClient constructs a client for the hanok.v1.DatastoreService service. By
@@ -85,6 +116,42 @@ func NewDatastoreServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(datastoreServiceMethods.ByName("DeleteDatastore")),
 			connect.WithClientOptions(opts...),
 		),
+		listFiles: connect.NewClient[v1.ListFilesRequest, v1.ListFilesResponse](
+			httpClient,
+			baseURL+DatastoreServiceListFilesProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("ListFiles")),
+			connect.WithClientOptions(opts...),
+		),
+		makeFolder: connect.NewClient[v1.MakeFolderRequest, v1.MakeFolderResponse](
+			httpClient,
+			baseURL+DatastoreServiceMakeFolderProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("MakeFolder")),
+			connect.WithClientOptions(opts...),
+		),
+		getUpload: connect.NewClient[v1.GetUploadRequest, v1.GetUploadResponse](
+			httpClient,
+			baseURL+DatastoreServiceGetUploadProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("GetUpload")),
+			connect.WithClientOptions(opts...),
+		),
+		copyFile: connect.NewClient[v1.CopyFileRequest, v1.CopyFileResponse](
+			httpClient,
+			baseURL+DatastoreServiceCopyFileProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("CopyFile")),
+			connect.WithClientOptions(opts...),
+		),
+		moveFile: connect.NewClient[v1.MoveFileRequest, v1.MoveFileResponse](
+			httpClient,
+			baseURL+DatastoreServiceMoveFileProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("MoveFile")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteFile: connect.NewClient[v1.DeleteFileRequest, v1.DeleteFileResponse](
+			httpClient,
+			baseURL+DatastoreServiceDeleteFileProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("DeleteFile")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -93,6 +160,12 @@ type datastoreServiceClient struct {
 	listDatastores  *connect.Client[v1.ListDatastoresRequest, v1.ListDatastoresResponse]
 	createDatastore *connect.Client[v1.CreateDatastoreRequest, v1.CreateDatastoreResponse]
 	deleteDatastore *connect.Client[v1.DeleteDatastoreRequest, v1.DeleteDatastoreResponse]
+	listFiles       *connect.Client[v1.ListFilesRequest, v1.ListFilesResponse]
+	makeFolder      *connect.Client[v1.MakeFolderRequest, v1.MakeFolderResponse]
+	getUpload       *connect.Client[v1.GetUploadRequest, v1.GetUploadResponse]
+	copyFile        *connect.Client[v1.CopyFileRequest, v1.CopyFileResponse]
+	moveFile        *connect.Client[v1.MoveFileRequest, v1.MoveFileResponse]
+	deleteFile      *connect.Client[v1.DeleteFileRequest, v1.DeleteFileResponse]
 }
 
 // ListDatastores calls hanok.v1.DatastoreService.ListDatastores.
@@ -122,6 +195,60 @@ func (c *datastoreServiceClient) DeleteDatastore(ctx context.Context, req *v1.De
 	return nil, err
 }
 
+// ListFiles calls hanok.v1.DatastoreService.ListFiles.
+func (c *datastoreServiceClient) ListFiles(ctx context.Context, req *v1.ListFilesRequest) (*v1.ListFilesResponse, error) {
+	response, err := c.listFiles.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MakeFolder calls hanok.v1.DatastoreService.MakeFolder.
+func (c *datastoreServiceClient) MakeFolder(ctx context.Context, req *v1.MakeFolderRequest) (*v1.MakeFolderResponse, error) {
+	response, err := c.makeFolder.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetUpload calls hanok.v1.DatastoreService.GetUpload.
+func (c *datastoreServiceClient) GetUpload(ctx context.Context, req *v1.GetUploadRequest) (*v1.GetUploadResponse, error) {
+	response, err := c.getUpload.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CopyFile calls hanok.v1.DatastoreService.CopyFile.
+func (c *datastoreServiceClient) CopyFile(ctx context.Context, req *v1.CopyFileRequest) (*v1.CopyFileResponse, error) {
+	response, err := c.copyFile.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MoveFile calls hanok.v1.DatastoreService.MoveFile.
+func (c *datastoreServiceClient) MoveFile(ctx context.Context, req *v1.MoveFileRequest) (*v1.MoveFileResponse, error) {
+	response, err := c.moveFile.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DeleteFile calls hanok.v1.DatastoreService.DeleteFile.
+func (c *datastoreServiceClient) DeleteFile(ctx context.Context, req *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error) {
+	response, err := c.deleteFile.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DatastoreServiceHandler is an implementation of the hanok.v1.DatastoreService service.
 type DatastoreServiceHandler interface {
 	// ListDatastores returns all datastores with their usage. Privilege: System.View.
@@ -132,6 +259,19 @@ type DatastoreServiceHandler interface {
 	// DeleteDatastore removes a datastore from the inventory; its files stay where they are. Privilege: Datastore.Delete.
 	// NotFound; WrongState while virtual machines are on it.
 	DeleteDatastore(context.Context, *v1.DeleteDatastoreRequest) (*v1.DeleteDatastoreResponse, error)
+	// ListFiles returns what is in a folder. Privilege: Datastore.Browse.
+	ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error)
+	// MakeFolder makes a folder. Privilege: Datastore.FileManagement. Exists; NotFound without the folder above.
+	MakeFolder(context.Context, *v1.MakeFolderRequest) (*v1.MakeFolderResponse, error)
+	// GetUpload says how much of an upload is there, to be continued. Privilege: Datastore.FileManagement.
+	GetUpload(context.Context, *v1.GetUploadRequest) (*v1.GetUploadResponse, error)
+	// CopyFile starts a task that copies a file or a folder. Privileges: Datastore.Browse on the source's datastore,
+	// Datastore.FileManagement on the target's. Exists, NotFound; Conflict while another task works on one of the paths.
+	CopyFile(context.Context, *v1.CopyFileRequest) (*v1.CopyFileResponse, error)
+	// MoveFile starts a task that moves a file or a folder. Privileges: as CopyFile, and Datastore.DeleteFile on the source's datastore.
+	MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error)
+	// DeleteFile starts a task that deletes a file, or a folder with all that is in it. Privilege: Datastore.DeleteFile.
+	DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error)
 }
 
 // NewDatastoreServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -159,6 +299,42 @@ func NewDatastoreServiceHandler(svc DatastoreServiceHandler, opts ...connect.Han
 		connect.WithSchema(datastoreServiceMethods.ByName("DeleteDatastore")),
 		connect.WithHandlerOptions(opts...),
 	)
+	datastoreServiceListFilesHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceListFilesProcedure,
+		svc.ListFiles,
+		connect.WithSchema(datastoreServiceMethods.ByName("ListFiles")),
+		connect.WithHandlerOptions(opts...),
+	)
+	datastoreServiceMakeFolderHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceMakeFolderProcedure,
+		svc.MakeFolder,
+		connect.WithSchema(datastoreServiceMethods.ByName("MakeFolder")),
+		connect.WithHandlerOptions(opts...),
+	)
+	datastoreServiceGetUploadHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceGetUploadProcedure,
+		svc.GetUpload,
+		connect.WithSchema(datastoreServiceMethods.ByName("GetUpload")),
+		connect.WithHandlerOptions(opts...),
+	)
+	datastoreServiceCopyFileHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceCopyFileProcedure,
+		svc.CopyFile,
+		connect.WithSchema(datastoreServiceMethods.ByName("CopyFile")),
+		connect.WithHandlerOptions(opts...),
+	)
+	datastoreServiceMoveFileHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceMoveFileProcedure,
+		svc.MoveFile,
+		connect.WithSchema(datastoreServiceMethods.ByName("MoveFile")),
+		connect.WithHandlerOptions(opts...),
+	)
+	datastoreServiceDeleteFileHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceDeleteFileProcedure,
+		svc.DeleteFile,
+		connect.WithSchema(datastoreServiceMethods.ByName("DeleteFile")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.DatastoreService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case DatastoreServiceListDatastoresProcedure:
@@ -167,6 +343,18 @@ func NewDatastoreServiceHandler(svc DatastoreServiceHandler, opts ...connect.Han
 			datastoreServiceCreateDatastoreHandler.ServeHTTP(w, r)
 		case DatastoreServiceDeleteDatastoreProcedure:
 			datastoreServiceDeleteDatastoreHandler.ServeHTTP(w, r)
+		case DatastoreServiceListFilesProcedure:
+			datastoreServiceListFilesHandler.ServeHTTP(w, r)
+		case DatastoreServiceMakeFolderProcedure:
+			datastoreServiceMakeFolderHandler.ServeHTTP(w, r)
+		case DatastoreServiceGetUploadProcedure:
+			datastoreServiceGetUploadHandler.ServeHTTP(w, r)
+		case DatastoreServiceCopyFileProcedure:
+			datastoreServiceCopyFileHandler.ServeHTTP(w, r)
+		case DatastoreServiceMoveFileProcedure:
+			datastoreServiceMoveFileHandler.ServeHTTP(w, r)
+		case DatastoreServiceDeleteFileProcedure:
+			datastoreServiceDeleteFileHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -186,4 +374,28 @@ func (UnimplementedDatastoreServiceHandler) CreateDatastore(context.Context, *v1
 
 func (UnimplementedDatastoreServiceHandler) DeleteDatastore(context.Context, *v1.DeleteDatastoreRequest) (*v1.DeleteDatastoreResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.DeleteDatastore is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) ListFiles(context.Context, *v1.ListFilesRequest) (*v1.ListFilesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.ListFiles is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) MakeFolder(context.Context, *v1.MakeFolderRequest) (*v1.MakeFolderResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.MakeFolder is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) GetUpload(context.Context, *v1.GetUploadRequest) (*v1.GetUploadResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.GetUpload is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) CopyFile(context.Context, *v1.CopyFileRequest) (*v1.CopyFileResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.CopyFile is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.MoveFile is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.DeleteFile is not implemented"))
 }
