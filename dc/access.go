@@ -1,28 +1,15 @@
 package dc
 
-import (
-	"slices"
-	"time"
-)
-
-// Role is a set of privileges under a name.
-type Role string
-
-// The system roles, by vSphere's names.
-const (
-	RoleAdmin    Role = "Admin"
-	RoleReadOnly Role = "ReadOnly"
-)
-
-// Roles returns every role.
-func Roles() []Role { return []Role{RoleAdmin, RoleReadOnly} }
+import "time"
 
 // Privilege is the right to do one thing, by vSphere's identifier.
 type Privilege string
 
 // The privileges that the services check.
 const (
-	PrivView             Privilege = "System.View" // see that an object exists, with all its settings
+	PrivAnonymous        Privilege = "System.Anonymous"
+	PrivView             Privilege = "System.View" // see that an object exists, its name and its place
+	PrivRead             Privilege = "System.Read" // see everything about it
 	PrivDatacenterCreate Privilege = "Datacenter.Create"
 	PrivDatacenterDelete Privilege = "Datacenter.Delete"
 	PrivClusterCreate    Privilege = "Host.Inventory.CreateCluster"
@@ -59,17 +46,6 @@ const (
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 )
 
-// Grants reports whether the role includes the privilege.
-func (r Role) Grants(p Privilege) bool {
-	switch r {
-	case RoleAdmin:
-		return true
-	case RoleReadOnly:
-		return p == PrivView
-	}
-	return false
-}
-
 // Privilege returns the right that a power operation asks for.
 func (op PowerOp) Privilege() Privilege {
 	switch op {
@@ -87,7 +63,6 @@ func (op PowerOp) Privilege() Privilege {
 type User struct {
 	ID UserID `json:"id"`
 	Meta
-	Role Role `json:"role"`
 	// PasswordHash is an argon2id hash in PHC string form. It never leaves the manager.
 	PasswordHash string `json:"passwordHash"`
 	// Initial is set while the password is the one that the installation made.
@@ -136,17 +111,14 @@ type Caller struct {
 	User UserID
 	// Name is the name that tasks and events record.
 	Name string
-	// Role is the role on the whole inventory.
-	Role Role
+	// Role is the role that a caller who is no user has everywhere. It is empty for users: theirs are in permissions.
+	Role RoleID
 	// Session is the login that the call belongs to, or "".
 	Session SessionID
 }
 
 // System is the caller of what the manager does by itself.
 var System = Caller{Name: "system", Role: RoleAdmin}
-
-// ValidRole reports whether r is one of Roles.
-func ValidRole(r Role) bool { return slices.Contains(Roles(), r) }
 
 func (*User) Kind() Kind      { return KindUser }
 func (*Session) Kind() Kind   { return KindSession }

@@ -22,6 +22,10 @@ const (
 	KindSession        Kind = "Session"
 	KindJoinToken      Kind = "JoinToken"
 	KindSecret         Kind = "Secret"
+	KindRole           Kind = "Role"
+	KindPermission     Kind = "Permission"
+	KindGroup          Kind = "Group"
+	KindSequence       Kind = "Sequence"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -46,6 +50,10 @@ var kinds = []struct {
 	{KindSession, "session-", "session", func() Object { return new(Session) }},
 	{KindJoinToken, "join-", "join token", func() Object { return new(JoinToken) }},
 	{KindSecret, "secret-", "secret", func() Object { return new(Secret) }},
+	{KindRole, "role-", "role", func() Object { return new(Role) }},
+	{KindPermission, "permission-", "permission", func() Object { return new(Permission) }},
+	{KindGroup, "usergroup-", "group", func() Object { return new(Group) }},
+	{KindSequence, "sequence-", "sequence", func() Object { return new(Sequence) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -78,6 +86,10 @@ type (
 	SessionID        ID
 	JoinTokenID      ID
 	SecretID         ID
+	RoleID           ID
+	PermissionID     ID
+	GroupID          ID
+	SequenceID       ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

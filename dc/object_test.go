@@ -18,6 +18,10 @@ func objects() []Object {
 		&Task{ID: "task-1", Meta: meta, Target: "vm-1"}, &Event{ID: "event-1", Meta: meta}, &User{ID: "user-1", Meta: meta},
 		&Session{ID: "session-1", Meta: meta, TokenHash: "h"}, &JoinToken{ID: "join-1", Meta: meta, TokenHash: "h"},
 		&Secret{ID: "secret-1", Meta: meta},
+		&Role{ID: "role-1", Meta: meta},
+		&Permission{ID: "permission-1", Meta: meta},
+		&Group{ID: "usergroup-1", Meta: meta},
+		&Sequence{ID: "sequence-1", Meta: meta},
 	}
 }
 

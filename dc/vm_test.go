@@ -47,20 +47,3 @@ func TestTaskDone(t *testing.T) {
 		}
 	}
 }
-
-func TestRoles(t *testing.T) {
-	tests := []struct {
-		role         Role
-		view, create bool
-	}{
-		{RoleAdmin, true, true}, {RoleReadOnly, true, false}, {"", false, false}, {"Nobody", false, false},
-	}
-	for _, tt := range tests {
-		if tt.role.Grants(PrivView) != tt.view || tt.role.Grants(PrivVMCreate) != tt.create {
-			t.Errorf("%q grants the wrong things", tt.role)
-		}
-		if ValidRole(tt.role) != tt.view {
-			t.Errorf("ValidRole(%q) = %v", tt.role, !tt.view)
-		}
-	}
-}

@@ -103,10 +103,10 @@ func Image(o *dc.Image) *hanokv1.Image {
 	}
 }
 
-// User returns a user for the wire, without the hash of the password.
-func User(o *dc.User) *hanokv1.User {
+// User returns a user, who has the role on the root folder, for the wire, without the hash of the password.
+func User(o *dc.User, role string) *hanokv1.User {
 	return &hanokv1.User{
 		Id: string(o.ID), Name: o.Name, Created: Time(o.Created), Revision: o.Revision,
-		Role: string(o.Role), InitialPassword: o.Initial,
+		Role: role, InitialPassword: o.Initial,
 	}
 }

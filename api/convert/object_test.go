@@ -25,7 +25,7 @@ func TestNothingIsLost(t *testing.T) {
 			o := filled(kind)
 			var msg proto.Message
 			if u, ok := o.(*dc.User); ok {
-				msg = convert.User(u)
+				msg = convert.User(u, "Admin")
 			} else if ds, ok := o.(*dc.Datastore); ok {
 				msg = convert.Datastore(ds, &dc.DatastoreUsage{CapacityBytes: 2, FreeBytes: 1}, names)
 			} else {

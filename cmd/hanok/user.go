@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -22,20 +21,20 @@ var userColumns = []column[*hanokv1.User]{
 }
 
 func (a *app) userCommands() *cobra.Command {
-	role := roleFlag(dc.RoleReadOnly)
+	var role string
 	create := a.client(command{use: "create NAME --password-stdin", short: "Create a user", args: cobra.ExactArgs(1), object: true,
 		do: func(ctx context.Context, c *client, args []string) error {
 			password, err := a.readPassword()
 			if err != nil {
 				return err
 			}
-			res, err := c.users.CreateUser(ctx, &hanokv1.CreateUserRequest{Name: args[0], Password: password, Role: string(role)})
+			res, err := c.users.CreateUser(ctx, &hanokv1.CreateUserRequest{Name: args[0], Password: password, Role: role})
 			if err != nil {
 				return err
 			}
 			return done(a, res.User)
 		}})
-	create.Flags().Var(&role, "role", `"Admin" or "ReadOnly"`)
+	create.Flags().StringVar(&role, "role", "ReadOnly", "the role on the whole inventory")
 	passwordFlag(create)
 	password := a.client(command{use: "password NAME --password-stdin", short: "Change a user's password", args: cobra.ExactArgs(1), object: true, complete: userNames,
 		do: func(ctx context.Context, c *client, args []string) error {
@@ -57,7 +56,7 @@ func (a *app) userCommands() *cobra.Command {
 				return list(a, res.Users, userColumns)
 			}}),
 		create, password,
-		a.client(command{use: "role NAME ROLE", short: `Give a user another role: "Admin" or "ReadOnly"`, args: cobra.ExactArgs(2), object: true, complete: userNames,
+		a.client(command{use: "role NAME ROLE", short: "Give a user another role on the whole inventory", args: cobra.ExactArgs(2), object: true, complete: userNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.users.SetRole(ctx, &hanokv1.SetRoleRequest{User: args[0], Role: args[1]})
 				return err
@@ -69,20 +68,6 @@ func (a *app) userCommands() *cobra.Command {
 			}}),
 	)
 }
-
-// roleFlag is one of dc.Roles.
-type roleFlag dc.Role
-
-func (f *roleFlag) Set(s string) error {
-	if !dc.ValidRole(dc.Role(s)) {
-		return fmt.Errorf("it is none of %v", dc.Roles())
-	}
-	*f = roleFlag(s)
-	return nil
-}
-
-func (f *roleFlag) String() string { return string(*f) }
-func (*roleFlag) Type() string     { return "ROLE" }
 
 // passwordFlag adds the flag that says where the password comes from. It is required, so that a command never waits for
 // input that its user did not expect to give.

@@ -41,8 +41,13 @@ type Access interface {
 	Authenticate(token string) (dc.Caller, error)
 
 	Users(by dc.Caller) ([]*dc.User, error)
-	CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.Role) (*dc.User, error)
-	SetRole(ctx context.Context, by dc.Caller, name string, role dc.Role) error
+	CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.RoleID) (*dc.User, error)
+	// SetRole gives a user the role on the root folder.
+	SetRole(ctx context.Context, by dc.Caller, name string, role dc.RoleID) error
+	// Role returns the role that a user names; the error is of kind Invalid.
+	Role(ref string) (*dc.Role, error)
+	// RoleOf returns the name of the role that a user has on the root folder, or "".
+	RoleOf(user dc.UserID) string
 	DeleteUser(ctx context.Context, by dc.Caller, name string) error
 	SetPassword(ctx context.Context, by dc.Caller, name, password string) error
 }

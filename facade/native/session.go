@@ -11,7 +11,7 @@ func (s *service) Login(ctx context.Context, req *hanokv1.LoginRequest) (*hanokv
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.LoginResponse{Token: token, Username: by.Name, Role: string(by.Role)}, nil
+	return &hanokv1.LoginResponse{Token: token, Username: by.Name, Role: s.Access.RoleOf(by.User)}, nil
 }
 
 func (s *service) Logout(ctx context.Context, _ *hanokv1.LogoutRequest) (*hanokv1.LogoutResponse, error) {
@@ -20,5 +20,5 @@ func (s *service) Logout(ctx context.Context, _ *hanokv1.LogoutRequest) (*hanokv
 
 func (s *service) WhoAmI(ctx context.Context, _ *hanokv1.WhoAmIRequest) (*hanokv1.WhoAmIResponse, error) {
 	by := caller(ctx)
-	return &hanokv1.WhoAmIResponse{UserId: string(by.User), Username: by.Name, Role: string(by.Role)}, nil
+	return &hanokv1.WhoAmIResponse{UserId: string(by.User), Username: by.Name, Role: s.Access.RoleOf(by.User)}, nil
 }

@@ -9,20 +9,30 @@ import (
 )
 
 func (s *service) ListUsers(ctx context.Context, _ *hanokv1.ListUsersRequest) (*hanokv1.ListUsersResponse, error) {
-	users, err := each(convert.User)(s.Access.Users(caller(ctx)))
+	users, err := each(s.user)(s.Access.Users(caller(ctx)))
 	return &hanokv1.ListUsersResponse{Users: users}, err
 }
 
+func (s *service) user(o *dc.User) *hanokv1.User { return convert.User(o, s.Access.RoleOf(o.ID)) }
+
 func (s *service) CreateUser(ctx context.Context, req *hanokv1.CreateUserRequest) (*hanokv1.CreateUserResponse, error) {
-	u, err := s.Access.CreateUser(ctx, caller(ctx), req.Name, req.Password, dc.Role(req.Role))
+	role, err := s.Access.Role(req.Role)
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.CreateUserResponse{User: convert.User(u)}, nil
+	u, err := s.Access.CreateUser(ctx, caller(ctx), req.Name, req.Password, role.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.CreateUserResponse{User: s.user(u)}, nil
 }
 
 func (s *service) SetRole(ctx context.Context, req *hanokv1.SetRoleRequest) (*hanokv1.SetRoleResponse, error) {
-	return &hanokv1.SetRoleResponse{}, s.Access.SetRole(ctx, caller(ctx), req.User, dc.Role(req.Role))
+	role, err := s.Access.Role(req.Role)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.SetRoleResponse{}, s.Access.SetRole(ctx, caller(ctx), req.User, role.ID)
 }
 
 func (s *service) DeleteUser(ctx context.Context, req *hanokv1.DeleteUserRequest) (*hanokv1.DeleteUserResponse, error) {

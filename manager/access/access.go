@@ -1,9 +1,9 @@
 // Package access decides who may do what: users, their passwords, their sessions, and the one authorization check that
 // every service of the manager makes before it does anything for a caller.
+// What a user may do follows from permissions (dc.Rules).
 //
 // A user logs in with a name and a password and gets a bearer token; of both, only hashes are stored. A dialect turns
-// the token of each request into a dc.Caller (Authenticate) and hands that to the services, which call Authorize. Roles
-// count for the whole inventory.
+// the token of each request into a dc.Caller (Authenticate) and hands that to the services, which call Authorize.
 //
 // User names are compared without regard to case, as vSphere's are, and are kept in lower case: 1 to 64 letters and
 // digits of ASCII and the characters . _ - @, with a letter or digit first. "system" is the manager's own name.
@@ -31,6 +31,7 @@ type Service struct {
 	failed  *throttle // of the events of failed logins
 	guesses *guesses
 	uses    *uses
+	rules   rulesCache
 }
 
 // New returns the service over the store's users.
@@ -46,12 +47,18 @@ func (s *Service) Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error {
 	if err := s.Authenticated(by); err != nil {
 		return err
 	}
-	object, root := s.store.View().Find(on), on == dc.ID(dc.RootFolder)
-	if !root && (object == nil || !by.Role.Grants(dc.PrivView)) {
+	v := s.store.View()
+	object, root := v.Find(on), on == dc.ID(dc.RootFolder)
+	if object == nil && !root {
 		return notThere(on)
 	}
-	if by.Role.Grants(p) {
+	first, second := parents(object)
+	may := s.rights(v, by).OnChild(on, first, second)
+	switch {
+	case may.Has(p):
 		return nil
+	case !root && !may.Has(dc.PrivView):
+		return notThere(on)
 	}
 	described := "the data center"
 	if !root {
@@ -76,8 +83,11 @@ func (s *Service) Visible(by dc.Caller) (func(dc.Object) bool, error) {
 	if err := s.Authenticated(by); err != nil {
 		return nil, err
 	}
-	sees := by.Role.Grants(dc.PrivView)
-	return func(dc.Object) bool { return sees }, nil
+	rights := s.rights(s.store.View(), by)
+	return func(o dc.Object) bool {
+		first, second := parents(o)
+		return rights.OnChild(o.Identity(), first, second).Has(dc.PrivView)
+	}, nil
 }
 
 // Authenticated returns an error of kind Unauthenticated for the zero Caller.

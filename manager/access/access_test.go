@@ -26,7 +26,7 @@ func open(t *testing.T) (*store.Store, *access.Service) {
 	return st, access.New(st, slog.New(slog.DiscardHandler))
 }
 
-func create(t *testing.T, s *access.Service, name string, role dc.Role) {
+func create(t *testing.T, s *access.Service, name string, role dc.RoleID) {
 	t.Helper()
 	if _, err := s.CreateUser(t.Context(), dc.System, name, password, role); err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestCreateUser(t *testing.T) {
 	long := strings.Repeat("a", 65)
 	for _, test := range []struct {
 		name, password string
-		role           dc.Role
+		role           dc.RoleID
 		want           dc.ErrorKind
 		text           string
 	}{
@@ -151,7 +151,7 @@ func TestLogin(t *testing.T) {
 	st, s := open(t)
 	create(t, s, "alice", dc.RoleReadOnly)
 	token, c := login(t, s, "Alice")
-	if c.Name != "alice" || c.Role != dc.RoleReadOnly || c.User == "" || c.Session == "" {
+	if c.Name != "alice" || s.RoleOf(c.User) != "ReadOnly" || c.User == "" || c.Session == "" {
 		t.Errorf("the caller is %+v", c)
 	}
 	if got, err := s.Authenticate(token); err != nil || got != c {
@@ -170,7 +170,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("a wrong login: %v (%v)", err, dc.KindOf(err))
 		}
 	}
-	want := []dc.EventType{dc.EventUserCreated, dc.EventUserLogin, dc.EventBadLogin, dc.EventBadLogin, dc.EventBadLogin}
+	want := []dc.EventType{dc.EventUserCreated, dc.EventPermissionAdded, dc.EventUserLogin, dc.EventBadLogin, dc.EventBadLogin, dc.EventBadLogin}
 	if got := eventTypes(t, st, s); !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
 	}
@@ -194,7 +194,7 @@ func TestLogout(t *testing.T) {
 	if authenticated(s, token) != dc.Unauthenticated || authenticated(s, other) != "" {
 		t.Error("logging out did not end this session and no other")
 	}
-	if types := eventTypes(t, st, s); types[len(types)-1] != dc.EventUserLogout || len(types) != 4 {
+	if types := eventTypes(t, st, s); types[len(types)-1] != dc.EventUserLogout || len(types) != 5 {
 		t.Errorf("events %v", types)
 	}
 	wantKind(t, s.Logout(t.Context(), dc.System), dc.WrongState, "no session")
@@ -290,7 +290,7 @@ func TestChangedUser(t *testing.T) {
 	if err := s.SetRole(t.Context(), dc.System, "alice", dc.RoleAdmin); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := s.Authenticate(token); err != nil || c.Role != dc.RoleAdmin {
+	if c, err := s.Authenticate(token); err != nil || s.Authorize(c, dc.PrivUsers, dc.ID(dc.RootFolder)) != nil {
 		t.Errorf("after the change of role: %+v, %v", c, err)
 	}
 	wantKind(t, s.SetRole(t.Context(), dc.System, "alice", "Boss"), dc.Invalid, "no role")
@@ -310,8 +310,8 @@ func TestChangedUser(t *testing.T) {
 	if err := s.SweepSessions(t.Context()); err != nil || count[*dc.Session](st) != 0 {
 		t.Errorf("sessions are left; %v", err)
 	}
-	want := []dc.EventType{dc.EventUserCreated, dc.EventUserCreated, dc.EventUserLogin, dc.EventRoleChanged, dc.EventUserRemoved,
-		dc.EventUserCreated}
+	want := []dc.EventType{dc.EventUserCreated, dc.EventPermissionAdded, dc.EventUserCreated, dc.EventPermissionAdded, dc.EventUserLogin,
+		dc.EventPermissionUpdated, dc.EventPermissionRemoved, dc.EventUserRemoved, dc.EventUserCreated, dc.EventPermissionAdded}
 	if got := eventTypes(t, st, s); !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
 	}
@@ -321,8 +321,8 @@ func TestLastAdmin(t *testing.T) {
 	_, s := open(t)
 	create(t, s, "root", dc.RoleAdmin)
 	create(t, s, "alice", dc.RoleReadOnly)
-	wantKind(t, s.DeleteUser(t.Context(), dc.System, "root"), dc.WrongState, "last user with the role Admin")
-	wantKind(t, s.SetRole(t.Context(), dc.System, "root", dc.RoleReadOnly), dc.WrongState, "last user with the role Admin")
+	wantKind(t, s.DeleteUser(t.Context(), dc.System, "root"), dc.WrongState, "nobody with the role Admin")
+	wantKind(t, s.SetRole(t.Context(), dc.System, "root", dc.RoleReadOnly), dc.WrongState, "nobody with the role Admin")
 	if err := s.SetRole(t.Context(), dc.System, "root", dc.RoleAdmin); err != nil {
 		t.Error(err)
 	}

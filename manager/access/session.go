@@ -157,7 +157,7 @@ func (s *Service) Logout(ctx context.Context, by dc.Caller) error {
 	})
 }
 
-// Authenticate returns the caller whose session the token is of, with the role that he has now, or an error of kind
+// Authenticate returns the caller whose session the token is of, or an error of kind
 // Unauthenticated. It reads the view only: cheap enough for every request.
 func (s *Service) Authenticate(token string) (dc.Caller, error) {
 	v := s.store.View()
@@ -183,7 +183,7 @@ func live(session *dc.Session, u *dc.User, now time.Time) bool {
 }
 
 func callerOf(u *dc.User, session *dc.Session) dc.Caller {
-	return dc.Caller{User: u.ID, Name: u.Name, Role: u.Role, Session: session.ID}
+	return dc.Caller{User: u.ID, Name: u.Name, Session: session.ID}
 }
 
 // SweepSessions removes the sessions that have ended. The manager calls it from time to time; it may run in several

@@ -64,26 +64,27 @@ func public(u *dc.User) *dc.User {
 	return &c
 }
 
-// CreateUser makes a user who may log in, and returns a copy without the password hash. Errors: Unauthenticated,
-// Denied, Invalid for a name, password or role that cannot be, Exists.
-func (s *Service) CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.Role) (*dc.User, error) {
+// CreateUser makes a user who may log in, and returns a copy without the password hash. With a
+// role he has a permission with it on the root folder, which counts everywhere; "" is none. Errors: Unauthenticated,
+// Denied, also for a role with privileges that the caller does not have, Invalid for a name, password or role that cannot be, Exists.
+func (s *Service) CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.RoleID) (*dc.User, error) {
 	if err := s.Authorize(by, dc.PrivUsers, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
-	if err := checkRole(name, role); err != nil {
-		return nil, err
-	}
-	u, err := s.newUser(ctx, random.Suffix(), name, password, role)
+	u, err := s.newUser(ctx, random.Suffix(), name, password)
 	if err != nil {
 		return nil, err
 	}
 	if sabotage.Is(sabotage.LostWrite) {
 		return public(u), nil
 	}
-	err = s.store.Change(ctx, func(tx *store.Tx) error {
-		tx.Put(u)
-		record(tx, by, dc.EventUserCreated, u, fmt.Sprintf("User %q was created with the role %s.", u.Name, u.Role))
-		return nil
+	err = s.change(ctx, dc.Describe(dc.KindUser, name), func(d *directory) error {
+		d.put(u)
+		record(d.tx, by, dc.EventUserCreated, u, fmt.Sprintf("User %q was created.", u.Name))
+		if role == "" {
+			return nil
+		}
+		return s.permit(d, by, dc.Permission{Entity: dc.ID(dc.RootFolder), Principal: dc.ID(u.ID), Role: role, Propagate: true})
 	})
 	if err != nil {
 		return nil, err
@@ -91,16 +92,8 @@ func (s *Service) CreateUser(ctx context.Context, by dc.Caller, name, password s
 	return public(u), nil
 }
 
-func checkRole(name string, role dc.Role) error {
-	if !dc.ValidRole(role) {
-		return dc.Errorf(dc.Invalid, "there is no role %q", role).On(dc.Describe(dc.KindUser, name)).
-			Fix("choose one of the roles %v", dc.Roles())
-	}
-	return nil
-}
-
 // newUser makes a user that is not stored yet.
-func (s *Service) newUser(ctx context.Context, suffix, name, password string, role dc.Role) (*dc.User, error) {
+func (s *Service) newUser(ctx context.Context, suffix, name, password string) (*dc.User, error) {
 	name, err := CleanName(name)
 	if err != nil {
 		return nil, err
@@ -115,30 +108,29 @@ func (s *Service) newUser(ctx context.Context, suffix, name, password string, ro
 	return &dc.User{
 		ID:           dc.UserID(dc.NewID(dc.KindUser, suffix)),
 		Meta:         dc.Meta{Name: name, Created: time.Now().UTC()},
-		Role:         role,
 		PasswordHash: hash,
 	}, nil
 }
 
-// Bootstrap makes the first user, an Admin whose password is marked as Initial, and reports whether it did: where there
+// Bootstrap makes the first user, with the role Admin everywhere, whose password is marked as Initial, and reports whether it did: where there
 // is any user already, it does nothing. It may be called at every start, by several managers at once.
 func (s *Service) Bootstrap(ctx context.Context, username, password string) (created bool, err error) {
 	if anyUser(s.store.View()) {
 		return false, nil
 	}
 	// One fixed ID: of two managers that start at the same time, one makes the user.
-	u, err := s.newUser(ctx, "initial", username, password, dc.RoleAdmin)
+	u, err := s.newUser(ctx, "initial", username, password)
 	if err != nil {
 		return false, err
 	}
 	u.Initial = true
-	err = s.store.Change(ctx, func(tx *store.Tx) error {
-		if created = !anyUser(tx.View()); !created {
+	err = s.change(ctx, dc.Describe(dc.KindUser, u.Name), func(d *directory) error {
+		if created = len(d.users) == 0; !created {
 			return nil
 		}
-		tx.Put(u)
-		record(tx, dc.System, dc.EventUserCreated, u, fmt.Sprintf("The first user %q was created.", u.Name))
-		return nil
+		d.put(u)
+		record(d.tx, dc.System, dc.EventUserCreated, u, fmt.Sprintf("The first user %q was created.", u.Name))
+		return s.permit(d, dc.System, dc.Permission{Entity: dc.ID(dc.RootFolder), Principal: dc.ID(u.ID), Role: dc.RoleAdmin, Propagate: true})
 	})
 	return created && err == nil, err
 }
@@ -150,58 +142,23 @@ func anyUser(v *store.View) bool {
 	return false
 }
 
-// DeleteUser removes a user and ends all his sessions. The last Admin stays (WrongState). Errors besides: Unauthenticated,
-// Denied, NotFound.
+// DeleteUser removes a user with his permissions, and ends all his sessions. The last Admin stays (WrongState). Errors besides:
+// Unauthenticated, Denied, NotFound.
 func (s *Service) DeleteUser(ctx context.Context, by dc.Caller, name string) error {
-	return s.changeUser(ctx, by, name, func(tx *store.Tx, u *dc.User) error {
-		if err := leaveAdmin(tx, u); err != nil {
-			return err
-		}
-		tx.Delete(u)
-		record(tx, by, dc.EventUserRemoved, u, fmt.Sprintf("User %q was removed.", u.Name))
+	return s.changeUser(ctx, by, name, func(d *directory, u *dc.User) error {
+		d.delete(u)
+		d.forget(by, dc.ID(u.ID), u.Name)
+		record(d.tx, by, dc.EventUserRemoved, u, fmt.Sprintf("User %q was removed.", u.Name))
 		return nil
 	})
 }
 
-// SetRole gives a user another role, which counts at once for the sessions that he has. The last Admin stays one
-// (WrongState). Errors besides: Unauthenticated, Denied, Invalid for an unknown role, NotFound.
-func (s *Service) SetRole(ctx context.Context, by dc.Caller, name string, role dc.Role) error {
-	return s.changeUser(ctx, by, name, func(tx *store.Tx, u *dc.User) error {
-		if err := checkRole(u.Name, role); err != nil || u.Role == role {
-			return err
-		}
-		if role != dc.RoleAdmin {
-			if err := leaveAdmin(tx, u); err != nil {
-				return err
-			}
-		}
-		u.Role = role
-		tx.Put(u)
-		record(tx, by, dc.EventRoleChanged, u, fmt.Sprintf("User %q has the role %s now.", u.Name, role))
-		return nil
+// SetRole gives a user another role on the root folder, which counts everywhere and at once for the sessions that he has. The last
+// Admin stays one (WrongState). Errors besides: Unauthenticated, Denied, Invalid for an unknown role, NotFound.
+func (s *Service) SetRole(ctx context.Context, by dc.Caller, name string, role dc.RoleID) error {
+	return s.changeUser(ctx, by, name, func(d *directory, u *dc.User) error {
+		return s.permit(d, by, dc.Permission{Entity: dc.ID(dc.RootFolder), Principal: dc.ID(u.ID), Role: role, Propagate: true})
 	})
-}
-
-// leaveAdmin makes sure that the transaction, which takes the role of Admin from u, leaves another user with it. It
-// writes that user anew, unchanged: should another transaction take the role from him at the same time, one of the two
-// finds the other's revision and is run again. That he only exists would not do, since he might be demoted.
-func leaveAdmin(tx *store.Tx, u *dc.User) error {
-	if u.Role != dc.RoleAdmin {
-		return nil
-	}
-	for other := range store.List[*dc.User](tx.View()) {
-		if other.Role != dc.RoleAdmin || other.ID == u.ID {
-			continue
-		}
-		keep, err := store.Load[*dc.User](tx, dc.ID(other.ID))
-		if err != nil {
-			return err
-		}
-		tx.Put(keep)
-		return nil
-	}
-	return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindUser, u.Name), Message: "it is the last user with the role Admin",
-		Remedy: "create another user with the role Admin first"}
 }
 
 // SetPassword gives a user another password. His sessions end, except the caller's own; the password is no longer the
@@ -211,10 +168,15 @@ func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password 
 	clean, err := CleanName(name)
 	own, need := err == nil && by.User != "" && clean == by.Name, dc.PrivUsers
 	if own {
-		need = dc.PrivView // which every role has
+		need = "" // nothing
 	}
-	if err := s.Authorize(by, need, dc.ID(dc.RootFolder)); err != nil {
+	if err := s.Authenticated(by); err != nil {
 		return err
+	}
+	if need != "" {
+		if err := s.Authorize(by, need, dc.ID(dc.RootFolder)); err != nil {
+			return err
+		}
 	}
 	found, err := findUser(s.store.View(), name)
 	if err != nil {
@@ -263,20 +225,20 @@ func carryOver(tx *store.Tx, by dc.Caller, u *dc.User, hash string) error {
 }
 
 // changeUser checks PrivUsers and runs change on a private copy of the named user, in a transaction.
-func (s *Service) changeUser(ctx context.Context, by dc.Caller, name string, change func(*store.Tx, *dc.User) error) error {
+func (s *Service) changeUser(ctx context.Context, by dc.Caller, name string, change func(*directory, *dc.User) error) error {
 	if err := s.Authorize(by, dc.PrivUsers, dc.ID(dc.RootFolder)); err != nil {
 		return err
 	}
-	return s.store.Change(ctx, func(tx *store.Tx) error {
-		found, err := findUser(tx.View(), name)
+	return s.change(ctx, dc.Describe(dc.KindUser, name), func(d *directory) error {
+		found, err := findUser(d.tx.View(), name)
 		if err != nil {
 			return err
 		}
-		u, err := store.Load[*dc.User](tx, dc.ID(found.ID))
+		u, err := store.Load[*dc.User](d.tx, dc.ID(found.ID))
 		if err != nil {
 			return err
 		}
-		return change(tx, u)
+		return change(d, u)
 	})
 }
 

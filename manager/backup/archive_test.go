@@ -138,7 +138,7 @@ func TestRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(wantKeys, keys); diff != "" {
 		t.Errorf("the objects: %s", diff)
 	}
-	if got.Revision != c.View().Revision() || got.Datacenters[0] != "Seoul <&> Busan" || got.StoreFormat != "2" {
+	if got.Revision != c.View().Revision() || got.Datacenters[0] != "Seoul <&> Busan" || got.StoreFormat != "3" {
 		t.Errorf("it says that it is %+v", got.Header)
 	}
 }

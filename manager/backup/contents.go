@@ -26,13 +26,18 @@ type Ended struct {
 //   - An open task ends, unless it can do no harm (goesOn), and a host that was being emptied is in service again.
 //   - A virtual machine that had no host yet is not restored: it had no files. Where it got a host later, it is an orphan there.
 //
-// The error is of kind WrongState for objects that this program can't read.
+// The error is of kind WrongState for objects that this program can't read, and Unsupported for a store of another format than its own
+// and the one before.
 func (a *Archive) Contents(now time.Time) (store.Contents, []Ended, error) {
 	r := &restoration{now: now.UTC(), base: max(now.UnixMicro(), a.Revision+1)}
 	machines := map[dc.ID]*dc.VirtualMachine{}
 	var others []store.Entry
 	var tasks []*dc.Task
-	for _, e := range a.Entries {
+	entries, err := store.Migrate(a.StoreFormat, a.Entries)
+	if err != nil {
+		return store.Contents{}, nil, err
+	}
+	for _, e := range entries {
 		obj, err := e.Object()
 		if err != nil {
 			return store.Contents{}, nil, err
@@ -65,7 +70,7 @@ func (a *Archive) Contents(now time.Time) (store.Contents, []Ended, error) {
 		r.put(t)
 	}
 	r.put(r.event(a.Header))
-	return store.Contents{Format: a.StoreFormat, Base: r.base, Entries: slices.Concat(others, r.entries)}, r.ended, r.err
+	return store.Contents{Base: r.base, Entries: slices.Concat(others, r.entries)}, r.ended, r.err
 }
 
 // goesOn reports whether a task that was open at the backup may go on after its restore. vm is the virtual machine that it is

@@ -7,7 +7,7 @@
 // newest View and commits what it asked for as one transaction; the ring of recent Changes; claims; fences.
 //
 // The keys are /hanok/v1/object/KIND/ID with the object as JSON, /hanok/v1/claim/CLAIM with the holder's ID,
-// /hanok/v1/fence/NAME, /hanok/v1/owner where an etcd has one, and /hanok/v1/format with the version of this layout. An
+// /hanok/v1/fence/NAME, /hanok/v1/owner where an etcd has one, and /hanok/v1/format with the version of this layout (format.go; migrate.go brings a store up to it). An
 // object's revision is the revision of etcd at which its key was written last, plus /hanok/v1/base: a store that was restored
 // from a backup begins above all revisions that the data center has ever had.
 //

@@ -97,7 +97,7 @@ func newEmbedded(cfg EmbeddedConfig, sink sink, failed func(error)) (*embedded, 
 		return nil, err
 	}
 	e := &embedded{log: cfg.Log, dir: cfg.Dir, quota: cfg.QuotaBytes, lock: lock}
-	e.etcd = etcd{prefix: defaultPrefix, sink: sink, failed: failed}
+	e.etcd = etcd{prefix: defaultPrefix, sink: sink, log: cfg.Log, batch: embeddedBatch, failed: failed}
 	e.panics = newReporter(cfg.Log, func(err error) { failed(e.broken(err)) })
 	return e, nil
 }
@@ -107,7 +107,7 @@ func (e *embedded) open(ctx context.Context) error {
 	if err := e.launched(ctx); err != nil {
 		return err
 	}
-	return e.start(ctx)
+	return e.start(ctx, 0)
 }
 
 // launched starts etcd on its files, which are made where they are missing.

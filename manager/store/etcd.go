@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ type etcd struct {
 	// base is added to etcd's revisions wherever they leave this backend, and subtracted where they come in: restore.go.
 	base int64
 	sink sink
+	log  *slog.Logger
+	// batch is how much one transaction of many may write.
+	batch batchSize
 	// failed is called once when the stream cannot go on.
 	failed func(error)
 	// stream is the context of the watch; progress requests must carry the same one.
@@ -33,15 +37,12 @@ type etcd struct {
 	ended  chan struct{}
 }
 
-// start loads everything and follows it from there, until close.
-func (e *etcd) start(ctx context.Context) error {
+// start loads everything and follows it from there, until close. bound bounds each of its parts but a migration, which takes as long
+// as it takes; 0 is no bound.
+func (e *etcd) start(ctx context.Context, bound time.Duration) error {
 	e.stream, e.stop = context.WithCancel(clientv3.WithRequireLeader(context.Background()))
 	e.ended = make(chan struct{})
-	if err := e.prepare(ctx); err != nil {
-		close(e.ended)
-		return err
-	}
-	revision, err := e.load(ctx, 0)
+	revision, err := e.loaded(ctx, bound)
 	if err != nil {
 		close(e.ended)
 		return err
@@ -50,31 +51,52 @@ func (e *etcd) start(ctx context.Context) error {
 	return nil
 }
 
-// prepare marks an empty store with the format, brings one of the format before up to it, and finds out the base.
-func (e *etcd) prepare(ctx context.Context) error {
+// loaded returns the revision at which everything was loaded.
+func (e *etcd) loaded(ctx context.Context, bound time.Duration) (int64, error) {
+	bounded := func() (context.Context, context.CancelFunc) {
+		if bound == 0 {
+			return ctx, func() {}
+		}
+		return context.WithTimeout(ctx, bound)
+	}
+	preparing, done := bounded()
+	defer done()
+	old, err := e.prepare(preparing)
+	if err == nil && old != nil {
+		err = e.migrate(ctx, e.commit, *old)
+	}
+	if err != nil {
+		return 0, err
+	}
+	loading, done := bounded()
+	defer done()
+	return e.load(loading, 0)
+}
+
+// prepare marks an empty store with the format and finds out the base. It returns the format's key of a store that is to be
+// migrated.
+func (e *etcd) prepare(ctx context.Context) (*keyValue, error) {
 	resp, err := e.client.Txn(ctx).Then(clientv3.OpGet(e.prefix+baseKey), clientv3.OpGet(e.prefix+formatKey)).Commit()
 	if err != nil {
-		return &dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err}
+		return nil, &dc.Error{Kind: dc.Unavailable, Message: "cannot read the store", Err: err}
 	}
 	if found := resp.Responses[0].GetResponseRange().Kvs; len(found) > 0 {
 		if e.base, err = strconv.ParseInt(string(found[0].Value), 10, 64); err != nil {
-			return unreadable(fmt.Errorf("key %q: %w", baseKey, err))
+			return nil, unreadable(fmt.Errorf("key %q: %w", baseKey, err))
 		}
 	}
-	mark := migration(0)
-	known := resp.Responses[1].GetResponseRange().Kvs
-	if len(known) > 0 {
-		n, err := readFormat(known[0].Value)
-		if err != nil || n == format {
-			return err
+	if known := resp.Responses[1].GetResponseRange().Kvs; len(known) > 0 {
+		if current, err := readFormat(known[0].Value); err != nil || current {
+			return nil, err
 		}
-		mark = migration(e.keyValue(known[0]).revision)
+		found := e.keyValue(known[0])
+		return &found, nil
 	}
-	_, _, err = e.commit(ctx, mark)
-	if dc.KindOf(err) == dc.Exhausted && len(known) == 0 {
-		return nil // it would be the first key: an etcd that is full of others' keys says so again
+	_, _, err = e.commit(ctx, begin())
+	if dc.KindOf(err) == dc.Exhausted {
+		return nil, nil // it would be the first key: an etcd that is full of others' keys says so again
 	}
-	return err
+	return nil, err
 }
 
 // load hands everything to the sink and returns the revision at which it was read, which must not be below after.

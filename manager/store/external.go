@@ -44,10 +44,10 @@ type external struct {
 	kept    chan struct{}
 }
 
-// OpenExternal returns the store in an etcd of version 3.4 or newer that is there already. It waits for an answer until
+// OpenExternal returns the store in an etcd of version 3.4 or newer that is there already. It waits for each answer until
 // ctx ends, 15 seconds at most; the error is then of kind Unavailable and names the endpoints. Later losses of the
 // connection are bridged: views stay as they are, changes fail with Unavailable, and when etcd answers again the view
-// catches up.
+// catches up. A store of the format before is migrated first, which takes as long as it takes.
 func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
 	client, prefix, err := dial(cfg)
 	if err != nil {
@@ -55,21 +55,33 @@ func OpenExternal(ctx context.Context, cfg ExternalConfig) (*Store, error) {
 	}
 	s := newStore()
 	e := &external{endpoints: cfg.Endpoints}
-	e.etcd = etcd{client: client, prefix: prefix, sink: s, failed: s.end}
+	e.etcd = cfg.etcd(client, prefix, s, s.end)
 	s.backend = e
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
 	if cfg.Owner != "" {
-		if err := e.own(ctx, cfg.Owner); err != nil {
+		first, cancel := context.WithTimeout(ctx, openTimeout)
+		defer cancel()
+		if err := e.own(first, cfg.Owner); err != nil {
 			client.Close()
 			return nil, cfg.explain(err)
 		}
 	}
-	if err := e.start(ctx); err != nil {
+	if err := e.start(ctx, openTimeout); err != nil {
 		s.Close()
 		return nil, cfg.explain(err)
 	}
 	return s, nil
+}
+
+// etcd returns the part of the backend that all backends on etcd share.
+func (cfg ExternalConfig) etcd(client *clientv3.Client, prefix string, sink sink, failed func(error)) etcd {
+	return etcd{client: client, prefix: prefix, sink: sink, log: cfg.log(), batch: externalBatch, failed: failed}
+}
+
+func (cfg ExternalConfig) log() *slog.Logger {
+	if cfg.Log == nil {
+		return slog.Default()
+	}
+	return cfg.Log
 }
 
 // own makes the store this manager's for as long as it is open.
@@ -115,10 +127,6 @@ func EraseExternal(ctx context.Context, cfg ExternalConfig) error {
 
 // dial returns a client for an etcd, whether it answers or not, and what the keys begin with.
 func dial(cfg ExternalConfig) (client *clientv3.Client, prefix string, err error) {
-	log := cfg.Log
-	if log == nil {
-		log = slog.Default()
-	}
 	prefix = cfg.Prefix
 	if prefix == "" {
 		prefix = defaultPrefix
@@ -128,7 +136,7 @@ func dial(cfg ExternalConfig) (client *clientv3.Client, prefix string, err error
 	}
 	client, err = clientv3.New(clientv3.Config{
 		Endpoints: cfg.Endpoints, TLS: cfg.TLS, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		Logger: zap.New(slogCore{log, new(atomic.Bool)}),
+		Logger: zap.New(slogCore{cfg.log(), new(atomic.Bool)}),
 	})
 	if err != nil {
 		return nil, "", dc.Errorf(dc.Invalid, "the endpoints of etcd: %w", err)

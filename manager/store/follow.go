@@ -11,7 +11,7 @@ import (
 )
 
 // emptyView is the view of a store before its first reset.
-func emptyView() *View { return &View{tables: newTables()} }
+func emptyView() *View { return &View{tables: newTables(), changed: make([]int64, len(kinds))} }
 
 // draft is a view in the making.
 type draft struct {
@@ -80,7 +80,11 @@ func (s *Store) publish(revision int64, d *draft) {
 	} else {
 		s.ring.add(d.changes)
 	}
-	s.view.Store(&View{tables: d.tables, revision: revision})
+	changed := slices.Clone(s.View().changed)
+	for _, c := range d.changes {
+		changed[slices.Index(kinds, c.Kind)] = revision
+	}
+	s.view.Store(&View{tables: d.tables, revision: revision, changed: changed})
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

@@ -13,13 +13,13 @@ import (
 //
 //	1  the first
 //	2  there may be a base: what a program that knows nothing of it shows of a restored store, hosts would take for old
-const format = 2
+//	3  roles are in permissions: a program that looks for them in users lets everybody or nobody in
+const format = 3
 
-// migration returns what brings an empty store, or one of the format before, up to the own one: the number, and nothing else,
-// since format 2 can say all that format 1 says. revision is that of the number before, or 0.
-func migration(revision int64) transaction {
+// begin returns what makes a store of an empty one.
+func begin() transaction {
 	return transaction{
-		conditions: []condition{unchanged(formatKey, revision)},
+		conditions: []condition{unwritten(formatKey)},
 		operations: []keyValue{{key: formatKey, value: []byte(strconv.Itoa(format))}},
 	}
 }
@@ -30,15 +30,19 @@ const restoring = "restoring"
 // ErrRestoring is the cause of the error, of kind WrongState, that opening a store has whose restore was cut off.
 var ErrRestoring = errors.New("the store is being restored")
 
-// readFormat returns the format of a store that this program can open.
-func readFormat(value []byte) (int, error) {
-	if string(value) == restoring {
-		return 0, &dc.Error{Kind: dc.WrongState, Object: "the store", Message: "its restore from a backup was not finished",
+// readFormat reports whether a store has the own format; it has to be migrated otherwise. The error says that this program can't
+// open it.
+func readFormat(value []byte) (current bool, err error) {
+	switch string(value) {
+	case restoring:
+		return false, &dc.Error{Kind: dc.WrongState, Object: "the store", Message: "its restore from a backup was not finished",
 			Remedy: `run the same "hanok restore" again`, Err: ErrRestoring}
+	case migrating(format):
+		return false, nil
 	}
 	n, err := strconv.Atoi(string(value))
 	if err == nil && (n == format || n == format-1) {
-		return n, nil
+		return n == format, nil
 	}
 	out := &dc.Error{Kind: dc.Unsupported, Object: "the store",
 		Message: fmt.Sprintf("its format is %q and this program knows %d and %d", value, format-1, format),
@@ -46,5 +50,5 @@ func readFormat(value []byte) (int, error) {
 	if err == nil && n < format {
 		out.Remedy = "start the versions of hanok that came between, one after the other"
 	}
-	return 0, out
+	return false, out
 }

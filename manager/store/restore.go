@@ -15,9 +15,7 @@ import (
 
 // Contents are what a restore makes of a store.
 type Contents struct {
-	// Format is that of the store that the entries were dumped from, as its key "format" has it.
-	Format string
-	// Entries are the objects; their revisions are unused. Claims follow from the objects. Fences and owners are not restored.
+	// Entries are the objects, of the own format (Migrate); their revisions are unused. Claims follow from the objects. Fences and owners are not restored.
 	Entries []Entry
 	// Base is what all revisions of the store will be above. Hosts take what has a higher revision than what they know: so it
 	// must be above every revision that the data center has ever had.
@@ -65,7 +63,7 @@ func RestoreExternal(ctx context.Context, cfg ExternalConfig, c Contents, replac
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e := &external{endpoints: cfg.Endpoints}
-	e.etcd = etcd{client: client, prefix: prefix, failed: cancel}
+	e.etcd = cfg.etcd(client, prefix, nil, cancel)
 	first, cancelFirst := context.WithTimeout(ctx, openTimeout)
 	defer cancelFirst()
 	if cfg.Owner != "" {
@@ -110,9 +108,6 @@ func (e *external) replaceable(ctx context.Context, replace bool) error {
 
 // operations returns the writes of all keys that follow from the entries.
 func (c Contents) operations() ([]keyValue, error) {
-	if _, err := readFormat([]byte(c.Format)); err != nil {
-		return nil, err
-	}
 	var all []keyValue
 	claims := map[string]dc.ID{}
 	for _, entry := range c.Entries {
@@ -138,7 +133,7 @@ func (c Contents) operations() ([]keyValue, error) {
 // restore replaces everything below the prefix but the owner. The first transaction and the last one make sure that nobody
 // opens what is between them.
 func restore(ctx context.Context, e *etcd, commit commit, operations []keyValue, base int64) error {
-	w := &batches{ctx: ctx, commit: commit}
+	w := &batches{ctx: ctx, commit: commit, batch: e.batch}
 	w.add(keyValue{key: formatKey, value: []byte(restoring)})
 	w.flush()
 	resp, err := e.client.Get(ctx, e.prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
@@ -164,27 +159,40 @@ func restore(ctx context.Context, e *etcd, commit commit, operations []keyValue,
 // commit is a backend's.
 type commit func(ctx context.Context, t transaction) (revision int64, ok bool, err error)
 
-// batches are writes in transactions that an etcd takes which nobody has configured.
+// batches are writes in as few transactions as etcd takes.
 type batches struct {
 	ctx    context.Context
 	commit commit
+	batch  batchSize
 	next   transaction
 	bytes  int64
 	// err is the first error; nothing is written after it.
 	err error
 }
 
-const (
-	batchOperations = 100
-	batchBytes      = 1 << 19
+// batchSize is how many operations, of how many bytes together, a transaction of batches has at most.
+type batchSize struct {
+	operations int
+	bytes      int64
+}
+
+// An etcd that somebody else runs takes what etcd takes by default; the own one takes more.
+var (
+	externalBatch = batchSize{100, 1 << 19}
+	embeddedBatch = batchSize{4000, 4 << 20}
 )
 
-func (b *batches) add(op keyValue) {
-	if len(b.next.operations) == batchOperations || b.bytes > 0 && b.bytes+op.size() > batchBytes {
+// add adds operations that belong into one transaction.
+func (b *batches) add(operations ...keyValue) {
+	var bytes int64
+	for _, op := range operations {
+		bytes += op.size()
+	}
+	if len(b.next.operations)+len(operations) > b.batch.operations || b.bytes > 0 && b.bytes+bytes > b.batch.bytes {
 		b.flush()
 	}
-	b.next.operations = append(b.next.operations, op)
-	b.bytes += op.size()
+	b.next.operations = append(b.next.operations, operations...)
+	b.bytes += bytes
 }
 
 func (b *batches) flush() {

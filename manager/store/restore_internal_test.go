@@ -31,7 +31,7 @@ func TestRestoreCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	operations, err := Contents{Format: "2", Entries: folders(70)}.operations()
+	operations, err := Contents{Entries: folders(70)}.operations()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,53 +85,6 @@ func restored(s *Store, base int64) bool {
 	}
 	_, err := Get[*dc.Secret](s.View(), "secret-old")
 	return n == 70 && dc.KindOf(err) == dc.NotFound && s.View().Revision() > base
-}
-
-// A store of the format before is opened, becomes one of the own format, and is whole.
-func TestMigration(t *testing.T) {
-	cfg := EmbeddedConfig{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
-	s := openEmbedded(t, cfg)
-	if err := s.Change(t.Context(), func(tx *Tx) error { tx.Put(&dc.Secret{ID: "secret-a"}); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	raw(t, cfg, func(e *etcd) {
-		if _, _, err := e.commit(t.Context(), transaction{operations: []keyValue{{key: formatKey, value: []byte("1")}}}); err != nil {
-			t.Fatal(err)
-		}
-	})
-	for range 2 {
-		s := openEmbedded(t, cfg)
-		if _, err := Get[*dc.Secret](s.View(), "secret-a"); err != nil {
-			t.Error(err)
-		}
-		d, err := s.Dump(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, entry := range d.Entries {
-			if entry.Key == formatKey && string(entry.Value) != "2" {
-				t.Errorf("the format is %s", entry.Value)
-			}
-		}
-		s.Close()
-	}
-}
-
-// A format that can't be read is refused with what to do, and stays as it is.
-func TestFormat(t *testing.T) {
-	const newer = "start the version of hanok that wrote it, or a newer one"
-	tests := []struct{ value, want string }{
-		{"3", `the store: its format is "3" and this program knows 1 and 2; ` + newer},
-		{"0", `the store: its format is "0" and this program knows 1 and 2; start the versions of hanok that came between, one after the other`},
-		{"two", `the store: its format is "two" and this program knows 1 and 2; ` + newer},
-		{"restoring", `the store: its restore from a backup was not finished; run the same "hanok restore" again`},
-	}
-	for _, tt := range tests {
-		if _, err := readFormat([]byte(tt.value)); err == nil || err.Error() != tt.want {
-			t.Errorf("format %q: error %v, want %s", tt.value, err, tt.want)
-		}
-	}
 }
 
 func openEmbedded(t *testing.T, cfg EmbeddedConfig) *Store {

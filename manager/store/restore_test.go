@@ -20,7 +20,7 @@ func TestRestored(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) *store.Store {
 			cfg := store.EmbeddedConfig{Dir: filepath.Join(t.TempDir(), "store")}
-			if err := store.RestoreEmbedded(t.Context(), cfg, store.Contents{Format: "2", Base: base}); err != nil {
+			if err := store.RestoreEmbedded(t.Context(), cfg, store.Contents{Base: base}); err != nil {
 				t.Fatal(err)
 			}
 			return open(t, cfg)
@@ -31,7 +31,7 @@ func TestRestored(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) *store.Store {
 			n++
 			cfg := s.config(fmt.Sprintf("/test/%d/", n), "me")
-			if err := store.RestoreExternal(t.Context(), cfg, store.Contents{Format: "1", Base: base}, false); err != nil {
+			if err := store.RestoreExternal(t.Context(), cfg, store.Contents{Base: base}, false); err != nil {
 				t.Fatal(err)
 			}
 			st, err := store.OpenExternal(t.Context(), cfg)
@@ -63,7 +63,7 @@ func TestRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contents := store.Contents{Format: "2", Base: base}
+	contents := store.Contents{Base: base}
 	for _, e := range d.Entries {
 		if obj, err := e.Object(); err != nil || obj != nil {
 			contents.Entries = append(contents.Entries, e)
@@ -164,11 +164,10 @@ func TestRestoreContents(t *testing.T) {
 		contents store.Contents
 		kind     dc.ErrorKind
 	}{
-		{"two objects with one name", store.Contents{Format: "2", Entries: []store.Entry{folder("group-a"), folder("group-b")}}, dc.WrongState},
-		{"an object under another's key", store.Contents{Format: "2", Entries: []store.Entry{{Key: "object/Folder/group-x", Value: folder("group-a").Value}}}, dc.WrongState},
-		{"no object", store.Contents{Format: "2", Entries: []store.Entry{{Key: "fence/manager", Value: []byte("taken")}}}, dc.WrongState},
-		{"an unknown kind", store.Contents{Format: "2", Entries: []store.Entry{{Key: "object/Moon/moon-1", Value: []byte("{}")}}}, dc.WrongState},
-		{"a newer format", store.Contents{Format: "3"}, dc.Unsupported},
+		{"two objects with one name", store.Contents{Entries: []store.Entry{folder("group-a"), folder("group-b")}}, dc.WrongState},
+		{"an object under another's key", store.Contents{Entries: []store.Entry{{Key: "object/Folder/group-x", Value: folder("group-a").Value}}}, dc.WrongState},
+		{"no object", store.Contents{Entries: []store.Entry{{Key: "fence/manager", Value: []byte("taken")}}}, dc.WrongState},
+		{"an unknown kind", store.Contents{Entries: []store.Entry{{Key: "object/Moon/moon-1", Value: []byte("{}")}}}, dc.WrongState},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

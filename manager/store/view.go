@@ -2,6 +2,7 @@ package store
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"hanok/dc"
@@ -12,7 +13,16 @@ import (
 type View struct {
 	tables   *tables
 	revision int64
+	// changed are the revisions of the last changes of each kind, in the order of dc.Kinds.
+	changed []int64
 }
+
+// LastChange returns the revision of the last change of an object of the kind, as far as this process has followed it: views with
+// the same have the same objects of the kind.
+func (v *View) LastChange(kind dc.Kind) int64 { return v.changed[slices.Index(kinds, kind)] }
+
+// kinds are those of dc, asked for once.
+var kinds = dc.Kinds()
 
 // Revision returns the revision up to which the view includes all changes.
 func (v *View) Revision() int64 { return v.revision }

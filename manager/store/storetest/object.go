@@ -11,7 +11,7 @@ import (
 var objectTests = []test{
 	{"create makes an object as it was put", func(b *bench) {
 		made := time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)
-		u := &dc.User{ID: "user-a", Meta: dc.Meta{Name: "ann", Created: made}, Role: dc.RoleAdmin, PasswordHash: "h"}
+		u := &dc.User{ID: "user-a", Meta: dc.Meta{Name: "ann", Created: made}, PasswordHash: "h"}
 		b.put(u)
 		got := get[*dc.User](b, "user-a")
 		if got == u {
@@ -212,5 +212,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.PortGroup{ID: "network-a", Meta: meta}, &dc.Image{ID: "image-a", Meta: meta}, vm("vm-a", "", "one"),
 		&dc.Task{ID: "task-a"}, &dc.Event{ID: "event-a"}, &dc.User{ID: "user-a", Meta: meta}, &dc.Session{ID: "session-a"},
 		&dc.JoinToken{ID: "join-a"}, &dc.Secret{ID: "secret-a", Data: []byte{0, 1}},
+		&dc.Role{ID: "role-a"}, &dc.Permission{ID: "permission-a"}, &dc.Group{ID: "usergroup-a"}, &dc.Sequence{ID: "sequence-a"},
 	}
 }

@@ -1,0 +1,221 @@
+package dc
+
+import (
+	"iter"
+	"slices"
+)
+
+// PrivilegeSet is a set of the Privileges that there are. The zero set is empty.
+type PrivilegeSet [8]uint64
+
+// NewPrivilegeSet returns the set of the privileges; those that are not known are left out.
+func NewPrivilegeSet(privileges ...Privilege) (s PrivilegeSet) {
+	for _, p := range privileges {
+		if n, ok := privilegeNumbers[p]; ok {
+			s[n/64] |= 1 << (n % 64)
+		}
+	}
+	return s
+}
+
+// Has reports whether the privilege is in the set.
+func (s PrivilegeSet) Has(p Privilege) bool {
+	n, ok := privilegeNumbers[p]
+	return ok && s[n/64]&(1<<(n%64)) != 0
+}
+
+// Union returns the privileges that are in either set.
+func (s PrivilegeSet) Union(o PrivilegeSet) PrivilegeSet {
+	for i := range s {
+		s[i] |= o[i]
+	}
+	return s
+}
+
+// Without returns the privileges of the set that are not in o.
+func (s PrivilegeSet) Without(o PrivilegeSet) PrivilegeSet {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+	return s
+}
+
+// Privileges returns the privileges of the set, in the order of identifiers.
+func (s PrivilegeSet) Privileges() (all []Privilege) {
+	for n, p := range allPrivileges {
+		if s[n/64]&(1<<(n%64)) != 0 {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Rules are who may do what where, as roles, permissions and groups say. They are immutable and safe for concurrent use.
+//
+// They are vSphere's. A permission on the object itself counts, and else those that propagate of the nearest object above that has
+// any for the caller. Of those on one object, the caller's own counts alone; without one, those of all groups that he is in count
+// together. An object with two parents, as a virtual machine has in its folder and its resource pool, has what either gives.
+// Whoever may see an object may see what it stands in, too: its name, and nothing more.
+type Rules struct {
+	roles map[RoleID]PrivilegeSet
+	// on are the permissions by entity, of their entities by principal.
+	on map[ID][]Permission
+	of map[ID][]ID
+	// groups are those that a user or group is a member of, by the member.
+	groups map[ID][]ID
+}
+
+// NewRules returns the rules of these objects. A permission whose role is none of them and no system role gives nothing, as
+// NoAccess does.
+func NewRules(roles iter.Seq[*Role], permissions iter.Seq[*Permission], groups iter.Seq[*Group]) *Rules {
+	r := &Rules{roles: map[RoleID]PrivilegeSet{}, on: map[ID][]Permission{}, of: map[ID][]ID{}, groups: map[ID][]ID{}}
+	for _, role := range systemRoles {
+		r.roles[role.ID] = NewPrivilegeSet(role.Privileges...)
+	}
+	for role := range roles {
+		r.roles[role.ID] = NewPrivilegeSet(role.Privileges...)
+	}
+	for p := range permissions {
+		r.on[p.Entity] = append(r.on[p.Entity], *p)
+		r.of[p.Principal] = append(r.of[p.Principal], p.Entity)
+	}
+	for g := range groups {
+		for _, member := range g.Members {
+			r.groups[member] = append(r.groups[member], ID(g.ID))
+		}
+	}
+	return r
+}
+
+// GroupsOf returns the groups that a user or a group is in, directly or by other groups, in no particular order.
+func (r *Rules) GroupsOf(member ID) (all []ID) {
+	for next := []ID{member}; len(next) > 0; next = next[1:] {
+		for _, g := range r.groups[next[0]] {
+			if !slices.Contains(all, g) {
+				all, next = append(all, g), append(next, g)
+			}
+		}
+	}
+	return all
+}
+
+// Parents returns the objects from which one inherits permissions: one or two, and none for the root folder. The empty ID stands
+// for none.
+type Parents func(id ID) (first, second ID)
+
+// Rights are what one caller may do, in one inventory at one moment. They are not safe for concurrent use.
+type Rights struct {
+	rules   *Rules
+	user    ID
+	groups  []ID
+	parents Parents
+	// inherited are the privileges that an object's children have from it, for the objects that were asked for already.
+	inherited map[ID]PrivilegeSet
+	// above are the objects above those that the caller has been let see by permissions on them; nil before somebody asks.
+	above map[ID]bool
+	// everywhere, of a caller without permissions, is what he may do.
+	everywhere *PrivilegeSet
+}
+
+// Of returns the rights of a user in an inventory.
+func (r *Rules) Of(user UserID, parents Parents) *Rights {
+	return &Rights{rules: r, user: ID(user), groups: r.GroupsOf(ID(user)), parents: parents, inherited: map[ID]PrivilegeSet{}}
+}
+
+// RoleEverywhere returns the rights of a caller who has a system role on everything, and none for another role.
+func RoleEverywhere(id RoleID) *Rights {
+	var set PrivilegeSet
+	if r := SystemRole(id); r != nil {
+		set = NewPrivilegeSet(r.Privileges...)
+	}
+	return &Rights{everywhere: &set}
+}
+
+// On returns what the caller may do with an object.
+func (r *Rights) On(id ID) PrivilegeSet {
+	if r.everywhere != nil {
+		return *r.everywhere
+	}
+	first, second := r.parents(id)
+	return r.OnChild(id, first, second)
+}
+
+// OnChild is On for an object whose parents are known.
+func (r *Rights) OnChild(id, first, second ID) PrivilegeSet {
+	if r.everywhere != nil {
+		return *r.everywhere
+	}
+	set := r.explicit(id, first, second)
+	if !set.Has(PrivView) && r.isAbove(id) {
+		set = set.Union(NewPrivilegeSet(PrivView))
+	}
+	return set
+}
+
+// explicit is OnChild without what is allowed of the objects above those that the caller may see.
+func (r *Rights) explicit(id, first, second ID) PrivilegeSet {
+	if set, ok := r.at(id, false); ok {
+		return set
+	}
+	return r.from(first).Union(r.from(second))
+}
+
+// at returns what the permissions on the object itself say, and whether there are any for the caller. Only those that propagate
+// count for what is below.
+func (r *Rights) at(id ID, below bool) (set PrivilegeSet, ok bool) {
+	for _, p := range r.rules.on[id] {
+		switch {
+		case below && !p.Propagate:
+		case p.Principal == r.user:
+			return r.rules.roles[p.Role], true
+		case slices.Contains(r.groups, p.Principal):
+			set, ok = set.Union(r.rules.roles[p.Role]), true
+		}
+	}
+	return set, ok
+}
+
+// from returns what the children of an object have from it.
+func (r *Rights) from(id ID) PrivilegeSet {
+	if id == "" {
+		return PrivilegeSet{}
+	}
+	if set, ok := r.inherited[id]; ok {
+		return set
+	}
+	r.inherited[id] = PrivilegeSet{} // an inventory that is no tree ends here
+	set, ok := r.at(id, true)
+	if !ok {
+		first, second := r.parents(id)
+		set = r.from(first).Union(r.from(second))
+	}
+	r.inherited[id] = set
+	return set
+}
+
+// isAbove reports whether the object stands above one on which a permission lets the caller see it.
+func (r *Rights) isAbove(id ID) bool {
+	if r.above == nil {
+		r.above = map[ID]bool{}
+		for _, principal := range append([]ID{r.user}, r.groups...) {
+			for _, entity := range r.rules.of[principal] {
+				first, second := r.parents(entity)
+				if set, _ := r.at(entity, false); set.Has(PrivView) {
+					r.mark(first)
+					r.mark(second)
+				}
+			}
+		}
+	}
+	return r.above[id]
+}
+
+func (r *Rights) mark(id ID) {
+	if id == "" || r.above[id] {
+		return
+	}
+	r.above[id] = true
+	first, second := r.parents(id)
+	r.mark(first)
+	r.mark(second)
+}
