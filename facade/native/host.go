@@ -10,7 +10,7 @@ import (
 )
 
 func (s *service) ListHosts(ctx context.Context, _ *hanokv1.ListHostsRequest) (*hanokv1.ListHostsResponse, error) {
-	all, err := each(s.host)(s.Inventory.Hosts(caller(ctx)))
+	all, err := each(s.host(caller(ctx)))(s.Inventory.Hosts(caller(ctx)))
 	return &hanokv1.ListHostsResponse{Hosts: all}, err
 }
 
@@ -23,10 +23,13 @@ func (s *service) GetHost(ctx context.Context, req *hanokv1.GetHostRequest) (*ha
 	if !ok { // it went since
 		return nil, &dc.Error{Kind: dc.NotFound, Object: dc.Describe(dc.KindHost, req.Host), Message: "it does not exist"}
 	}
-	return &hanokv1.GetHostResponse{Host: s.host(o)}, nil
+	return &hanokv1.GetHostResponse{Host: s.host(caller(ctx))(o)}, nil
 }
 
-func (s *service) host(o *dc.Host) *hanokv1.Host { return convert.Host(o, s.names()) }
+func (s *service) host(by dc.Caller) func(*dc.Host) *hanokv1.Host {
+	names := s.names(by)
+	return func(o *dc.Host) *hanokv1.Host { return convert.Host(o, names) }
+}
 
 func (s *service) hostID(ctx context.Context, ref string) (dc.HostID, error) {
 	return resolve[dc.HostID](s, caller(ctx), dc.KindHost, ref)

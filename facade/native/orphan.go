@@ -13,7 +13,7 @@ func (s *service) ListOrphans(ctx context.Context, _ *hanokv1.ListOrphansRequest
 	if err != nil {
 		return nil, err
 	}
-	names, out := s.names(), &hanokv1.ListOrphansResponse{}
+	names, out := s.names(caller(ctx)), &hanokv1.ListOrphansResponse{}
 	for _, o := range all {
 		out.Orphans = append(out.Orphans, convert.Orphan(o, names))
 	}

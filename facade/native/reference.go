@@ -39,14 +39,22 @@ func (s *service) datacenter(by dc.Caller, ref string) (dc.DatacenterID, error) 
 	return all[0].ID, nil
 }
 
-// names returns the names of the objects as they are now.
-func (s *service) names() convert.Names {
-	view := s.State.View()
+// names returns the names of the objects that the caller may see, as they are now, for one answer.
+func (s *service) names(by dc.Caller) convert.Names {
+	visible, err := s.Access.Visible(by)
+	if err != nil {
+		return func(dc.ID) string { return "" }
+	}
+	view, known := s.State.View(), map[dc.ID]string{}
 	return func(id dc.ID) string {
-		if o := view.Object(id); o != nil {
-			return o.Metadata().Name
+		name, ok := known[id]
+		if !ok {
+			if o := view.Object(id); o != nil && visible(o) {
+				name = o.Metadata().Name
+			}
+			known[id] = name
 		}
-		return ""
+		return name
 	}
 }
 

@@ -9,15 +9,18 @@ import (
 )
 
 func (s *service) ListDatastores(ctx context.Context, _ *hanokv1.ListDatastoresRequest) (*hanokv1.ListDatastoresResponse, error) {
-	all, err := each(s.datastore)(s.Inventory.Datastores(caller(ctx)))
+	all, err := each(s.datastore(caller(ctx)))(s.Inventory.Datastores(caller(ctx)))
 	return &hanokv1.ListDatastoresResponse{Datastores: all}, err
 }
 
-func (s *service) datastore(o *dc.Datastore) *hanokv1.Datastore {
-	if usage, ok := s.State.Usage(o.ID); ok {
-		return convert.Datastore(o, &usage, s.names())
+func (s *service) datastore(by dc.Caller) func(*dc.Datastore) *hanokv1.Datastore {
+	names := s.names(by)
+	return func(o *dc.Datastore) *hanokv1.Datastore {
+		if usage, ok := s.State.Usage(o.ID); ok {
+			return convert.Datastore(o, &usage, names)
+		}
+		return convert.Datastore(o, nil, names)
 	}
-	return convert.Datastore(o, nil, s.names())
 }
 
 func (s *service) CreateDatastore(ctx context.Context, req *hanokv1.CreateDatastoreRequest) (*hanokv1.CreateDatastoreResponse, error) {
@@ -35,7 +38,7 @@ func (s *service) CreateDatastore(ctx context.Context, req *hanokv1.CreateDatast
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.CreateDatastoreResponse{Datastore: s.datastore(o)}, nil
+	return &hanokv1.CreateDatastoreResponse{Datastore: s.datastore(by)(o)}, nil
 }
 
 func (s *service) DeleteDatastore(ctx context.Context, req *hanokv1.DeleteDatastoreRequest) (*hanokv1.DeleteDatastoreResponse, error) {

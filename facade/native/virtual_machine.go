@@ -9,7 +9,7 @@ import (
 )
 
 func (s *service) ListVirtualMachines(ctx context.Context, _ *hanokv1.ListVirtualMachinesRequest) (*hanokv1.ListVirtualMachinesResponse, error) {
-	names := s.names()
+	names := s.names(caller(ctx))
 	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine {
 		return convert.VirtualMachine(o, names)
 	})(s.Machines.List(caller(ctx)))
@@ -21,7 +21,7 @@ func (s *service) GetVirtualMachine(ctx context.Context, req *hanokv1.GetVirtual
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.GetVirtualMachineResponse{VirtualMachine: convert.VirtualMachine(vm, s.names())}, nil
+	return &hanokv1.GetVirtualMachineResponse{VirtualMachine: convert.VirtualMachine(vm, s.names(caller(ctx)))}, nil
 }
 
 // machine returns the virtual machine that a reference names.

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -34,8 +33,9 @@ func (s *service) Watch(ctx context.Context, req *hanokv1.WatchRequest, stream *
 		if w.visible, err = s.Access.Visible(by); err != nil {
 			return err
 		}
+		w.by = by
 		changes, upto, ok := s.State.Changes(since)
-		if fresh || !ok {
+		if fresh || !ok || slices.ContainsFunc(changes, moves) {
 			fresh = false
 			since, err = w.snapshot()
 		} else {
@@ -56,12 +56,24 @@ func (s *service) Watch(ctx context.Context, req *hanokv1.WatchRequest, stream *
 	}
 }
 
+// moves reports whether a change may let a client see other objects than the one that changed, or fewer.
+func moves(c Change) bool {
+	switch c.Kind {
+	case dc.KindRole, dc.KindPermission, dc.KindGroup:
+		return true
+	case dc.KindFolder, dc.KindDatacenter, dc.KindCluster, dc.KindResourcePool, dc.KindHost:
+		return c.Object != nil && c.Old != nil && c.Object.Metadata().Parent != c.Old.Metadata().Parent
+	}
+	return false
+}
+
 // watch is one stream of changes. It holds no queue: a client that reads slowly gets a new snapshot when the changes that
 // it missed are no longer remembered.
 type watch struct {
 	*service
 	stream *connect.ServerStream[hanokv1.WatchResponse]
 	kinds  []dc.Kind
+	by     dc.Caller
 	// visible reports whether the client may see an object, as of now.
 	visible func(dc.Object) bool
 }
@@ -84,7 +96,7 @@ func (w *watch) choose(names []string) error {
 
 // snapshot sends all objects and returns their revision.
 func (w *watch) snapshot() (int64, error) {
-	view, names := w.State.View(), w.names()
+	view, names := w.State.View(), w.names(w.by)
 	page := &hanokv1.WatchResponse{Reset_: true}
 	for _, kind := range w.kinds {
 		for o := range view.Objects(kind) {
@@ -106,10 +118,16 @@ func (w *watch) snapshot() (int64, error) {
 
 // send sends what the watch asks for of the changes up to a revision, and nothing if that is nothing.
 func (w *watch) send(changes []Change, upto int64) error {
-	names := w.names()
+	names := w.names(w.by)
 	page := &hanokv1.WatchResponse{}
 	for _, c := range changes {
-		if !slices.Contains(w.kinds, c.Kind) || !w.visible(cmp.Or(c.Object, c.Old)) {
+		if !slices.Contains(w.kinds, c.Kind) {
+			continue
+		}
+		if c.Object != nil && !w.visible(c.Object) {
+			c.Object = nil // for this client it is gone, or never was
+		}
+		if c.Object == nil && (c.Old == nil || !w.visible(c.Old)) {
 			continue
 		}
 		if len(page.Changes) == pageSize {

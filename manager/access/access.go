@@ -77,19 +77,6 @@ func notThere(id dc.ID) error {
 	return dc.Errorf(dc.NotFound, "it does not exist").On(dc.Describe(id.Kind(), string(id)))
 }
 
-// Visible returns a function that reports whether the caller may see an object of the inventory: what lists and watches leave
-// out. It is good for one pass over a view. The error is of kind Unauthenticated.
-func (s *Service) Visible(by dc.Caller) (func(dc.Object) bool, error) {
-	if err := s.Authenticated(by); err != nil {
-		return nil, err
-	}
-	rights := s.rights(s.store.View(), by)
-	return func(o dc.Object) bool {
-		first, second := parents(o)
-		return rights.OnChild(o.Identity(), first, second).Has(dc.PrivView)
-	}, nil
-}
-
 // Authenticated returns an error of kind Unauthenticated for the zero Caller.
 func (s *Service) Authenticated(by dc.Caller) error {
 	if by.Name == "" {

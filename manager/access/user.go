@@ -46,7 +46,7 @@ func CleanName(name string) (string, error) {
 // Users returns all users in the order of names, as copies without their password hashes. The errors are those of
 // Authorize.
 func (s *Service) Users(by dc.Caller) ([]*dc.User, error) {
-	if err := s.Authorize(by, dc.PrivView, dc.ID(dc.RootFolder)); err != nil {
+	if err := s.Authorize(by, dc.PrivRead, dc.ID(dc.RootFolder)); err != nil {
 		return nil, err
 	}
 	var users []*dc.User

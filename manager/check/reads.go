@@ -45,6 +45,7 @@ var readers = []func(*store.View, map[dc.ID]dc.Object){
 	reader[*dc.Folder], reader[*dc.Datacenter], reader[*dc.Cluster], reader[*dc.Host], reader[*dc.ResourcePool], reader[*dc.Datastore],
 	reader[*dc.PortGroup], reader[*dc.Image], reader[*dc.VirtualMachine], reader[*dc.Task], reader[*dc.Event], reader[*dc.User],
 	reader[*dc.Session], reader[*dc.JoinToken], reader[*dc.Secret],
+	reader[*dc.Role], reader[*dc.Permission], reader[*dc.Group], reader[*dc.Sequence],
 }
 
 func reader[T dc.Object](v *store.View, all map[dc.ID]dc.Object) {

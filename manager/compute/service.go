@@ -77,9 +77,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return cmp.Or(ctx.Err(), s.store.Err())
 }
 
-// Get returns a machine. It is shared and must not be changed. Privilege: PrivView.
+// Get returns a machine. It is shared and must not be changed. Privilege: PrivRead.
 func (s *Service) Get(by dc.Caller, id dc.VirtualMachineID) (*dc.VirtualMachine, error) {
-	return s.authorized(by, dc.PrivView, id)
+	return s.authorized(by, dc.PrivRead, id)
 }
 
 // List returns the machines that the caller may see, by name. They are shared and must not be changed.

@@ -16,7 +16,9 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("somewhere", 3600)
 // anyone lets every call through: who may do what is decided, and tested, in package access.
 type anyone struct{}
 
-func (anyone) Authorize(dc.Caller, dc.Privilege, dc.ID) error { return nil }
+func (anyone) Visible(dc.Caller) (func(dc.Object) bool, error) {
+	return func(dc.Object) bool { return true }, nil
+}
 
 // record adds n events, a second apart, alternating between two targets.
 func record(t *testing.T, st *store.Store, n int) {

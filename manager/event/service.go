@@ -7,19 +7,19 @@ import (
 	"hanok/manager/store"
 )
 
-// Authorizer is the one authorization check, access.Service. It is an interface because access records events itself.
-type Authorizer interface {
-	Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error
+// Access says who may see what: access.Service. It is an interface because access records events itself.
+type Access interface {
+	Visible(by dc.Caller) (func(dc.Object) bool, error)
 }
 
 // Service is what users may ask about events. It is safe for concurrent use.
 type Service struct {
 	store  *store.Store
-	access Authorizer
+	access Access
 }
 
 // NewService returns the service over the store's events.
-func NewService(st *store.Store, acc Authorizer) *Service { return &Service{store: st, access: acc} }
+func NewService(st *store.Store, acc Access) *Service { return &Service{store: st, access: acc} }
 
 // Query says which events to list. The zero Query asks for all of them, newest first.
 type Query struct {
@@ -31,10 +31,11 @@ type Query struct {
 	Limit int
 }
 
-// List returns the events that q asks for. They are shared and must not be changed. Errors: Unauthenticated, Denied,
+// List returns the events that q asks for and that the caller may see. They are shared and must not be changed. Errors: Unauthenticated
 // and Invalid for a negative limit.
 func (s *Service) List(by dc.Caller, q Query) ([]*dc.Event, error) {
-	if err := s.access.Authorize(by, dc.PrivView, dc.ID(dc.RootFolder)); err != nil {
+	visible, err := s.access.Visible(by)
+	if err != nil {
 		return nil, err
 	}
 	if q.Limit < 0 {
@@ -42,7 +43,7 @@ func (s *Service) List(by dc.Caller, q Query) ([]*dc.Event, error) {
 	}
 	var out []*dc.Event
 	for e := range store.List[*dc.Event](s.store.View()) {
-		if q.Target != "" && e.Target != q.Target {
+		if q.Target != "" && e.Target != q.Target || !visible(e) {
 			continue
 		}
 		out = append(out, e)

@@ -129,7 +129,7 @@ func (s *Service) write(ctx context.Context, first waiting) {
 // Kinds: Unauthenticated, Denied, NotFound, Invalid for another period and an object of another kind, Unavailable where the host
 // that has the samples is not connected.
 func (s *Service) Query(ctx context.Context, by dc.Caller, period time.Duration, q dc.SeriesQuery) ([]dc.Series, error) {
-	if err := s.access.Authorize(by, dc.PrivView, q.Object); err != nil {
+	if err := s.access.Authorize(by, dc.PrivRead, q.Object); err != nil {
 		return nil, err
 	}
 	host, err := s.find(q.Object)

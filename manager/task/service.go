@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"slices"
 
 	"hanok/dc"
 	"hanok/manager/access"
@@ -21,40 +20,48 @@ func NewService(st *store.Store, acc *access.Service, engine *Engine) *Service {
 	return &Service{store: st, access: acc, engine: engine}
 }
 
-// Get returns a task. It is shared and must not be changed.
+// Get returns a task. It is shared and must not be changed. One that the caller may not see is not found.
 func (s *Service) Get(by dc.Caller, id dc.TaskID) (*dc.Task, error) {
-	if err := s.authorize(by, dc.PrivView, id); err != nil {
-		return nil, err
-	}
-	return store.Get[*dc.Task](s.store.View(), dc.ID(id))
+	return s.visible(by, id)
 }
 
-// List returns all tasks that are still kept, oldest first. They are shared and must not be changed.
+// List returns the tasks that are still kept and that the caller may see, oldest first. They are shared and must not be changed.
 func (s *Service) List(by dc.Caller) ([]*dc.Task, error) {
-	if err := s.access.Authorize(by, dc.PrivView, dc.ID(dc.RootFolder)); err != nil {
+	visible, err := s.access.Visible(by)
+	if err != nil {
 		return nil, err
 	}
-	return slices.Collect(store.List[*dc.Task](s.store.View())), nil
+	var out []*dc.Task
+	for t := range store.List[*dc.Task](s.store.View()) {
+		if visible(t) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
 }
 
 // Progress returns how far an open task is, as Engine.Progress does; ok is false for a task that has ended, is not known,
 // or is carried out by another manager.
 func (s *Service) Progress(by dc.Caller, id dc.TaskID) (percent int, message string, ok bool) {
-	if s.authorize(by, dc.PrivView, id) != nil {
+	if _, err := s.visible(by, id); err != nil {
 		return 0, "", false
 	}
 	return s.engine.Progress(id)
 }
 
 // Cancel asks for a task to be undone, as Engine.Cancel does. A user may cancel what he asked for himself; anything else
-// needs PrivTaskCancel.
+// needs PrivTaskCancel on what the task is about.
 func (s *Service) Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error {
 	t, err := s.Get(by, id)
 	if err != nil {
 		return err
 	}
 	if t.User != by.Name {
-		if err := s.authorize(by, dc.PrivTaskCancel, id); err != nil {
+		target := t.Target
+		if s.store.View().Find(target) == nil {
+			target = dc.ID(dc.RootFolder)
+		}
+		if err := s.access.Authorize(by, dc.PrivTaskCancel, target); err != nil {
 			return err
 		}
 	}
@@ -64,7 +71,7 @@ func (s *Service) Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error 
 // Await returns the task when it has ended; how is in the task, not in the error. The error is of kind NotFound, or that
 // of ctx.
 func (s *Service) Await(ctx context.Context, by dc.Caller, id dc.TaskID) (*dc.Task, error) {
-	if err := s.authorize(by, dc.PrivView, id); err != nil {
+	if _, err := s.visible(by, id); err != nil {
 		return nil, err
 	}
 	for {
@@ -79,6 +86,15 @@ func (s *Service) Await(ctx context.Context, by dc.Caller, id dc.TaskID) (*dc.Ta
 	}
 }
 
-func (s *Service) authorize(by dc.Caller, p dc.Privilege, id dc.TaskID) error {
-	return s.access.Authorize(by, p, dc.ID(dc.RootFolder))
+// visible returns the task, if the caller may see it. It is not there for anybody else.
+func (s *Service) visible(by dc.Caller, id dc.TaskID) (*dc.Task, error) {
+	visible, err := s.access.Visible(by)
+	if err != nil {
+		return nil, err
+	}
+	t, err := store.Get[*dc.Task](s.store.View(), dc.ID(id))
+	if err == nil && !visible(t) {
+		t, err = nil, dc.Errorf(dc.NotFound, "it does not exist").On(dc.Describe(dc.KindTask, string(id)))
+	}
+	return t, err
 }

@@ -1,0 +1,65 @@
+package access
+
+import (
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+// Visible returns a function that reports whether the caller may see an object: what lists and watches leave out. It is good for
+// one pass over a view, and not for concurrent use. The error is of kind Unauthenticated.
+//
+// A folder, a data center, a cluster and a resource pool are a name and a place, and need System.View; other objects of the
+// inventory need System.Read. A task or an event is seen by who sees what it is about, a task besides by who asked for it. What is
+// about something that is not there any more, or about no object of the inventory, needs System.Read on the root folder.
+func (s *Service) Visible(by dc.Caller) (func(dc.Object) bool, error) {
+	if err := s.Authenticated(by); err != nil {
+		return nil, err
+	}
+	v := s.store.View()
+	return (&sight{view: v, rights: s.rights(v, by), by: by}).sees, nil
+}
+
+// sight is what one caller sees of one view.
+type sight struct {
+	view   *store.View
+	rights *dc.Rights
+	by     dc.Caller
+}
+
+func (s *sight) sees(o dc.Object) bool {
+	switch o := o.(type) {
+	case *dc.Task:
+		return o.User == s.by.Name || s.seesTarget(o.Target)
+	case *dc.Event:
+		return s.seesTarget(o.Target)
+	}
+	p, ok := seen[o.Kind()]
+	if !ok {
+		return s.seesAll()
+	}
+	first, second := parents(o)
+	return s.rights.OnChild(o.Identity(), first, second).Has(p)
+}
+
+// seesTarget reports whether the caller sees what a task or an event is about.
+func (s *sight) seesTarget(id dc.ID) bool {
+	if id != "" && id == dc.ID(s.by.User) {
+		return true
+	}
+	if _, ok := seen[id.Kind()]; ok {
+		if o := s.view.Find(id); o != nil {
+			return s.sees(o)
+		}
+	}
+	return s.seesAll()
+}
+
+// seesAll reports whether the caller sees what stands in no tree.
+func (s *sight) seesAll() bool { return s.rights.On(dc.ID(dc.RootFolder)).Has(dc.PrivRead) }
+
+// seen are the kinds that stand in the inventory, with the privilege that seeing one in a list needs.
+var seen = map[dc.Kind]dc.Privilege{
+	dc.KindFolder: dc.PrivView, dc.KindDatacenter: dc.PrivView, dc.KindCluster: dc.PrivView, dc.KindResourcePool: dc.PrivView,
+	dc.KindHost: dc.PrivRead, dc.KindDatastore: dc.PrivRead, dc.KindPortGroup: dc.PrivRead, dc.KindImage: dc.PrivRead,
+	dc.KindVirtualMachine: dc.PrivRead,
+}
