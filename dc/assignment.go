@@ -1,5 +1,7 @@
 package dc
 
+import "slices"
+
 // Machine is everything that a host needs to know to run a virtual machine: the part of a VirtualMachine that drivers
 // see.
 type Machine struct {
@@ -9,12 +11,21 @@ type Machine struct {
 	// Datastore and Folder say where its files are. Folder is one path element.
 	Datastore DatastoreID `json:"datastore"`
 	Folder    string      `json:"folder"`
+	// Resources is what it gets of its host, and Pools the resource pools that it is in without the root, the outermost first.
+	Resources ResourceConfig `json:"resources,omitzero"`
+	Pools     []PoolShare    `json:"pools,omitempty"`
+}
+
+// PoolShare is a resource pool as a host knows it.
+type PoolShare struct {
+	ID     ResourcePoolID `json:"id"`
+	Config ResourceConfig `json:"config,omitzero"`
 }
 
 // Assignment is what the manager asks of one host for one machine. A higher revision replaces a lower one; the absence
 // of an assignment asks for nothing.
 type Assignment struct {
-	// Revision is the store's revision of the virtual machine.
+	// Revision is the store's revision of the virtual machine, or that of one of its resource pools where that is higher.
 	Revision int64        `json:"revision"`
 	Machine  Machine      `json:"machine"`
 	Power    PowerRequest `json:"power"`
@@ -33,16 +44,24 @@ type Known struct {
 	Outcome int64 `json:"outcome,omitempty"`
 }
 
-// AssignmentOf returns what vm's host is asked to do, and whether vm has a host at all.
-func AssignmentOf(vm *VirtualMachine) (Assignment, bool) {
+// AssignmentOf returns what vm's host is asked to do, and whether vm has a host at all. pools are those that vm is in, from its
+// own up; a root pool among them is left out.
+func AssignmentOf(vm *VirtualMachine, pools ...*ResourcePool) (Assignment, bool) {
 	if vm.Spec.Host == "" {
 		return Assignment{}, false
 	}
+	revision, shares := vm.Revision, []PoolShare(nil)
+	for _, p := range slices.Backward(pools) {
+		if !p.Root() {
+			revision, shares = max(revision, p.Revision), append(shares, PoolShare{p.ID, p.Config})
+		}
+	}
 	return Assignment{
-		Revision: vm.Revision,
+		Revision: revision,
 		Machine: Machine{
 			ID: vm.ID, Name: vm.Name, Hardware: vm.Spec.Hardware,
 			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder,
+			Resources: vm.Spec.Resources, Pools: shares,
 		},
 		Power:   vm.Spec.Power,
 		Deleted: vm.Spec.Deleted,
@@ -73,6 +92,8 @@ type MachineState struct {
 	// Exit says how a machine stopped; nil while it runs and for one that never ran.
 	Exit  *MachineExit
 	Guest Guest
+	// Unenforced says which parts of a running machine's resources the host can't enforce, each a sentence.
+	Unenforced []string
 }
 
 // MachineExit is how a machine stopped.

@@ -115,9 +115,12 @@ func Fits(vm Hardware, host HostStatus) error {
 	case vm.CPUs > host.CPUs:
 		return &Error{Kind: Exhausted, Message: fmt.Sprintf("needs %d CPUs, has %d", vm.CPUs, host.CPUs),
 			Remedy: fmt.Sprintf("give the machine %d CPUs at most, or use a larger host", host.CPUs)}
-	case vm.MemoryMB > host.MemoryMB:
-		return &Error{Kind: Exhausted, Message: fmt.Sprintf("needs %d MB of memory, has %d MB", vm.MemoryMB, host.MemoryMB),
-			Remedy: fmt.Sprintf("give the machine %d MB at most, or use a larger host", host.MemoryMB-host.MemoryMB%MemoryStepMB)}
+	}
+	overhead, most := OverheadMB(vm, host.Hypervisor.Accelerator), host.Guarantee().MemoryMB
+	if vm.MemoryMB+overhead > most {
+		free := max(0, most-overhead)
+		return &Error{Kind: Exhausted, Message: fmt.Sprintf("needs %d MB of memory and %d MB to execute it, has %d MB", vm.MemoryMB, overhead, most),
+			Remedy: fmt.Sprintf("give the machine %d MB at most, or use a larger host", free-free%MemoryStepMB)}
 	}
 	return nil
 }

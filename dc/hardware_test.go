@@ -74,16 +74,18 @@ func TestCheckHardware(t *testing.T) {
 }
 
 func TestFits(t *testing.T) {
-	host := HostStatus{CPUs: 2, MemoryMB: 1023}
+	host := HostStatus{CPUs: 2, MemoryMB: 1106 + 23, ReservedMemoryMB: 23}
 	tests := []struct {
 		name         string
 		cpus         int
 		memoryMB     int64
 		want, remedy string
 	}{
-		{"exactly", 2, 1023, "", ""},
+		{"exactly", 2, 1022, "", ""},
 		{"too many CPUs", 4, 512, "needs 4 CPUs, has 2", "2 CPUs at most"},
-		{"too much memory", 1, 2048, "needs 2048 MB of memory, has 1023 MB", "1020 MB at most"},
+		{"more than exactly", 2, 1023, "needs 1023 MB of memory and 84 MB to execute it, has 1106 MB", "1020 MB at most"},
+		{"too much memory", 1, 2048, "needs 2048 MB of memory and 85 MB to execute it, has 1106 MB", "1020 MB at most"},
+		{"more than it can ever have", 1, 1 << 20, "has 1106 MB", "0 MB at most"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

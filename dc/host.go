@@ -63,6 +63,12 @@ type HostStatus struct {
 	CPUModel   string     `json:"cpuModel,omitempty"`
 	MemoryMB   int64      `json:"memoryMB,omitempty"`
 	Hypervisor Hypervisor `json:"hypervisor"`
+	// CPUCores is the number of physical cores, and CPUMHz the clock rate that each of them keeps up; 0 where an agent of an older
+	// version does not say.
+	CPUCores int   `json:"cpuCores,omitempty"`
+	CPUMHz   int64 `json:"cpuMHz,omitempty"`
+	// ReservedMemoryMB is the part of MemoryMB that the host keeps for itself.
+	ReservedMemoryMB int64 `json:"reservedMemoryMB,omitempty"`
 }
 
 // SimulatedHypervisor is the name of the hypervisor of a simulated host, on which nothing is executed.

@@ -45,11 +45,17 @@ type Cluster struct {
 // RootPoolName is the name of every root resource pool, as in a vCenter.
 const RootPoolName = "Resources"
 
-// ResourcePool is a share of a cluster's CPU and memory. The root pool, whose parent is the cluster, is all of it.
+// ResourcePool is a share of a cluster's CPU and memory. Its parent is another pool of the same cluster. The root pool, whose
+// parent is the cluster, is all of it.
 type ResourcePool struct {
 	ID ResourcePoolID `json:"id"`
 	Meta
+	// Config is zero for a root pool, which has what the cluster's hosts guarantee.
+	Config ResourceConfig `json:"config,omitzero"`
 }
+
+// Root reports whether the pool is a cluster's root pool.
+func (o *ResourcePool) Root() bool { return o.Parent.Kind() == KindCluster }
 
 // PortGroup is a network that virtual NICs connect to. Its parent is a folder of type FolderNetwork.
 type PortGroup struct {

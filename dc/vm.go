@@ -22,8 +22,9 @@ type VirtualMachineSpec struct {
 	Hardware Hardware `json:"hardware"`
 	// Annotation is the administrator's note.
 	Annotation string `json:"annotation,omitempty"`
-	// Pool is the resource pool it draws from.
-	Pool ResourcePoolID `json:"pool"`
+	// Pool is the resource pool it draws from, and Resources what it gets of it.
+	Pool      ResourcePoolID `json:"pool"`
+	Resources ResourceConfig `json:"resources,omitzero"`
 	// Host and Datastore are set by the create task's placement; empty before.
 	Host      HostID      `json:"host,omitempty"`
 	Datastore DatastoreID `json:"datastore,omitempty"`
@@ -120,6 +121,9 @@ type VirtualMachineStatus struct {
 	// Booted is when it was last powered on, in the host's time; zero when it has no power.
 	Booted time.Time `json:"booted,omitzero"`
 	Guest  Guest     `json:"guest"`
+	// Unenforced says which parts of Spec.Resources its host can't enforce, each a sentence, in a fixed order. It is empty without
+	// power.
+	Unenforced []string `json:"unenforced,omitempty"`
 }
 
 // FilesState says how far a machine's files are.

@@ -23,6 +23,7 @@ import (
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
 	"hanok/manager/inventory"
+	"hanok/manager/resource"
 	"hanok/manager/stats"
 	"hanok/manager/store"
 	"hanok/manager/task"
@@ -47,6 +48,7 @@ type Manager struct {
 	CA        *pki.CA
 	Access    *access.Service
 	Inventory *inventory.Service
+	Pools     *resource.Service
 	Machines  *compute.Service
 	Files     *file.Service
 	Tasks     *task.Service
@@ -84,7 +86,8 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.engine = task.New(cfg.Store, cfg.Log)
 	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine)
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
-	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
+	m.Pools = resource.New(cfg.Store, m.Access)
+	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Resources: m.Pools, Log: cfg.Log})
 	m.Files = file.New(file.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)

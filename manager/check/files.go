@@ -151,8 +151,8 @@ func checkRecords(p *picture, c *collector, vm *dc.VirtualMachine) {
 		}
 		a := r.Assignment
 		switch {
-		case a.Revision > vm.Revision:
-			bad("the host knows it at the revision %d, and the store at %d", a.Revision, vm.Revision)
+		case a.Revision > p.assigned(vm):
+			bad("the host knows it at the revision %d, and the store at %d", a.Revision, p.assigned(vm))
 		case a.Deleted && !vm.Spec.Deleted:
 			bad("the host has orders to delete it, and the inventory has not given them")
 		case r.Outcome.Generation > a.Power.Generation || r.Begun > a.Power.Generation:
@@ -166,6 +166,19 @@ func checkRecords(p *picture, c *collector, vm *dc.VirtualMachine) {
 	if !found && !vm.Spec.Deleted && !p.moving(vm) && vm.Status.Files == dc.FilesReady {
 		c.problem(Records, s, remedy, "its host has no record of it")
 	}
+}
+
+// assigned returns the revision at which the machine's host is to know it: see dc.AssignmentOf.
+func (p *picture) assigned(vm *dc.VirtualMachine) int64 {
+	revision, id := vm.Revision, dc.ID(vm.Spec.Pool)
+	for range dc.MaxPoolDepth + 1 {
+		pool, ok := p.objects[id].(*dc.ResourcePool)
+		if !ok || pool.Root() {
+			break
+		}
+		revision, id = max(revision, pool.Revision), pool.Parent
+	}
+	return revision
 }
 
 // compareStatus compares a record with what its host has reported.

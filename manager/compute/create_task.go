@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hanok/dc"
+	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -96,11 +97,7 @@ func (s *Service) place(v *store.View, vm *dc.VirtualMachine, args taskArgs) (dc
 
 // candidates returns the hosts of the pool's cluster with what they reach, and the cluster's name.
 func (s *Service) candidates(v *store.View, pool dc.ResourcePoolID) (string, []candidate, error) {
-	p, err := store.Get[*dc.ResourcePool](v, dc.ID(pool))
-	if err != nil {
-		return "", nil, err
-	}
-	cluster, err := store.Get[*dc.Cluster](v, p.Parent)
+	cluster, err := resource.ClusterOf(v, pool)
 	if err != nil {
 		return "", nil, err
 	}

@@ -66,7 +66,7 @@ func TestPlace(t *testing.T) {
 				host("d", func(c *candidate) { c.host.Status.MemoryMB = 512 }), host("e", nil, broken, disk("full", 99), unseen),
 			}, "", dc.Exhausted,
 			`no host can hold it: host "a": it is not connected; host "b": needs 4 CPUs, has 2; host "c": has no datastore; ` +
-				`host "d": needs 1024 MB of memory, has 512 MB; host "e": datastore "broken": not accessible (no such folder), ` +
+				`host "d": needs 1024 MB of memory and 86 MB to execute it, has 248 MB; host "e": datastore "broken": not accessible (no such folder), ` +
 				`datastore "full": needs 100 MB, has 99 MB free, datastore "unseen": not accessible`},
 		{"the datastore asked for is elsewhere", func(d *demand) { d.datastore = "datastore-y" }, []candidate{host("a", nil, disk("x", 1000))},
 			"", dc.Exhausted, `no host can hold it: host "a": does not reach the datastore datastore-y`},

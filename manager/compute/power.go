@@ -2,7 +2,6 @@ package compute
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,7 +16,7 @@ func powerType(op dc.PowerOp) string { return "VirtualMachine." + string(op) }
 // Power starts a power operation. timeout bounds the guest's part of ShutdownGuest and RebootGuest, and 0 is
 // dc.GuestTimeout; the other operations take none. Kinds: NotFound, Invalid for an unknown operation or a bad timeout,
 // WrongState as dc.CheckPower says, Conflict while another task works on the machine, Unavailable while its host is away,
-// Exhausted where the host lacks the memory to power it on. Privilege: op.Privilege().
+// Exhausted where its host or its resource pool lacks what powering it on takes. Privilege: op.Privilege().
 func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error) {
 	if _, err := s.authorized(by, op.Privilege(), id); err != nil {
 		return nil, err
@@ -60,27 +59,18 @@ func (s *Service) admitPower(v *store.View, vm *dc.VirtualMachine, op dc.PowerOp
 	if err := host.CheckService(); err != nil {
 		return on(err, dc.Describe(dc.KindHost, host.Name))
 	}
-	if err := dc.Fits(vm.Spec.Hardware, host.Status); err != nil {
-		return on(err, dc.Describe(dc.KindHost, host.Name))
-	}
-	return checkMemory(v, host, vm)
+	return checkHost(v, host, vm)
 }
 
-// checkMemory returns an error of kind Exhausted where the memory of the machines with power on the host and that of vm
-// are more than the host has.
-func checkMemory(v *store.View, host *dc.Host, vm *dc.VirtualMachine) error {
-	free := host.Status.MemoryMB
+// checkHost returns an error of kind Exhausted where the host can't hold the machine besides the others with power on it.
+func checkHost(v *store.View, host *dc.Host, vm *dc.VirtualMachine) error {
+	var taken dc.Amount
 	for o := range store.OnHost(v, host.ID) {
 		if o.ID != vm.ID && o.HasPower() {
-			free -= o.Spec.Hardware.MemoryMB
+			taken = taken.Plus(o.Taken(host.Status.Hypervisor.Accelerator))
 		}
 	}
-	if needed := vm.Spec.Hardware.MemoryMB; needed > free {
-		return &dc.Error{Kind: dc.Exhausted, Object: dc.Describe(dc.KindHost, host.Name),
-			Message: fmt.Sprintf("%s needs %d MB of memory, and %d MB of %d MB are free", describe(vm), needed, max(free, 0), host.Status.MemoryMB),
-			Remedy:  "power off another virtual machine on this host, or use one with less memory"}
-	}
-	return nil
+	return on(dc.AdmitOnHost(vm, host.Status, taken), dc.Describe(dc.KindHost, host.Name))
 }
 
 // record adds an event about the machine that the task t caused.

@@ -66,6 +66,9 @@ func (s *Service) requestPower(tx *store.Tx, t *dc.Task) error {
 			return err
 		}
 		tx.Put(host)
+		if err := s.resources.AdmitMachine(tx, vm); err != nil {
+			return err
+		}
 	}
 	vm.Spec.Power = vm.NextPower(op, args.Power.Timeout)
 	tx.Put(vm)

@@ -41,7 +41,7 @@ func TestPowerRefusals(t *testing.T) {
 			w.addVM("on2", running)
 			w.addVM("on3", running)
 			w.addVM("on4", running)
-		}, dc.Exhausted, `host "a": virtual machine "off" needs 1024 MB of memory, and 0 MB of 4096 MB are free`},
+		}, dc.Exhausted, `host "a": 1107 MB of memory are requested, and 0 MB are unreserved`},
 		{"larger than the host has become", admin, "vm-off", dc.PowerOn, 0, func(w *world) {
 			w.change(func(tx *store.Tx) error {
 				h, err := store.Load[*dc.Host](tx, "host-a")
@@ -49,7 +49,7 @@ func TestPowerRefusals(t *testing.T) {
 				tx.Put(h)
 				return err
 			})
-		}, dc.Exhausted, `host "a": needs 1024 MB of memory, has 512 MB`},
+		}, dc.Exhausted, `host "a": needs 1024 MB of memory and 83 MB to execute it, has 412 MB`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -135,7 +135,7 @@ func TestMemoryIsGivenOnce(t *testing.T) {
 	}
 	// It counts before its host has heard of it.
 	_, err := w.svc.Power(t.Context(), admin, y, dc.PowerOn, 0)
-	wantError(t, err, dc.Exhausted, `host "a": virtual machine "y" needs 1024 MB of memory, and 0 MB of 4096 MB are free`)
+	wantError(t, err, dc.Exhausted, `host "a": 1107 MB of memory are requested, and 0 MB are unreserved`)
 }
 
 // Of two transactions at the same moment one sees the other, although they write different machines.
@@ -155,7 +155,7 @@ func TestMemoryIsNotGivenTwiceAtOnce(t *testing.T) {
 		})
 		return err
 	})
-	wantError(t, err, dc.Exhausted, `host "a": virtual machine "x" needs 1024 MB of memory, and 0 MB of 4096 MB are free`)
+	wantError(t, err, dc.Exhausted, `host "a": 1107 MB of memory are requested, and 0 MB are unreserved`)
 }
 
 var diskFull = &dc.Failure{Kind: dc.Exhausted, Message: "the disk that holds /d is full", Remedy: "free some space on it"}

@@ -11,6 +11,7 @@ import (
 
 	"hanok/dc"
 	"hanok/manager/access"
+	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -38,23 +39,26 @@ type Config struct {
 	// Tasks gets this package's definitions.
 	Tasks *task.Engine
 	Hosts Hosts
-	Log   *slog.Logger
+	// Resources says what may be reserved.
+	Resources *resource.Service
+	Log       *slog.Logger
 }
 
 // Service is what users may do with virtual machines. It is safe for concurrent use. Every method takes the caller and
 // checks the privilege that it names before anything else; the errors of that are of the kinds Unauthenticated and
 // Denied.
 type Service struct {
-	store  *store.Store
-	access *access.Service
-	tasks  *task.Engine
-	hosts  Hosts
-	log    *slog.Logger
+	store     *store.Store
+	access    *access.Service
+	tasks     *task.Engine
+	hosts     Hosts
+	resources *resource.Service
+	log       *slog.Logger
 }
 
 // New returns the service and registers its task definitions with c.Tasks.
 func New(c Config) *Service {
-	s := &Service{store: c.Store, access: c.Access, tasks: c.Tasks, hosts: c.Hosts, log: c.Log}
+	s := &Service{store: c.Store, access: c.Access, tasks: c.Tasks, hosts: c.Hosts, resources: c.Resources, log: c.Log}
 	c.Tasks.Register(s.definitions()...)
 	return s
 }

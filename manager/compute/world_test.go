@@ -12,6 +12,7 @@ import (
 
 	"hanok/dc"
 	"hanok/manager/access"
+	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -23,7 +24,10 @@ var (
 
 const imageMB = 100
 
-// world is a data center with one cluster and one host, "a", which has 4 CPUs, 4096 MB and the datastore "local".
+// hostMemoryMB is what holds four machines of 1024 MB and what executing them takes, and reservedMB more.
+const hostMemoryMB, reservedMB = 4*(1024+83) + reservedMB, 100
+
+// world is a data center with one cluster and one host, "a", which has 4 CPUs, memory for four machines and the datastore "local".
 type world struct {
 	t     testing.TB
 	st    *store.Store
@@ -59,7 +63,8 @@ func newWorld(t testing.TB) *world {
 
 // manager returns the service of a freshly started manager.
 func (w *world) manager(e *task.Engine) *Service {
-	return New(Config{Store: w.st, Access: access.New(w.st, quiet), Tasks: e, Hosts: w.hosts, Log: quiet})
+	acc := access.New(w.st, quiet)
+	return New(Config{Store: w.st, Access: acc, Tasks: e, Hosts: w.hosts, Resources: resource.New(w.st, acc), Log: quiet})
 }
 
 // run starts the engine and the reconcilers until the test ends.
@@ -75,7 +80,8 @@ func (w *world) run() *world {
 func (w *world) addHost(id dc.HostID, name string) {
 	ds := dc.DatastoreID("datastore-" + name)
 	w.put(
-		&dc.Host{ID: id, Meta: dc.Meta{Name: name, Parent: "domain-c1"}, Status: dc.HostStatus{Connection: dc.Connected, CPUs: 4, MemoryMB: 4096}},
+		&dc.Host{ID: id, Meta: dc.Meta{Name: name, Parent: "domain-c1"}, Status: dc.HostStatus{Connection: dc.Connected, CPUs: 4, CPUMHz: 1000,
+			MemoryMB: hostMemoryMB, ReservedMemoryMB: reservedMB}},
 		&dc.Datastore{ID: ds, Meta: dc.Meta{Name: "local-" + name, Parent: "group-ds"}, Spec: dc.DatastoreSpec{Type: dc.LocalDatastore, Host: id},
 			Status: dc.DatastoreStatus{Accessible: true}},
 	)

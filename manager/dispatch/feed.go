@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"hanok/dc"
+	"hanok/manager/resource"
 	"hanok/manager/store"
 )
 
@@ -35,6 +36,10 @@ func (s *Service) feed() {
 
 // deliver tells the connections that a change concerns.
 func (s *Service) deliver(c store.Change) {
+	if c.Kind == dc.KindResourcePool {
+		s.deliverPool(c)
+		return
+	}
 	now, before := hostsOf(c.Object), hostsOf(c.Old)
 	for _, host := range now {
 		s.tell(host, c.ID)
@@ -43,6 +48,24 @@ func (s *Service) deliver(c store.Change) {
 		if !slices.Contains(now, host) {
 			s.tell(host, c.ID)
 		}
+	}
+}
+
+// deliverPool tells the connections of a cluster's hosts that machines in one of its pools get something else. A new pool, or one
+// that is gone, has none in it.
+func (s *Service) deliverPool(c store.Change) {
+	now, _ := c.Object.(*dc.ResourcePool)
+	before, _ := c.Old.(*dc.ResourcePool)
+	if now == nil || before == nil || now.Config == before.Config && now.Parent == before.Parent {
+		return
+	}
+	v := s.cfg.Store.View()
+	cluster, err := resource.ClusterOf(v, now.ID)
+	if err != nil {
+		return // it is gone by now
+	}
+	for host := range store.Children[*dc.Host](v, dc.ID(cluster.ID)) {
+		s.tell(host.ID, c.ID)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
+	"hanok/manager/resource"
 	"hanok/manager/store"
 )
 
@@ -336,6 +337,9 @@ func (l *link) look(v *store.View, id dc.ID, sent map[dc.ID]any) {
 		object, err = store.Get[*dc.VirtualMachine](v, id)
 	case dc.KindDatastore:
 		object, err = store.Get[*dc.Datastore](v, id)
+	case dc.KindResourcePool:
+		l.assignPool(v, dc.ResourcePoolID(id), sent)
+		return
 	default: // the host itself
 		return
 	}
@@ -343,21 +347,33 @@ func (l *link) look(v *store.View, id dc.ID, sent map[dc.ID]any) {
 		l.forget(id, sent)
 		return
 	}
-	l.assign(id, object, sent)
+	l.assign(v, id, object, sent)
 }
 
 func (l *link) assignAll(sent map[dc.ID]any) {
 	v := l.s.cfg.Store.View()
 	for ds := range store.DatastoresOf(v, l.host) {
-		l.assign(dc.ID(ds.ID), ds, sent)
+		l.assign(v, dc.ID(ds.ID), ds, sent)
 	}
 	for vm := range store.OnHost(v, l.host) {
-		l.assign(dc.ID(vm.ID), vm, sent)
+		l.assign(v, dc.ID(vm.ID), vm, sent)
 	}
 }
 
-// assign sends what object asks of this host, if it asks for anything that was not sent.
-func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
+// assignPool sends what has changed for the machines in a resource pool and below it.
+func (l *link) assignPool(v *store.View, pool dc.ResourcePoolID, sent map[dc.ID]any) {
+	for vm := range store.OnHost(v, l.host) {
+		for _, p := range resource.Chain(v, vm.Spec.Pool) {
+			if p.ID == pool {
+				l.assign(v, dc.ID(vm.ID), vm, sent)
+			}
+		}
+	}
+}
+
+// assign sends what object asks of this host by the view, if it asks for anything that was not sent. The revisions of a machine and
+// of the resource pools that it is in together number what is sent: views follow each other, so the number never falls.
+func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]any) {
 	switch o := object.(type) {
 	case *dc.Datastore:
 		content := [2]string{o.Spec.Path, o.Name}
@@ -368,7 +384,7 @@ func (l *link) assign(id dc.ID, object dc.Object, sent map[dc.ID]any) {
 		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_DatastoreAssignment{
 			DatastoreAssignment: &agentv1.DatastoreAssignment{Id: string(o.ID), Revision: o.Revision, Path: o.Spec.Path, Name: o.Name}}})
 	case *dc.VirtualMachine:
-		a, ok := dc.AssignmentOf(o)
+		a, ok := dc.AssignmentOf(o, resource.Chain(v, o.Spec.Pool)...)
 		if !ok || o.Spec.Host != l.host {
 			return
 		}

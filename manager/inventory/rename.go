@@ -7,13 +7,14 @@ import (
 	"hanok/manager/store"
 )
 
-// renameable maps the kinds that Rename works on to the privilege it asks for: the one to create such an object.
+// renameable maps the kinds that Rename works on to the privilege it asks for: mostly the one to create such an object.
 var renameable = map[dc.Kind]dc.Privilege{
-	dc.KindDatacenter: dc.PrivDatacenterCreate,
-	dc.KindFolder:     dc.PrivDatacenterCreate,
-	dc.KindCluster:    dc.PrivClusterCreate,
-	dc.KindDatastore:  dc.PrivDatastoreCreate,
-	dc.KindPortGroup:  dc.PrivNetworkCreate,
+	dc.KindDatacenter:   dc.PrivDatacenterCreate,
+	dc.KindFolder:       dc.PrivDatacenterCreate,
+	dc.KindCluster:      dc.PrivClusterCreate,
+	dc.KindDatastore:    dc.PrivDatastoreCreate,
+	dc.KindPortGroup:    dc.PrivNetworkCreate,
+	dc.KindResourcePool: dc.PrivPoolRename,
 }
 
 // Rename gives an object another name; its ID, and the path of a datastore, stay. Giving it the name that it has does
@@ -40,9 +41,14 @@ func (s *Service) Rename(ctx context.Context, by dc.Caller, id dc.ID, name strin
 		if err != nil {
 			return err
 		}
-		if f, ok := o.(*dc.Folder); ok {
-			if err := checkOwn(tx.View(), f); err != nil {
+		switch o := o.(type) {
+		case *dc.Folder:
+			if err := checkOwn(tx.View(), o); err != nil {
 				return err
+			}
+		case *dc.ResourcePool:
+			if o.Root() {
+				return dc.Errorf(dc.WrongState, "it is a cluster's root pool").On(dc.Describe(kind, o.Name)).Fix("rename the cluster, or a pool in it")
 			}
 		}
 		if o.Metadata().Name == name {
