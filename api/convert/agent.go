@@ -17,6 +17,7 @@ func HostFacts(s dc.HostStatus) *agentv1.HostFacts {
 		Version: s.Version, BootId: s.BootID, Os: s.OS, Cpus: int32(s.CPUs), CpuModel: s.CPUModel, MemoryMb: s.MemoryMB,
 		Hypervisor: &agentv1.Hypervisor{Name: h.Name, Version: h.Version, Accelerator: string(h.Accelerator), Reason: h.Reason,
 			Warnings: slices.Clone(h.Warnings)},
+		CpuCores: int32(s.CPUCores), CpuMhz: s.CPUMHz, ReservedMemoryMb: s.ReservedMemoryMB,
 	}
 }
 
@@ -28,6 +29,7 @@ func FromHostFacts(f *agentv1.HostFacts) dc.HostStatus {
 		MemoryMB: f.GetMemoryMb(),
 		Hypervisor: dc.Hypervisor{Name: h.GetName(), Version: h.GetVersion(), Accelerator: dc.Accelerator(h.GetAccelerator()),
 			Reason: h.GetReason(), Warnings: slices.Clone(h.GetWarnings())},
+		CPUCores: int(f.GetCpuCores()), CPUMHz: f.GetCpuMhz(), ReservedMemoryMB: f.GetReservedMemoryMb(),
 	}
 }
 
@@ -67,7 +69,10 @@ func FromMachineAssignment(a *agentv1.MachineAssignment) (dc.Assignment, error) 
 // Machine returns m for the wire.
 func Machine(m dc.Machine) *agentv1.Machine {
 	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Uuid: m.UUID, GuestId: m.GuestID, Firmware: string(m.Firmware),
-		Cpus: int32(m.CPUs), MemoryMb: m.MemoryMB, Datastore: string(m.Datastore), Folder: m.Folder}
+		Cpus: int32(m.CPUs), MemoryMb: m.MemoryMB, Datastore: string(m.Datastore), Folder: m.Folder, Resources: resources(m.Resources)}
+	for _, p := range m.Pools {
+		out.Pools = append(out.Pools, &agentv1.PoolShare{Id: string(p.ID), Config: resources(p.Config)})
+	}
 	for _, d := range m.Disks {
 		out.Disks = append(out.Disks, &agentv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
 	}
@@ -84,7 +89,16 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 	}
 	out := dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
 		Hardware: dc.Hardware{UUID: m.Uuid, GuestID: m.GuestId, Firmware: dc.Firmware(m.Firmware), CPUs: int(m.Cpus),
-			MemoryMB: m.MemoryMb}}
+			MemoryMB: m.MemoryMb}, Resources: fromResources(m.Resources)}
+	if len(m.Pools) > dc.MaxPoolDepth {
+		return dc.Machine{}, dc.Errorf(dc.Invalid, "%d resource pools are nested", len(m.Pools))
+	}
+	for _, p := range m.Pools {
+		if dc.ID(p.Id).Kind() != dc.KindResourcePool {
+			return dc.Machine{}, dc.Errorf(dc.Invalid, "no resource pool is named: %q", p.Id)
+		}
+		out.Pools = append(out.Pools, dc.PoolShare{ID: dc.ResourcePoolID(p.Id), Config: fromResources(p.Config)})
+	}
 	for _, d := range m.Disks {
 		out.Disks = append(out.Disks, dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
 	}
@@ -99,7 +113,7 @@ func MachineStatus(s dc.VirtualMachineStatus) *agentv1.MachineStatus {
 	return &agentv1.MachineStatus{
 		Files: string(s.Files), FilesFailure: Failure(s.FilesFailure), Power: string(s.Power), Paused: Failure(s.Paused),
 		OutcomeGeneration: s.Outcome.Generation, OutcomeFailure: Failure(s.Outcome.Failure), Fault: Failure(s.Fault),
-		Blocked: Failure(s.Blocked), Booted: Time(s.Booted),
+		Blocked: Failure(s.Blocked), Booted: Time(s.Booted), Unenforced: slices.Clone(s.Unenforced),
 		Guest: &agentv1.Guest{AgentRunning: s.Guest.AgentRunning, Hostname: s.Guest.Hostname, Os: s.Guest.OS,
 			Addresses: slices.Clone(s.Guest.Addresses)},
 	}
@@ -114,6 +128,7 @@ func FromMachineStatus(s *agentv1.MachineStatus) (dc.VirtualMachineStatus, error
 		Power: dc.PowerState(s.GetPower()), Paused: FromFailure(s.GetPaused()),
 		Outcome: dc.PowerOutcome{Generation: s.GetOutcomeGeneration(), Failure: FromFailure(s.GetOutcomeFailure())},
 		Fault:   FromFailure(s.GetFault()), Blocked: FromFailure(s.GetBlocked()), Booted: fromTime(s.GetBooted()),
+		Unenforced: slices.Clone(s.GetUnenforced()),
 		Guest: dc.Guest{AgentRunning: g.GetAgentRunning(), Hostname: g.GetHostname(), OS: g.GetOs(),
 			Addresses: slices.Clone(g.GetAddresses())},
 	}

@@ -45,7 +45,7 @@ func TestAgentRoundTrip(t *testing.T) {
 	for _, a := range []dc.Assignment{{Machine: dc.Machine{ID: "vm-1"}}, full[dc.Assignment]()} {
 		a.Machine.ID = "vm-1"
 		if a.Power.Op != "" {
-			a.Power.Op = dc.RebootGuest
+			a.Power.Op, a.Machine.Pools[0].ID = dc.RebootGuest, "resgroup-1"
 		}
 		got, err := convert.FromMachineAssignment(wire(t, convert.MachineAssignment(a)))
 		if diff := cmp.Diff(a, got); err != nil || diff != "" {

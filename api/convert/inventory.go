@@ -57,14 +57,21 @@ func Host(o *dc.Host, names Names) *hanokv1.Host {
 			Accelerator: string(o.Status.Hypervisor.Accelerator), Reason: o.Status.Hypervisor.Reason,
 			Warnings: o.Status.Hypervisor.Warnings,
 		},
+		CpuCores: int32(o.Status.CPUCores), CpuMhz: o.Status.CPUMHz,
+		GuaranteedCpuMhz: o.Status.Guarantee().CPUMHz, GuaranteedMemoryMb: o.Status.Guarantee().MemoryMB,
 	}
 }
 
-// ResourcePool returns a resource pool for the wire.
+// ResourcePool returns a resource pool for the wire, without its runtime figures.
 func ResourcePool(o *dc.ResourcePool) *hanokv1.ResourcePool {
-	return &hanokv1.ResourcePool{
+	out := &hanokv1.ResourcePool{
 		Id: string(o.ID), Name: o.Name, ParentId: string(o.Parent), Created: Time(o.Created), Revision: o.Revision,
 	}
+	if !o.Root() {
+		cpu, memory := o.Config.PoolShares()
+		out.Cpu, out.Memory = ResourceAllocation(o.Config.CPU, cpu), ResourceAllocation(o.Config.Memory, memory)
+	}
+	return out
 }
 
 // Datastore returns a datastore for the wire. usage is nil while it is not known.

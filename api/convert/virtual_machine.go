@@ -12,6 +12,7 @@ import (
 // VirtualMachine returns a virtual machine for the wire.
 func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
 	hw, status := &o.Spec.Hardware, &o.Status
+	cpu, memory := o.Spec.Resources.MachineShares(*hw)
 	out := &hanokv1.VirtualMachine{
 		Id: string(o.ID), Name: o.Name, FolderId: string(o.Parent), Created: Time(o.Created), Revision: o.Revision,
 
@@ -27,6 +28,9 @@ func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
 		FilesState: string(status.Files), FilesFailure: Failure(status.FilesFailure),
 		Paused: Failure(status.Paused), Fault: Failure(status.Fault), Blocked: Failure(status.Blocked), Booted: Time(status.Booted),
 		PowerRequest: powerRequest(o.Spec.Power), PowerOutcome: powerOutcome(status.Outcome), Deleting: o.Spec.Deleted,
+
+		CpuAllocation: ResourceAllocation(o.Spec.Resources.CPU, cpu), MemoryAllocation: ResourceAllocation(o.Spec.Resources.Memory, memory),
+		Unenforced: status.Unenforced, ResourcePool: names(dc.ID(o.Spec.Pool)),
 	}
 	for _, d := range hw.Disks {
 		out.Disks = append(out.Disks, &hanokv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})

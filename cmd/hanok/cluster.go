@@ -16,12 +16,6 @@ var clusterColumns = []column[*hanokv1.Cluster]{
 	{"Created", func(o *hanokv1.Cluster) string { return ago(o.Created) }},
 }
 
-var poolColumns = []column[*hanokv1.ResourcePool]{
-	{"Name", (*hanokv1.ResourcePool).GetName},
-	{"ID", (*hanokv1.ResourcePool).GetId},
-	{"Parent", (*hanokv1.ResourcePool).GetParentId},
-}
-
 func (a *app) clusterCommands() *cobra.Command {
 	var datacenter string
 	create := a.client(command{use: "create NAME", short: "Create a cluster", args: cobra.ExactArgs(1), object: true,
@@ -52,19 +46,6 @@ func (a *app) clusterCommands() *cobra.Command {
 	)
 }
 
-func (a *app) poolCommands() *cobra.Command {
-	return group("pool", "Resource pools: shares of the clusters' CPU and memory",
-		a.client(command{use: "list", short: "List resource pools", args: cobra.NoArgs,
-			do: func(ctx context.Context, c *client, _ []string) error {
-				res, err := c.pools.ListResourcePools(ctx, &hanokv1.ListResourcePoolsRequest{})
-				if err != nil {
-					return err
-				}
-				return list(a, res.ResourcePools, poolColumns)
-			}}),
-	)
-}
-
 // datacenterFlag adds the flag that names a data center, which is not needed where there is one.
 func (a *app) datacenterFlag(cmd *cobra.Command, datacenter *string) {
 	cmd.Flags().StringVar(datacenter, "datacenter", "", "the data center (default: the only one)")
@@ -74,9 +55,4 @@ func (a *app) datacenterFlag(cmd *cobra.Command, datacenter *string) {
 func clusterNames(ctx context.Context, c *client) ([]string, error) {
 	res, err := c.clusters.ListClusters(ctx, &hanokv1.ListClustersRequest{})
 	return namesOf(res.GetClusters()), err
-}
-
-func poolNames(ctx context.Context, c *client) ([]string, error) {
-	res, err := c.pools.ListResourcePools(ctx, &hanokv1.ListResourcePoolsRequest{})
-	return namesOf(res.GetResourcePools()), err
 }

@@ -20,6 +20,7 @@ var hostColumns = []column[*hanokv1.Host]{
 	{"Maintenance", func(o *hanokv1.Host) string { return o.Maintenance }},
 	{"Cluster", (*hanokv1.Host).GetCluster},
 	{"CPUs", func(o *hanokv1.Host) string { return strconv.Itoa(int(o.Cpus)) }},
+	{"CPU", func(o *hanokv1.Host) string { return megahertz(max(int64(o.CpuCores), 1) * o.CpuMhz) }},
 	{"Memory", func(o *hanokv1.Host) string { return bytesText(o.MemoryMb << 20) }},
 	{"Accelerator", func(o *hanokv1.Host) string { return o.Hypervisor.GetAccelerator() }},
 	{"Version", (*hanokv1.Host).GetVersion},
@@ -28,6 +29,10 @@ var hostColumns = []column[*hanokv1.Host]{
 // hostDetails are shown of a single host besides the columns.
 var hostDetails = []column[*hanokv1.Host]{
 	{"CPU model", (*hanokv1.Host).GetCpuModel},
+	{"Cores", func(o *hanokv1.Host) string { return fmt.Sprintf("%d of %s", o.CpuCores, megahertz(o.CpuMhz)) }},
+	{"Guaranteed", func(o *hanokv1.Host) string {
+		return megahertz(o.GuaranteedCpuMhz) + ", " + megabytes(o.GuaranteedMemoryMb)
+	}},
 	{"Operating system", (*hanokv1.Host).GetOs},
 	{"Hypervisor", func(o *hanokv1.Host) string {
 		return strings.TrimSpace(o.Hypervisor.GetName() + " " + o.Hypervisor.GetVersion())

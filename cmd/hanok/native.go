@@ -13,6 +13,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
+	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -23,6 +24,7 @@ type nativeParts struct {
 	access    *access.Service
 	inventory native.Inventory
 	hosts     native.Hosts
+	pools     *resource.Service
 	machines  *compute.Service
 	tasks     *task.Service
 	events    *event.Service
@@ -39,6 +41,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Access:     p.access,
 		Inventory:  p.inventory,
 		Hosts:      p.hosts,
+		Pools:      nativePools{p.pools},
 		Machines:   nativeMachines{p.machines},
 		Tasks:      p.tasks,
 		Events:     nativeEvents{p.events},
@@ -57,6 +60,18 @@ type nativeHosts struct {
 }
 
 type agents = dispatch.Service
+
+// nativePools is the resource service with the facade's own figures.
+type nativePools struct{ *resource.Service }
+
+func (p nativePools) Runtimes(by dc.Caller) (map[dc.ResourcePoolID]native.PoolRuntime, error) {
+	all, err := p.Service.Runtimes(by)
+	out := make(map[dc.ResourcePoolID]native.PoolRuntime, len(all))
+	for id, r := range all {
+		out[id] = native.PoolRuntime(r)
+	}
+	return out, err
+}
 
 // nativeMachines is the compute service with the facade's own request type.
 type nativeMachines struct{ *compute.Service }

@@ -62,6 +62,10 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 	{"NICs", func(o *hanokv1.VirtualMachine) string {
 		return joined(o.Nics, func(n *hanokv1.Nic) string { return n.Mac + " on " + n.PortGroupId })
 	}},
+	{"Resource pool", (*hanokv1.VirtualMachine).GetResourcePool},
+	{"CPU shares", func(o *hanokv1.VirtualMachine) string { return machineAllocation(o.CpuAllocation, megahertz) }},
+	{"Memory shares", func(o *hanokv1.VirtualMachine) string { return machineAllocation(o.MemoryAllocation, megabytes) }},
+	{"Not enforced", func(o *hanokv1.VirtualMachine) string { return strings.Join(o.Unenforced, "; ") }},
 	{"Datastore", (*hanokv1.VirtualMachine).GetDatastore},
 	{"Folder", (*hanokv1.VirtualMachine).GetDatastoreFolder},
 	{"Booted", func(o *hanokv1.VirtualMachine) string { return ago(o.Booted) }},
@@ -139,7 +143,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
 				return err
 			}}),
-		a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
+		a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }
 

@@ -41,11 +41,12 @@ func TestEveryCall(t *testing.T) {
 	values := map[string]string{
 		"name": "new", "username": "nobody", "password": "correct-horse-battery", "role": "ReadOnly", "kind": "vnc", "op": "powerOff", "path": "/x",
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
-		"datastore": "datastore1", "port_group": "VM Network", "virtual_machine": "hello", "task": string(tasks[0].ID),
+		"datastore": "datastore1", "port_group": "VM Network", "virtual_machine": "hello", "resource_pool": "Resources", "task": string(tasks[0].ID),
 		"user": c.first.User, "object": "web",
 	}
 	special := map[string]map[string]string{"InventoryService.RenameObject": {"kind": "Folder"},
-		"HostService.CreateJoinToken": {"host": "", "folder": ""}, "StatisticsService.QueryStatistics": {"kind": "Host", "object": "alpha"}}
+		"HostService.CreateJoinToken": {"host": "", "folder": ""}, "StatisticsService.QueryStatistics": {"kind": "Host", "object": "alpha"},
+		"ResourcePoolService.CreateResourcePool": {"parent": "Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "Resources"}}
 	// unseen are the calls about what the center does not have, which nobody learns besides.
 	unseen := map[string]bool{"VirtualMachineService.AdoptVirtualMachine": true}
 

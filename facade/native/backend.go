@@ -17,6 +17,7 @@ type Backend struct {
 	Inventory  Inventory
 	Statistics Statistics
 	Hosts      Hosts
+	Pools      Pools
 	Machines   Machines
 	Tasks      Tasks
 	Events     Events
@@ -98,6 +99,19 @@ type Hosts interface {
 	Remove(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
 }
 
+// Pools keeps the resource pools below the root pools.
+type Pools interface {
+	// Runtimes returns what is reserved in each resource pool now.
+	Runtimes(by dc.Caller) (map[dc.ResourcePoolID]PoolRuntime, error)
+	Create(ctx context.Context, by dc.Caller, parent dc.ResourcePoolID, name string, change dc.ResourceChange) (*dc.ResourcePool, error)
+	Update(ctx context.Context, by dc.Caller, id dc.ResourcePoolID, change dc.ResourceChange) (*dc.ResourcePool, error)
+	Move(ctx context.Context, by dc.Caller, id, parent dc.ResourcePoolID) error
+	Delete(ctx context.Context, by dc.Caller, id dc.ResourcePoolID) error
+}
+
+// PoolRuntime is what is reserved in a resource pool now, what may still be, and its own reservation.
+type PoolRuntime struct{ ReservationUsed, Unreserved, Reservation dc.Amount }
+
 // Machines keeps the virtual machines.
 type Machines interface {
 	List(by dc.Caller) ([]*dc.VirtualMachine, error)
@@ -109,6 +123,8 @@ type Machines interface {
 	// Power starts a power operation; timeout bounds the guest's part, and zero is the usual time.
 	Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, name string) error
+	SetResources(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.ResourceChange) error
+	MoveToPool(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
 	Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error)
 	// Screenshot returns a PNG file.
 	Screenshot(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) ([]byte, error)

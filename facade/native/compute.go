@@ -34,8 +34,3 @@ func (s *service) DeleteCluster(ctx context.Context, req *hanokv1.DeleteClusterR
 	}
 	return &hanokv1.DeleteClusterResponse{}, s.Inventory.DeleteCluster(ctx, by, id)
 }
-
-func (s *service) ListResourcePools(ctx context.Context, _ *hanokv1.ListResourcePoolsRequest) (*hanokv1.ListResourcePoolsResponse, error) {
-	all, err := each(convert.ResourcePool)(s.Inventory.Pools(caller(ctx)))
-	return &hanokv1.ListResourcePoolsResponse{ResourcePools: all}, err
-}

@@ -10,7 +10,7 @@ import (
 )
 
 // renamable are the kinds that RenameObject takes.
-var renamable = []dc.Kind{dc.KindDatacenter, dc.KindFolder, dc.KindCluster, dc.KindDatastore, dc.KindPortGroup}
+var renamable = []dc.Kind{dc.KindDatacenter, dc.KindFolder, dc.KindCluster, dc.KindDatastore, dc.KindPortGroup, dc.KindResourcePool}
 
 func (s *service) RenameObject(ctx context.Context, req *hanokv1.RenameObjectRequest) (*hanokv1.RenameObjectResponse, error) {
 	by, kind := caller(ctx), dc.Kind(req.Kind)

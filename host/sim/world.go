@@ -81,7 +81,8 @@ func NewWorld(options Options) *World {
 func (w *World) Facts() dc.HostStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return dc.HostStatus{BootID: fmt.Sprintf("boot-%d", w.boots), OS: "simulated", CPUs: 64, CPUModel: "simulated", MemoryMB: 512 << 10}
+	return dc.HostStatus{BootID: fmt.Sprintf("boot-%d", w.boots), OS: "simulated", CPUs: 64, CPUCores: 64, CPUMHz: 2500,
+		CPUModel: "simulated", MemoryMB: 512 << 10, ReservedMemoryMB: 8 << 10}
 }
 
 // Crash lets a machine's process die, with the given words at the end of its log.

@@ -92,7 +92,12 @@ func (s *Service) admit(tx *store.Tx, p *dc.ResourcePool) error {
 		return err
 	}
 	tree, _ := s.tree(v, cluster, "")
-	return onPool(v, parent, tree.AdmitPool(p))
+	if err := tree.AdmitPool(p); dc.KindOf(err) == dc.Exhausted {
+		return onPool(v, parent, err) // it is the parent that lacks it
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // height returns how many pools are nested in the pool with the ID.

@@ -44,9 +44,15 @@ type Host struct {
 	MemoryMb   int64       `protobuf:"varint,13,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
 	Hypervisor *Hypervisor `protobuf:"bytes,14,opt,name=hypervisor,proto3" json:"hypervisor,omitempty"`
 	// "" in service, "entering", or "inMaintenance".
-	Maintenance   string `protobuf:"bytes,15,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Maintenance string `protobuf:"bytes,15,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
+	// The number of physical cores, and the clock rate of each in MHz. Zero where it is not known.
+	CpuCores int32 `protobuf:"varint,16,opt,name=cpu_cores,json=cpuCores,proto3" json:"cpu_cores,omitempty"`
+	CpuMhz   int64 `protobuf:"varint,17,opt,name=cpu_mhz,json=cpuMhz,proto3" json:"cpu_mhz,omitempty"`
+	// What the host can guarantee to virtual machines: its CPU and memory without what it keeps for itself.
+	GuaranteedCpuMhz   int64 `protobuf:"varint,18,opt,name=guaranteed_cpu_mhz,json=guaranteedCpuMhz,proto3" json:"guaranteed_cpu_mhz,omitempty"`
+	GuaranteedMemoryMb int64 `protobuf:"varint,19,opt,name=guaranteed_memory_mb,json=guaranteedMemoryMb,proto3" json:"guaranteed_memory_mb,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -182,6 +188,34 @@ func (x *Host) GetMaintenance() string {
 		return x.Maintenance
 	}
 	return ""
+}
+
+func (x *Host) GetCpuCores() int32 {
+	if x != nil {
+		return x.CpuCores
+	}
+	return 0
+}
+
+func (x *Host) GetCpuMhz() int64 {
+	if x != nil {
+		return x.CpuMhz
+	}
+	return 0
+}
+
+func (x *Host) GetGuaranteedCpuMhz() int64 {
+	if x != nil {
+		return x.GuaranteedCpuMhz
+	}
+	return 0
+}
+
+func (x *Host) GetGuaranteedMemoryMb() int64 {
+	if x != nil {
+		return x.GuaranteedMemoryMb
+	}
+	return 0
 }
 
 // Hypervisor is what executes guests on a host.
@@ -1008,7 +1042,7 @@ var File_hanok_v1_host_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_host_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/host.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13hanok/v1/task.proto\"\xbe\x03\n" +
+	"\x13hanok/v1/host.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13hanok/v1/task.proto\"\xd4\x04\n" +
 	"\x04Host\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -1030,7 +1064,11 @@ const file_hanok_v1_host_proto_rawDesc = "" +
 	"\n" +
 	"hypervisor\x18\x0e \x01(\v2\x14.hanok.v1.HypervisorR\n" +
 	"hypervisor\x12 \n" +
-	"\vmaintenance\x18\x0f \x01(\tR\vmaintenance\"\x90\x01\n" +
+	"\vmaintenance\x18\x0f \x01(\tR\vmaintenance\x12\x1b\n" +
+	"\tcpu_cores\x18\x10 \x01(\x05R\bcpuCores\x12\x17\n" +
+	"\acpu_mhz\x18\x11 \x01(\x03R\x06cpuMhz\x12,\n" +
+	"\x12guaranteed_cpu_mhz\x18\x12 \x01(\x03R\x10guaranteedCpuMhz\x120\n" +
+	"\x14guaranteed_memory_mb\x18\x13 \x01(\x03R\x12guaranteedMemoryMb\"\x90\x01\n" +
 	"\n" +
 	"Hypervisor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +

@@ -27,9 +27,14 @@ type ResourcePool struct {
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// The cluster of a root pool.
-	ParentId      string                 `protobuf:"bytes,3,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
-	Created       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
-	Revision      int64                  `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	ParentId string                 `protobuf:"bytes,3,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
+	Created  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
+	Revision int64                  `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Unset for a root pool, which has what its cluster's hosts guarantee.
+	Cpu    *ResourceAllocation `protobuf:"bytes,6,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	Memory *ResourceAllocation `protobuf:"bytes,7,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Set where resource pools are listed.
+	Runtime       *ResourcePoolRuntime `protobuf:"bytes,8,opt,name=runtime,proto3" json:"runtime,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,6 +104,305 @@ func (x *ResourcePool) GetRevision() int64 {
 	return 0
 }
 
+func (x *ResourcePool) GetCpu() *ResourceAllocation {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *ResourcePool) GetMemory() *ResourceAllocation {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+func (x *ResourcePool) GetRuntime() *ResourcePoolRuntime {
+	if x != nil {
+		return x.Runtime
+	}
+	return nil
+}
+
+// ResourceAllocation is how much of CPU in MHz, or of memory in MB, a virtual machine or a resource pool gets.
+type ResourceAllocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "low", "normal", "high" or "custom".
+	SharesLevel string `protobuf:"bytes,1,opt,name=shares_level,json=sharesLevel,proto3" json:"shares_level,omitempty"`
+	// The number of shares that the level stands for.
+	Shares int64 `protobuf:"varint,2,opt,name=shares,proto3" json:"shares,omitempty"`
+	// What is kept free for it.
+	Reservation int64 `protobuf:"varint,3,opt,name=reservation,proto3" json:"reservation,omitempty"`
+	// What it never exceeds. -1: no limit.
+	Limit int64 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Whether a resource pool may reserve more than its own reservation, out of its parent's.
+	ExpandableReservation bool `protobuf:"varint,5,opt,name=expandable_reservation,json=expandableReservation,proto3" json:"expandable_reservation,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *ResourceAllocation) Reset() {
+	*x = ResourceAllocation{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceAllocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceAllocation) ProtoMessage() {}
+
+func (x *ResourceAllocation) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceAllocation.ProtoReflect.Descriptor instead.
+func (*ResourceAllocation) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ResourceAllocation) GetSharesLevel() string {
+	if x != nil {
+		return x.SharesLevel
+	}
+	return ""
+}
+
+func (x *ResourceAllocation) GetShares() int64 {
+	if x != nil {
+		return x.Shares
+	}
+	return 0
+}
+
+func (x *ResourceAllocation) GetReservation() int64 {
+	if x != nil {
+		return x.Reservation
+	}
+	return 0
+}
+
+func (x *ResourceAllocation) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ResourceAllocation) GetExpandableReservation() bool {
+	if x != nil {
+		return x.ExpandableReservation
+	}
+	return false
+}
+
+// ResourceAllocationChange says what of an allocation is to change; what is unset stays.
+type ResourceAllocationChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "low", "normal", "high" or "custom".
+	SharesLevel *string `protobuf:"bytes,1,opt,name=shares_level,json=sharesLevel,proto3,oneof" json:"shares_level,omitempty"`
+	// 1 to 1000000. Without a level it makes the level "custom".
+	Shares      *int64 `protobuf:"varint,2,opt,name=shares,proto3,oneof" json:"shares,omitempty"`
+	Reservation *int64 `protobuf:"varint,3,opt,name=reservation,proto3,oneof" json:"reservation,omitempty"`
+	// -1: no limit.
+	Limit *int64 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// For resource pools only. A new pool's is expandable if this is unset.
+	ExpandableReservation *bool `protobuf:"varint,5,opt,name=expandable_reservation,json=expandableReservation,proto3,oneof" json:"expandable_reservation,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *ResourceAllocationChange) Reset() {
+	*x = ResourceAllocationChange{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceAllocationChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceAllocationChange) ProtoMessage() {}
+
+func (x *ResourceAllocationChange) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceAllocationChange.ProtoReflect.Descriptor instead.
+func (*ResourceAllocationChange) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ResourceAllocationChange) GetSharesLevel() string {
+	if x != nil && x.SharesLevel != nil {
+		return *x.SharesLevel
+	}
+	return ""
+}
+
+func (x *ResourceAllocationChange) GetShares() int64 {
+	if x != nil && x.Shares != nil {
+		return *x.Shares
+	}
+	return 0
+}
+
+func (x *ResourceAllocationChange) GetReservation() int64 {
+	if x != nil && x.Reservation != nil {
+		return *x.Reservation
+	}
+	return 0
+}
+
+func (x *ResourceAllocationChange) GetLimit() int64 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ResourceAllocationChange) GetExpandableReservation() bool {
+	if x != nil && x.ExpandableReservation != nil {
+		return *x.ExpandableReservation
+	}
+	return false
+}
+
+// ResourcePoolRuntime is what is reserved in a resource pool now.
+type ResourcePoolRuntime struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ReservationUsed *ResourceAmount        `protobuf:"bytes,1,opt,name=reservation_used,json=reservationUsed,proto3" json:"reservation_used,omitempty"`
+	// What a virtual machine or a child pool may still reserve in it.
+	Unreserved *ResourceAmount `protobuf:"bytes,2,opt,name=unreserved,proto3" json:"unreserved,omitempty"`
+	// Its own reservation; that of a root pool is what its cluster's hosts guarantee.
+	Reservation   *ResourceAmount `protobuf:"bytes,3,opt,name=reservation,proto3" json:"reservation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourcePoolRuntime) Reset() {
+	*x = ResourcePoolRuntime{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourcePoolRuntime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourcePoolRuntime) ProtoMessage() {}
+
+func (x *ResourcePoolRuntime) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourcePoolRuntime.ProtoReflect.Descriptor instead.
+func (*ResourcePoolRuntime) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ResourcePoolRuntime) GetReservationUsed() *ResourceAmount {
+	if x != nil {
+		return x.ReservationUsed
+	}
+	return nil
+}
+
+func (x *ResourcePoolRuntime) GetUnreserved() *ResourceAmount {
+	if x != nil {
+		return x.Unreserved
+	}
+	return nil
+}
+
+func (x *ResourcePoolRuntime) GetReservation() *ResourceAmount {
+	if x != nil {
+		return x.Reservation
+	}
+	return nil
+}
+
+type ResourceAmount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CpuMhz        int64                  `protobuf:"varint,1,opt,name=cpu_mhz,json=cpuMhz,proto3" json:"cpu_mhz,omitempty"`
+	MemoryMb      int64                  `protobuf:"varint,2,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourceAmount) Reset() {
+	*x = ResourceAmount{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceAmount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceAmount) ProtoMessage() {}
+
+func (x *ResourceAmount) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceAmount.ProtoReflect.Descriptor instead.
+func (*ResourceAmount) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ResourceAmount) GetCpuMhz() int64 {
+	if x != nil {
+		return x.CpuMhz
+	}
+	return 0
+}
+
+func (x *ResourceAmount) GetMemoryMb() int64 {
+	if x != nil {
+		return x.MemoryMb
+	}
+	return 0
+}
+
 type ListResourcePoolsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -107,7 +411,7 @@ type ListResourcePoolsRequest struct {
 
 func (x *ListResourcePoolsRequest) Reset() {
 	*x = ListResourcePoolsRequest{}
-	mi := &file_hanok_v1_resource_pool_proto_msgTypes[1]
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -119,7 +423,7 @@ func (x *ListResourcePoolsRequest) String() string {
 func (*ListResourcePoolsRequest) ProtoMessage() {}
 
 func (x *ListResourcePoolsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_resource_pool_proto_msgTypes[1]
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -132,7 +436,7 @@ func (x *ListResourcePoolsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResourcePoolsRequest.ProtoReflect.Descriptor instead.
 func (*ListResourcePoolsRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{1}
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{5}
 }
 
 type ListResourcePoolsResponse struct {
@@ -145,7 +449,7 @@ type ListResourcePoolsResponse struct {
 
 func (x *ListResourcePoolsResponse) Reset() {
 	*x = ListResourcePoolsResponse{}
-	mi := &file_hanok_v1_resource_pool_proto_msgTypes[2]
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +461,7 @@ func (x *ListResourcePoolsResponse) String() string {
 func (*ListResourcePoolsResponse) ProtoMessage() {}
 
 func (x *ListResourcePoolsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_resource_pool_proto_msgTypes[2]
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +474,7 @@ func (x *ListResourcePoolsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResourcePoolsResponse.ProtoReflect.Descriptor instead.
 func (*ListResourcePoolsResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{2}
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListResourcePoolsResponse) GetResourcePools() []*ResourcePool {
@@ -180,22 +484,464 @@ func (x *ListResourcePoolsResponse) GetResourcePools() []*ResourcePool {
 	return nil
 }
 
+type CreateResourcePoolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// A reference to the resource pool in which it is to be. Empty: the root pool of the only cluster.
+	Parent        string                    `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	Cpu           *ResourceAllocationChange `protobuf:"bytes,3,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	Memory        *ResourceAllocationChange `protobuf:"bytes,4,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateResourcePoolRequest) Reset() {
+	*x = CreateResourcePoolRequest{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateResourcePoolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateResourcePoolRequest) ProtoMessage() {}
+
+func (x *CreateResourcePoolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateResourcePoolRequest.ProtoReflect.Descriptor instead.
+func (*CreateResourcePoolRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CreateResourcePoolRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateResourcePoolRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CreateResourcePoolRequest) GetCpu() *ResourceAllocationChange {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *CreateResourcePoolRequest) GetMemory() *ResourceAllocationChange {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+type CreateResourcePoolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ResourcePool  *ResourcePool          `protobuf:"bytes,1,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateResourcePoolResponse) Reset() {
+	*x = CreateResourcePoolResponse{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateResourcePoolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateResourcePoolResponse) ProtoMessage() {}
+
+func (x *CreateResourcePoolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateResourcePoolResponse.ProtoReflect.Descriptor instead.
+func (*CreateResourcePoolResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CreateResourcePoolResponse) GetResourcePool() *ResourcePool {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return nil
+}
+
+type UpdateResourcePoolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	ResourcePool  string                    `protobuf:"bytes,1,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	Cpu           *ResourceAllocationChange `protobuf:"bytes,2,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	Memory        *ResourceAllocationChange `protobuf:"bytes,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateResourcePoolRequest) Reset() {
+	*x = UpdateResourcePoolRequest{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateResourcePoolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateResourcePoolRequest) ProtoMessage() {}
+
+func (x *UpdateResourcePoolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateResourcePoolRequest.ProtoReflect.Descriptor instead.
+func (*UpdateResourcePoolRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateResourcePoolRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+func (x *UpdateResourcePoolRequest) GetCpu() *ResourceAllocationChange {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *UpdateResourcePoolRequest) GetMemory() *ResourceAllocationChange {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+type UpdateResourcePoolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ResourcePool  *ResourcePool          `protobuf:"bytes,1,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateResourcePoolResponse) Reset() {
+	*x = UpdateResourcePoolResponse{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateResourcePoolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateResourcePoolResponse) ProtoMessage() {}
+
+func (x *UpdateResourcePoolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateResourcePoolResponse.ProtoReflect.Descriptor instead.
+func (*UpdateResourcePoolResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateResourcePoolResponse) GetResourcePool() *ResourcePool {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return nil
+}
+
+type MoveResourcePoolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	ResourcePool string `protobuf:"bytes,1,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	// A reference to the resource pool in which it is to be.
+	Parent        string `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveResourcePoolRequest) Reset() {
+	*x = MoveResourcePoolRequest{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveResourcePoolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveResourcePoolRequest) ProtoMessage() {}
+
+func (x *MoveResourcePoolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveResourcePoolRequest.ProtoReflect.Descriptor instead.
+func (*MoveResourcePoolRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MoveResourcePoolRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+func (x *MoveResourcePoolRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+type MoveResourcePoolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveResourcePoolResponse) Reset() {
+	*x = MoveResourcePoolResponse{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveResourcePoolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveResourcePoolResponse) ProtoMessage() {}
+
+func (x *MoveResourcePoolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveResourcePoolResponse.ProtoReflect.Descriptor instead.
+func (*MoveResourcePoolResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{12}
+}
+
+type DeleteResourcePoolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	ResourcePool  string `protobuf:"bytes,1,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteResourcePoolRequest) Reset() {
+	*x = DeleteResourcePoolRequest{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteResourcePoolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteResourcePoolRequest) ProtoMessage() {}
+
+func (x *DeleteResourcePoolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteResourcePoolRequest.ProtoReflect.Descriptor instead.
+func (*DeleteResourcePoolRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DeleteResourcePoolRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+type DeleteResourcePoolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteResourcePoolResponse) Reset() {
+	*x = DeleteResourcePoolResponse{}
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteResourcePoolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteResourcePoolResponse) ProtoMessage() {}
+
+func (x *DeleteResourcePoolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_resource_pool_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteResourcePoolResponse.ProtoReflect.Descriptor instead.
+func (*DeleteResourcePoolResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_resource_pool_proto_rawDescGZIP(), []int{14}
+}
+
 var File_hanok_v1_resource_pool_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_resource_pool_proto_rawDesc = "" +
 	"\n" +
-	"\x1chanok/v1/resource_pool.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x01\n" +
+	"\x1chanok/v1/resource_pool.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x02\n" +
 	"\fResourcePool\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
 	"\tparent_id\x18\x03 \x01(\tR\bparentId\x124\n" +
 	"\acreated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x1a\n" +
-	"\brevision\x18\x05 \x01(\x03R\brevision\"\x1a\n" +
+	"\brevision\x18\x05 \x01(\x03R\brevision\x12.\n" +
+	"\x03cpu\x18\x06 \x01(\v2\x1c.hanok.v1.ResourceAllocationR\x03cpu\x124\n" +
+	"\x06memory\x18\a \x01(\v2\x1c.hanok.v1.ResourceAllocationR\x06memory\x127\n" +
+	"\aruntime\x18\b \x01(\v2\x1d.hanok.v1.ResourcePoolRuntimeR\aruntime\"\xbe\x01\n" +
+	"\x12ResourceAllocation\x12!\n" +
+	"\fshares_level\x18\x01 \x01(\tR\vsharesLevel\x12\x16\n" +
+	"\x06shares\x18\x02 \x01(\x03R\x06shares\x12 \n" +
+	"\vreservation\x18\x03 \x01(\x03R\vreservation\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\x125\n" +
+	"\x16expandable_reservation\x18\x05 \x01(\bR\x15expandableReservation\"\xae\x02\n" +
+	"\x18ResourceAllocationChange\x12&\n" +
+	"\fshares_level\x18\x01 \x01(\tH\x00R\vsharesLevel\x88\x01\x01\x12\x1b\n" +
+	"\x06shares\x18\x02 \x01(\x03H\x01R\x06shares\x88\x01\x01\x12%\n" +
+	"\vreservation\x18\x03 \x01(\x03H\x02R\vreservation\x88\x01\x01\x12\x19\n" +
+	"\x05limit\x18\x04 \x01(\x03H\x03R\x05limit\x88\x01\x01\x12:\n" +
+	"\x16expandable_reservation\x18\x05 \x01(\bH\x04R\x15expandableReservation\x88\x01\x01B\x0f\n" +
+	"\r_shares_levelB\t\n" +
+	"\a_sharesB\x0e\n" +
+	"\f_reservationB\b\n" +
+	"\x06_limitB\x19\n" +
+	"\x17_expandable_reservation\"\xd0\x01\n" +
+	"\x13ResourcePoolRuntime\x12C\n" +
+	"\x10reservation_used\x18\x01 \x01(\v2\x18.hanok.v1.ResourceAmountR\x0freservationUsed\x128\n" +
+	"\n" +
+	"unreserved\x18\x02 \x01(\v2\x18.hanok.v1.ResourceAmountR\n" +
+	"unreserved\x12:\n" +
+	"\vreservation\x18\x03 \x01(\v2\x18.hanok.v1.ResourceAmountR\vreservation\"F\n" +
+	"\x0eResourceAmount\x12\x17\n" +
+	"\acpu_mhz\x18\x01 \x01(\x03R\x06cpuMhz\x12\x1b\n" +
+	"\tmemory_mb\x18\x02 \x01(\x03R\bmemoryMb\"\x1a\n" +
 	"\x18ListResourcePoolsRequest\"Z\n" +
 	"\x19ListResourcePoolsResponse\x12=\n" +
-	"\x0eresource_pools\x18\x01 \x03(\v2\x16.hanok.v1.ResourcePoolR\rresourcePools2s\n" +
+	"\x0eresource_pools\x18\x01 \x03(\v2\x16.hanok.v1.ResourcePoolR\rresourcePools\"\xb9\x01\n" +
+	"\x19CreateResourcePoolRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\x124\n" +
+	"\x03cpu\x18\x03 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x03cpu\x12:\n" +
+	"\x06memory\x18\x04 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x06memory\"Y\n" +
+	"\x1aCreateResourcePoolResponse\x12;\n" +
+	"\rresource_pool\x18\x01 \x01(\v2\x16.hanok.v1.ResourcePoolR\fresourcePool\"\xb2\x01\n" +
+	"\x19UpdateResourcePoolRequest\x12#\n" +
+	"\rresource_pool\x18\x01 \x01(\tR\fresourcePool\x124\n" +
+	"\x03cpu\x18\x02 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x03cpu\x12:\n" +
+	"\x06memory\x18\x03 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x06memory\"Y\n" +
+	"\x1aUpdateResourcePoolResponse\x12;\n" +
+	"\rresource_pool\x18\x01 \x01(\v2\x16.hanok.v1.ResourcePoolR\fresourcePool\"V\n" +
+	"\x17MoveResourcePoolRequest\x12#\n" +
+	"\rresource_pool\x18\x01 \x01(\tR\fresourcePool\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\"\x1a\n" +
+	"\x18MoveResourcePoolResponse\"@\n" +
+	"\x19DeleteResourcePoolRequest\x12#\n" +
+	"\rresource_pool\x18\x01 \x01(\tR\fresourcePool\"\x1c\n" +
+	"\x1aDeleteResourcePoolResponse2\xf1\x03\n" +
 	"\x13ResourcePoolService\x12\\\n" +
-	"\x11ListResourcePools\x12\".hanok.v1.ListResourcePoolsRequest\x1a#.hanok.v1.ListResourcePoolsResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"\x11ListResourcePools\x12\".hanok.v1.ListResourcePoolsRequest\x1a#.hanok.v1.ListResourcePoolsResponse\x12_\n" +
+	"\x12CreateResourcePool\x12#.hanok.v1.CreateResourcePoolRequest\x1a$.hanok.v1.CreateResourcePoolResponse\x12_\n" +
+	"\x12UpdateResourcePool\x12#.hanok.v1.UpdateResourcePoolRequest\x1a$.hanok.v1.UpdateResourcePoolResponse\x12Y\n" +
+	"\x10MoveResourcePool\x12!.hanok.v1.MoveResourcePoolRequest\x1a\".hanok.v1.MoveResourcePoolResponse\x12_\n" +
+	"\x12DeleteResourcePool\x12#.hanok.v1.DeleteResourcePoolRequest\x1a$.hanok.v1.DeleteResourcePoolResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_resource_pool_proto_rawDescOnce sync.Once
@@ -209,23 +955,55 @@ func file_hanok_v1_resource_pool_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_resource_pool_proto_rawDescData
 }
 
-var file_hanok_v1_resource_pool_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_hanok_v1_resource_pool_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_hanok_v1_resource_pool_proto_goTypes = []any{
-	(*ResourcePool)(nil),              // 0: hanok.v1.ResourcePool
-	(*ListResourcePoolsRequest)(nil),  // 1: hanok.v1.ListResourcePoolsRequest
-	(*ListResourcePoolsResponse)(nil), // 2: hanok.v1.ListResourcePoolsResponse
-	(*timestamppb.Timestamp)(nil),     // 3: google.protobuf.Timestamp
+	(*ResourcePool)(nil),               // 0: hanok.v1.ResourcePool
+	(*ResourceAllocation)(nil),         // 1: hanok.v1.ResourceAllocation
+	(*ResourceAllocationChange)(nil),   // 2: hanok.v1.ResourceAllocationChange
+	(*ResourcePoolRuntime)(nil),        // 3: hanok.v1.ResourcePoolRuntime
+	(*ResourceAmount)(nil),             // 4: hanok.v1.ResourceAmount
+	(*ListResourcePoolsRequest)(nil),   // 5: hanok.v1.ListResourcePoolsRequest
+	(*ListResourcePoolsResponse)(nil),  // 6: hanok.v1.ListResourcePoolsResponse
+	(*CreateResourcePoolRequest)(nil),  // 7: hanok.v1.CreateResourcePoolRequest
+	(*CreateResourcePoolResponse)(nil), // 8: hanok.v1.CreateResourcePoolResponse
+	(*UpdateResourcePoolRequest)(nil),  // 9: hanok.v1.UpdateResourcePoolRequest
+	(*UpdateResourcePoolResponse)(nil), // 10: hanok.v1.UpdateResourcePoolResponse
+	(*MoveResourcePoolRequest)(nil),    // 11: hanok.v1.MoveResourcePoolRequest
+	(*MoveResourcePoolResponse)(nil),   // 12: hanok.v1.MoveResourcePoolResponse
+	(*DeleteResourcePoolRequest)(nil),  // 13: hanok.v1.DeleteResourcePoolRequest
+	(*DeleteResourcePoolResponse)(nil), // 14: hanok.v1.DeleteResourcePoolResponse
+	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
 }
 var file_hanok_v1_resource_pool_proto_depIdxs = []int32{
-	3, // 0: hanok.v1.ResourcePool.created:type_name -> google.protobuf.Timestamp
-	0, // 1: hanok.v1.ListResourcePoolsResponse.resource_pools:type_name -> hanok.v1.ResourcePool
-	1, // 2: hanok.v1.ResourcePoolService.ListResourcePools:input_type -> hanok.v1.ListResourcePoolsRequest
-	2, // 3: hanok.v1.ResourcePoolService.ListResourcePools:output_type -> hanok.v1.ListResourcePoolsResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	15, // 0: hanok.v1.ResourcePool.created:type_name -> google.protobuf.Timestamp
+	1,  // 1: hanok.v1.ResourcePool.cpu:type_name -> hanok.v1.ResourceAllocation
+	1,  // 2: hanok.v1.ResourcePool.memory:type_name -> hanok.v1.ResourceAllocation
+	3,  // 3: hanok.v1.ResourcePool.runtime:type_name -> hanok.v1.ResourcePoolRuntime
+	4,  // 4: hanok.v1.ResourcePoolRuntime.reservation_used:type_name -> hanok.v1.ResourceAmount
+	4,  // 5: hanok.v1.ResourcePoolRuntime.unreserved:type_name -> hanok.v1.ResourceAmount
+	4,  // 6: hanok.v1.ResourcePoolRuntime.reservation:type_name -> hanok.v1.ResourceAmount
+	0,  // 7: hanok.v1.ListResourcePoolsResponse.resource_pools:type_name -> hanok.v1.ResourcePool
+	2,  // 8: hanok.v1.CreateResourcePoolRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	2,  // 9: hanok.v1.CreateResourcePoolRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	0,  // 10: hanok.v1.CreateResourcePoolResponse.resource_pool:type_name -> hanok.v1.ResourcePool
+	2,  // 11: hanok.v1.UpdateResourcePoolRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	2,  // 12: hanok.v1.UpdateResourcePoolRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	0,  // 13: hanok.v1.UpdateResourcePoolResponse.resource_pool:type_name -> hanok.v1.ResourcePool
+	5,  // 14: hanok.v1.ResourcePoolService.ListResourcePools:input_type -> hanok.v1.ListResourcePoolsRequest
+	7,  // 15: hanok.v1.ResourcePoolService.CreateResourcePool:input_type -> hanok.v1.CreateResourcePoolRequest
+	9,  // 16: hanok.v1.ResourcePoolService.UpdateResourcePool:input_type -> hanok.v1.UpdateResourcePoolRequest
+	11, // 17: hanok.v1.ResourcePoolService.MoveResourcePool:input_type -> hanok.v1.MoveResourcePoolRequest
+	13, // 18: hanok.v1.ResourcePoolService.DeleteResourcePool:input_type -> hanok.v1.DeleteResourcePoolRequest
+	6,  // 19: hanok.v1.ResourcePoolService.ListResourcePools:output_type -> hanok.v1.ListResourcePoolsResponse
+	8,  // 20: hanok.v1.ResourcePoolService.CreateResourcePool:output_type -> hanok.v1.CreateResourcePoolResponse
+	10, // 21: hanok.v1.ResourcePoolService.UpdateResourcePool:output_type -> hanok.v1.UpdateResourcePoolResponse
+	12, // 22: hanok.v1.ResourcePoolService.MoveResourcePool:output_type -> hanok.v1.MoveResourcePoolResponse
+	14, // 23: hanok.v1.ResourcePoolService.DeleteResourcePool:output_type -> hanok.v1.DeleteResourcePoolResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_resource_pool_proto_init() }
@@ -233,13 +1011,14 @@ func file_hanok_v1_resource_pool_proto_init() {
 	if File_hanok_v1_resource_pool_proto != nil {
 		return
 	}
+	file_hanok_v1_resource_pool_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_resource_pool_proto_rawDesc), len(file_hanok_v1_resource_pool_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -78,7 +78,13 @@ type VirtualMachine struct {
 	// Whether it is being deleted.
 	Deleting bool `protobuf:"varint,32,opt,name=deleting,proto3" json:"deleting,omitempty"`
 	// Why its host can't carry out what is asked of it now, though it goes on trying: the host's own disk is full.
-	Blocked       *Failure `protobuf:"bytes,33,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	Blocked *Failure `protobuf:"bytes,33,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	// What it gets of CPU and memory, and which of that its host can't enforce, each a sentence.
+	CpuAllocation    *ResourceAllocation `protobuf:"bytes,40,opt,name=cpu_allocation,json=cpuAllocation,proto3" json:"cpu_allocation,omitempty"`
+	MemoryAllocation *ResourceAllocation `protobuf:"bytes,41,opt,name=memory_allocation,json=memoryAllocation,proto3" json:"memory_allocation,omitempty"`
+	Unenforced       []string            `protobuf:"bytes,42,rep,name=unenforced,proto3" json:"unenforced,omitempty"`
+	// The name of its resource pool when this message was made.
+	ResourcePool  string `protobuf:"bytes,43,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,6 +348,34 @@ func (x *VirtualMachine) GetBlocked() *Failure {
 		return x.Blocked
 	}
 	return nil
+}
+
+func (x *VirtualMachine) GetCpuAllocation() *ResourceAllocation {
+	if x != nil {
+		return x.CpuAllocation
+	}
+	return nil
+}
+
+func (x *VirtualMachine) GetMemoryAllocation() *ResourceAllocation {
+	if x != nil {
+		return x.MemoryAllocation
+	}
+	return nil
+}
+
+func (x *VirtualMachine) GetUnenforced() []string {
+	if x != nil {
+		return x.Unenforced
+	}
+	return nil
+}
+
+func (x *VirtualMachine) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
 }
 
 // Disk is a virtual disk, thin provisioned.
@@ -1568,6 +1602,193 @@ func (*RenameVirtualMachineResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
 }
 
+type SetVirtualMachineResourcesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string                    `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	Cpu            *ResourceAllocationChange `protobuf:"bytes,2,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	Memory         *ResourceAllocationChange `protobuf:"bytes,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SetVirtualMachineResourcesRequest) Reset() {
+	*x = SetVirtualMachineResourcesRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVirtualMachineResourcesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVirtualMachineResourcesRequest) ProtoMessage() {}
+
+func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVirtualMachineResourcesRequest.ProtoReflect.Descriptor instead.
+func (*SetVirtualMachineResourcesRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SetVirtualMachineResourcesRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+func (x *SetVirtualMachineResourcesRequest) GetCpu() *ResourceAllocationChange {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *SetVirtualMachineResourcesRequest) GetMemory() *ResourceAllocationChange {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+type SetVirtualMachineResourcesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVirtualMachineResourcesResponse) Reset() {
+	*x = SetVirtualMachineResourcesResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVirtualMachineResourcesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVirtualMachineResourcesResponse) ProtoMessage() {}
+
+func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVirtualMachineResourcesResponse.ProtoReflect.Descriptor instead.
+func (*SetVirtualMachineResourcesResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
+}
+
+type MoveVirtualMachineToPoolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	// A reference to the resource pool.
+	ResourcePool  string `protobuf:"bytes,2,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveVirtualMachineToPoolRequest) Reset() {
+	*x = MoveVirtualMachineToPoolRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveVirtualMachineToPoolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveVirtualMachineToPoolRequest) ProtoMessage() {}
+
+func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveVirtualMachineToPoolRequest.ProtoReflect.Descriptor instead.
+func (*MoveVirtualMachineToPoolRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MoveVirtualMachineToPoolRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+func (x *MoveVirtualMachineToPoolRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+type MoveVirtualMachineToPoolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveVirtualMachineToPoolResponse) Reset() {
+	*x = MoveVirtualMachineToPoolResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveVirtualMachineToPoolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveVirtualMachineToPoolResponse) ProtoMessage() {}
+
+func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveVirtualMachineToPoolResponse.ProtoReflect.Descriptor instead.
+func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+}
+
 type DeleteVirtualMachineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -1578,7 +1799,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1811,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1824,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -1622,7 +1843,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1855,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1868,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -1667,7 +1888,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1679,7 +1900,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1692,7 +1913,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -1712,7 +1933,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1945,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1958,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -1759,7 +1980,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1992,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +2005,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -1815,7 +2036,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +2048,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +2061,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -1868,7 +2089,8 @@ var File_hanok_v1_virtual_machine_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x13hanok/v1/task.proto\"\x8a\t\n" +
+	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x13hanok/v1/task.proto\"\xdf\n" +
+	"\n" +
 	"\x0eVirtualMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -1907,7 +2129,13 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\rpower_request\x18\x1e \x01(\v2\x16.hanok.v1.PowerRequestR\fpowerRequest\x12;\n" +
 	"\rpower_outcome\x18\x1f \x01(\v2\x16.hanok.v1.PowerOutcomeR\fpowerOutcome\x12\x1a\n" +
 	"\bdeleting\x18  \x01(\bR\bdeleting\x12+\n" +
-	"\ablocked\x18! \x01(\v2\x11.hanok.v1.FailureR\ablocked\"U\n" +
+	"\ablocked\x18! \x01(\v2\x11.hanok.v1.FailureR\ablocked\x12C\n" +
+	"\x0ecpu_allocation\x18( \x01(\v2\x1c.hanok.v1.ResourceAllocationR\rcpuAllocation\x12I\n" +
+	"\x11memory_allocation\x18) \x01(\v2\x1c.hanok.v1.ResourceAllocationR\x10memoryAllocation\x12\x1e\n" +
+	"\n" +
+	"unenforced\x18* \x03(\tR\n" +
+	"unenforced\x12#\n" +
+	"\rresource_pool\x18+ \x01(\tR\fresourcePool\"U\n" +
 	"\x04Disk\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\x12\x14\n" +
@@ -1992,7 +2220,16 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x1bRenameVirtualMachineRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"\x1e\n" +
-	"\x1cRenameVirtualMachineResponse\"F\n" +
+	"\x1cRenameVirtualMachineResponse\"\xbe\x01\n" +
+	"!SetVirtualMachineResourcesRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x124\n" +
+	"\x03cpu\x18\x02 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x03cpu\x12:\n" +
+	"\x06memory\x18\x03 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x06memory\"$\n" +
+	"\"SetVirtualMachineResourcesResponse\"o\n" +
+	"\x1fMoveVirtualMachineToPoolRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12#\n" +
+	"\rresource_pool\x18\x02 \x01(\tR\fresourcePool\"\"\n" +
+	" MoveVirtualMachineToPoolResponse\"F\n" +
 	"\x1bDeleteVirtualMachineRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"B\n" +
 	"\x1cDeleteVirtualMachineResponse\x12\"\n" +
@@ -2007,7 +2244,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xe1\a\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xcd\t\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
@@ -2015,7 +2252,9 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\vListOrphans\x12\x1c.hanok.v1.ListOrphansRequest\x1a\x1d.hanok.v1.ListOrphansResponse\x12b\n" +
 	"\x13AdoptVirtualMachine\x12$.hanok.v1.AdoptVirtualMachineRequest\x1a%.hanok.v1.AdoptVirtualMachineResponse\x12b\n" +
 	"\x13PowerVirtualMachine\x12$.hanok.v1.PowerVirtualMachineRequest\x1a%.hanok.v1.PowerVirtualMachineResponse\x12e\n" +
-	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12e\n" +
+	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12w\n" +
+	"\x1aSetVirtualMachineResources\x12+.hanok.v1.SetVirtualMachineResourcesRequest\x1a,.hanok.v1.SetVirtualMachineResourcesResponse\x12q\n" +
+	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12e\n" +
 	"\x14DeleteVirtualMachine\x12%.hanok.v1.DeleteVirtualMachineRequest\x1a&.hanok.v1.DeleteVirtualMachineResponse\x12q\n" +
 	"\x18ScreenshotVirtualMachine\x12).hanok.v1.ScreenshotVirtualMachineRequest\x1a*.hanok.v1.ScreenshotVirtualMachineResponse\x12J\n" +
 	"\vOpenConsole\x12\x1c.hanok.v1.OpenConsoleRequest\x1a\x1d.hanok.v1.OpenConsoleResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
@@ -2032,91 +2271,105 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
-	(*VirtualMachine)(nil),                   // 0: hanok.v1.VirtualMachine
-	(*Disk)(nil),                             // 1: hanok.v1.Disk
-	(*Nic)(nil),                              // 2: hanok.v1.Nic
-	(*PowerRequest)(nil),                     // 3: hanok.v1.PowerRequest
-	(*PowerOutcome)(nil),                     // 4: hanok.v1.PowerOutcome
-	(*ListVirtualMachinesRequest)(nil),       // 5: hanok.v1.ListVirtualMachinesRequest
-	(*ListVirtualMachinesResponse)(nil),      // 6: hanok.v1.ListVirtualMachinesResponse
-	(*GetVirtualMachineRequest)(nil),         // 7: hanok.v1.GetVirtualMachineRequest
-	(*GetVirtualMachineResponse)(nil),        // 8: hanok.v1.GetVirtualMachineResponse
-	(*CreateVirtualMachineRequest)(nil),      // 9: hanok.v1.CreateVirtualMachineRequest
-	(*NewDisk)(nil),                          // 10: hanok.v1.NewDisk
-	(*NewNic)(nil),                           // 11: hanok.v1.NewNic
-	(*CreateVirtualMachineResponse)(nil),     // 12: hanok.v1.CreateVirtualMachineResponse
-	(*Orphan)(nil),                           // 13: hanok.v1.Orphan
-	(*ListOrphansRequest)(nil),               // 14: hanok.v1.ListOrphansRequest
-	(*ListOrphansResponse)(nil),              // 15: hanok.v1.ListOrphansResponse
-	(*AdoptVirtualMachineRequest)(nil),       // 16: hanok.v1.AdoptVirtualMachineRequest
-	(*AdoptVirtualMachineResponse)(nil),      // 17: hanok.v1.AdoptVirtualMachineResponse
-	(*PowerVirtualMachineRequest)(nil),       // 18: hanok.v1.PowerVirtualMachineRequest
-	(*PowerVirtualMachineResponse)(nil),      // 19: hanok.v1.PowerVirtualMachineResponse
-	(*RenameVirtualMachineRequest)(nil),      // 20: hanok.v1.RenameVirtualMachineRequest
-	(*RenameVirtualMachineResponse)(nil),     // 21: hanok.v1.RenameVirtualMachineResponse
-	(*DeleteVirtualMachineRequest)(nil),      // 22: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),     // 23: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),  // 24: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil), // 25: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),               // 26: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),              // 27: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),            // 28: google.protobuf.Timestamp
-	(*Failure)(nil),                          // 29: hanok.v1.Failure
-	(*durationpb.Duration)(nil),              // 30: google.protobuf.Duration
-	(*Task)(nil),                             // 31: hanok.v1.Task
+	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
+	(*Disk)(nil),                               // 1: hanok.v1.Disk
+	(*Nic)(nil),                                // 2: hanok.v1.Nic
+	(*PowerRequest)(nil),                       // 3: hanok.v1.PowerRequest
+	(*PowerOutcome)(nil),                       // 4: hanok.v1.PowerOutcome
+	(*ListVirtualMachinesRequest)(nil),         // 5: hanok.v1.ListVirtualMachinesRequest
+	(*ListVirtualMachinesResponse)(nil),        // 6: hanok.v1.ListVirtualMachinesResponse
+	(*GetVirtualMachineRequest)(nil),           // 7: hanok.v1.GetVirtualMachineRequest
+	(*GetVirtualMachineResponse)(nil),          // 8: hanok.v1.GetVirtualMachineResponse
+	(*CreateVirtualMachineRequest)(nil),        // 9: hanok.v1.CreateVirtualMachineRequest
+	(*NewDisk)(nil),                            // 10: hanok.v1.NewDisk
+	(*NewNic)(nil),                             // 11: hanok.v1.NewNic
+	(*CreateVirtualMachineResponse)(nil),       // 12: hanok.v1.CreateVirtualMachineResponse
+	(*Orphan)(nil),                             // 13: hanok.v1.Orphan
+	(*ListOrphansRequest)(nil),                 // 14: hanok.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),                // 15: hanok.v1.ListOrphansResponse
+	(*AdoptVirtualMachineRequest)(nil),         // 16: hanok.v1.AdoptVirtualMachineRequest
+	(*AdoptVirtualMachineResponse)(nil),        // 17: hanok.v1.AdoptVirtualMachineResponse
+	(*PowerVirtualMachineRequest)(nil),         // 18: hanok.v1.PowerVirtualMachineRequest
+	(*PowerVirtualMachineResponse)(nil),        // 19: hanok.v1.PowerVirtualMachineResponse
+	(*RenameVirtualMachineRequest)(nil),        // 20: hanok.v1.RenameVirtualMachineRequest
+	(*RenameVirtualMachineResponse)(nil),       // 21: hanok.v1.RenameVirtualMachineResponse
+	(*SetVirtualMachineResourcesRequest)(nil),  // 22: hanok.v1.SetVirtualMachineResourcesRequest
+	(*SetVirtualMachineResourcesResponse)(nil), // 23: hanok.v1.SetVirtualMachineResourcesResponse
+	(*MoveVirtualMachineToPoolRequest)(nil),    // 24: hanok.v1.MoveVirtualMachineToPoolRequest
+	(*MoveVirtualMachineToPoolResponse)(nil),   // 25: hanok.v1.MoveVirtualMachineToPoolResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 26: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 27: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 28: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 29: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 30: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 31: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 32: google.protobuf.Timestamp
+	(*Failure)(nil),                            // 33: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 34: hanok.v1.ResourceAllocation
+	(*durationpb.Duration)(nil),                // 35: google.protobuf.Duration
+	(*Task)(nil),                               // 36: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 37: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	28, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	32, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
 	1,  // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
 	2,  // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	29, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	29, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	29, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	28, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	33, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	33, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	33, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	32, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	3,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	4,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	29, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	30, // 10: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	29, // 11: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
-	0,  // 12: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
-	0,  // 13: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
-	10, // 14: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
-	11, // 15: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	31, // 16: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	29, // 17: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
-	13, // 18: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	31, // 19: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	30, // 20: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	31, // 21: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	31, // 22: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	28, // 23: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	5,  // 24: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	7,  // 25: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	9,  // 26: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	14, // 27: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	16, // 28: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	18, // 29: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	20, // 30: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	22, // 31: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	24, // 32: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	26, // 33: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	6,  // 34: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	8,  // 35: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	12, // 36: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	15, // 37: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	17, // 38: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	19, // 39: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	21, // 40: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	23, // 41: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	25, // 42: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	27, // 43: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	34, // [34:44] is the sub-list for method output_type
-	24, // [24:34] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	33, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	34, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	34, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	35, // 12: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	33, // 13: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	0,  // 14: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
+	0,  // 15: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
+	10, // 16: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
+	11, // 17: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
+	36, // 18: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	33, // 19: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	13, // 20: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
+	36, // 21: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	35, // 22: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	36, // 23: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	37, // 24: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	37, // 25: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	36, // 26: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	32, // 27: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	5,  // 28: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	7,  // 29: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	9,  // 30: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	14, // 31: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	16, // 32: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	18, // 33: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	20, // 34: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	22, // 35: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	24, // 36: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	26, // 37: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	28, // 38: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	30, // 39: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	6,  // 40: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	8,  // 41: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	12, // 42: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	15, // 43: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	17, // 44: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	19, // 45: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	21, // 46: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	23, // 47: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	25, // 48: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	27, // 49: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	29, // 50: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	31, // 51: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	40, // [40:52] is the sub-list for method output_type
+	28, // [28:40] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -2125,6 +2378,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 		return
 	}
 	file_hanok_v1_failure_proto_init()
+	file_hanok_v1_resource_pool_proto_init()
 	file_hanok_v1_task_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2132,7 +2386,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

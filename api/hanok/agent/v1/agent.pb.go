@@ -279,14 +279,19 @@ type HostFacts struct {
 	// The version of the agent's program.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Changes with every boot of the host's kernel.
-	BootId        string      `protobuf:"bytes,2,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
-	Os            string      `protobuf:"bytes,3,opt,name=os,proto3" json:"os,omitempty"`
-	Cpus          int32       `protobuf:"varint,4,opt,name=cpus,proto3" json:"cpus,omitempty"`
-	CpuModel      string      `protobuf:"bytes,5,opt,name=cpu_model,json=cpuModel,proto3" json:"cpu_model,omitempty"`
-	MemoryMb      int64       `protobuf:"varint,6,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
-	Hypervisor    *Hypervisor `protobuf:"bytes,7,opt,name=hypervisor,proto3" json:"hypervisor,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BootId     string      `protobuf:"bytes,2,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	Os         string      `protobuf:"bytes,3,opt,name=os,proto3" json:"os,omitempty"`
+	Cpus       int32       `protobuf:"varint,4,opt,name=cpus,proto3" json:"cpus,omitempty"`
+	CpuModel   string      `protobuf:"bytes,5,opt,name=cpu_model,json=cpuModel,proto3" json:"cpu_model,omitempty"`
+	MemoryMb   int64       `protobuf:"varint,6,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
+	Hypervisor *Hypervisor `protobuf:"bytes,7,opt,name=hypervisor,proto3" json:"hypervisor,omitempty"`
+	// The number of physical cores, and the clock rate that each of them keeps up.
+	CpuCores int32 `protobuf:"varint,8,opt,name=cpu_cores,json=cpuCores,proto3" json:"cpu_cores,omitempty"`
+	CpuMhz   int64 `protobuf:"varint,9,opt,name=cpu_mhz,json=cpuMhz,proto3" json:"cpu_mhz,omitempty"`
+	// The part of the memory that the host keeps for itself.
+	ReservedMemoryMb int64 `protobuf:"varint,10,opt,name=reserved_memory_mb,json=reservedMemoryMb,proto3" json:"reserved_memory_mb,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *HostFacts) Reset() {
@@ -366,6 +371,27 @@ func (x *HostFacts) GetHypervisor() *Hypervisor {
 		return x.Hypervisor
 	}
 	return nil
+}
+
+func (x *HostFacts) GetCpuCores() int32 {
+	if x != nil {
+		return x.CpuCores
+	}
+	return 0
+}
+
+func (x *HostFacts) GetCpuMhz() int64 {
+	if x != nil {
+		return x.CpuMhz
+	}
+	return 0
+}
+
+func (x *HostFacts) GetReservedMemoryMb() int64 {
+	if x != nil {
+		return x.ReservedMemoryMb
+	}
+	return 0
 }
 
 type Hypervisor struct {
@@ -1446,7 +1472,11 @@ type Machine struct {
 	Nics      []*NIC                 `protobuf:"bytes,9,rep,name=nics,proto3" json:"nics,omitempty"`
 	Datastore string                 `protobuf:"bytes,10,opt,name=datastore,proto3" json:"datastore,omitempty"`
 	// The name of its folder there.
-	Folder        string `protobuf:"bytes,11,opt,name=folder,proto3" json:"folder,omitempty"`
+	Folder string `protobuf:"bytes,11,opt,name=folder,proto3" json:"folder,omitempty"`
+	// What it gets of its host, and the resource pools that it is in without the root, the outermost first. Absent: the defaults. A
+	// host that doesn't know these fields enforces nothing.
+	Resources     *ResourceConfig `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
+	Pools         []*PoolShare    `protobuf:"bytes,41,rep,name=pools,proto3" json:"pools,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1558,6 +1588,203 @@ func (x *Machine) GetFolder() string {
 	return ""
 }
 
+func (x *Machine) GetResources() *ResourceConfig {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
+}
+
+func (x *Machine) GetPools() []*PoolShare {
+	if x != nil {
+		return x.Pools
+	}
+	return nil
+}
+
+type ResourceConfig struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In MHz and in MB.
+	Cpu           *Allocation `protobuf:"bytes,1,opt,name=cpu,proto3" json:"cpu,omitempty"`
+	Memory        *Allocation `protobuf:"bytes,2,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResourceConfig) Reset() {
+	*x = ResourceConfig{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResourceConfig) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResourceConfig) ProtoMessage() {}
+
+func (x *ResourceConfig) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResourceConfig.ProtoReflect.Descriptor instead.
+func (*ResourceConfig) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ResourceConfig) GetCpu() *Allocation {
+	if x != nil {
+		return x.Cpu
+	}
+	return nil
+}
+
+func (x *ResourceConfig) GetMemory() *Allocation {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+type Allocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "low", "normal", which is also "", "high" or "custom", which alone has a number.
+	SharesLevel string `protobuf:"bytes,1,opt,name=shares_level,json=sharesLevel,proto3" json:"shares_level,omitempty"`
+	Shares      int64  `protobuf:"varint,2,opt,name=shares,proto3" json:"shares,omitempty"`
+	Reservation int64  `protobuf:"varint,3,opt,name=reservation,proto3" json:"reservation,omitempty"`
+	// 0: no limit.
+	Limit         int64 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Expandable    bool  `protobuf:"varint,5,opt,name=expandable,proto3" json:"expandable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Allocation) Reset() {
+	*x = Allocation{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Allocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Allocation) ProtoMessage() {}
+
+func (x *Allocation) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Allocation.ProtoReflect.Descriptor instead.
+func (*Allocation) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Allocation) GetSharesLevel() string {
+	if x != nil {
+		return x.SharesLevel
+	}
+	return ""
+}
+
+func (x *Allocation) GetShares() int64 {
+	if x != nil {
+		return x.Shares
+	}
+	return 0
+}
+
+func (x *Allocation) GetReservation() int64 {
+	if x != nil {
+		return x.Reservation
+	}
+	return 0
+}
+
+func (x *Allocation) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *Allocation) GetExpandable() bool {
+	if x != nil {
+		return x.Expandable
+	}
+	return false
+}
+
+type PoolShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Config        *ResourceConfig        `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PoolShare) Reset() {
+	*x = PoolShare{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PoolShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PoolShare) ProtoMessage() {}
+
+func (x *PoolShare) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PoolShare.ProtoReflect.Descriptor instead.
+func (*PoolShare) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PoolShare) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PoolShare) GetConfig() *ResourceConfig {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
 type Disk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           int32                  `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -1570,7 +1797,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1809,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1822,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Disk) GetKey() int32 {
@@ -1630,7 +1857,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1869,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1882,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *NIC) GetKey() int32 {
@@ -1692,7 +1919,7 @@ type PowerRequest struct {
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +1931,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +1944,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PowerRequest) GetGeneration() int64 {
@@ -1762,7 +1989,7 @@ type MachineReport struct {
 
 func (x *MachineReport) Reset() {
 	*x = MachineReport{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +2001,7 @@ func (x *MachineReport) String() string {
 func (*MachineReport) ProtoMessage() {}
 
 func (x *MachineReport) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +2014,7 @@ func (x *MachineReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineReport.ProtoReflect.Descriptor instead.
 func (*MachineReport) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MachineReport) GetId() string {
@@ -1855,14 +2082,16 @@ type MachineStatus struct {
 	Booted *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=booted,proto3" json:"booted,omitempty"`
 	Guest  *Guest                 `protobuf:"bytes,9,opt,name=guest,proto3" json:"guest,omitempty"`
 	// Why the host can't carry out the assignment now, though it goes on trying: its own disk is full.
-	Blocked       *v1.Failure `protobuf:"bytes,10,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	Blocked *v1.Failure `protobuf:"bytes,10,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	// Which parts of its resources the host can't enforce, each a sentence.
+	Unenforced    []string `protobuf:"bytes,40,rep,name=unenforced,proto3" json:"unenforced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MachineStatus) Reset() {
 	*x = MachineStatus{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +2103,7 @@ func (x *MachineStatus) String() string {
 func (*MachineStatus) ProtoMessage() {}
 
 func (x *MachineStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2116,7 @@ func (x *MachineStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineStatus.ProtoReflect.Descriptor instead.
 func (*MachineStatus) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MachineStatus) GetFiles() string {
@@ -1960,6 +2189,13 @@ func (x *MachineStatus) GetBlocked() *v1.Failure {
 	return nil
 }
 
+func (x *MachineStatus) GetUnenforced() []string {
+	if x != nil {
+		return x.Unenforced
+	}
+	return nil
+}
+
 type Guest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	AgentRunning  bool                   `protobuf:"varint,1,opt,name=agent_running,json=agentRunning,proto3" json:"agent_running,omitempty"`
@@ -1972,7 +2208,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2220,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2233,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Guest) GetAgentRunning() bool {
@@ -2039,7 +2275,7 @@ type ForgetMachine struct {
 
 func (x *ForgetMachine) Reset() {
 	*x = ForgetMachine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2287,7 @@ func (x *ForgetMachine) String() string {
 func (*ForgetMachine) ProtoMessage() {}
 
 func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2300,7 @@ func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetMachine.ProtoReflect.Descriptor instead.
 func (*ForgetMachine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ForgetMachine) GetId() string {
@@ -2086,7 +2322,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2334,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2347,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Progress) GetMachineId() string {
@@ -2153,7 +2389,7 @@ type OpenStream struct {
 
 func (x *OpenStream) Reset() {
 	*x = OpenStream{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2401,7 @@ func (x *OpenStream) String() string {
 func (*OpenStream) ProtoMessage() {}
 
 func (x *OpenStream) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2414,7 @@ func (x *OpenStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenStream.ProtoReflect.Descriptor instead.
 func (*OpenStream) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OpenStream) GetTicket() string {
@@ -2220,7 +2456,7 @@ type StreamFailed struct {
 
 func (x *StreamFailed) Reset() {
 	*x = StreamFailed{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2468,7 @@ func (x *StreamFailed) String() string {
 func (*StreamFailed) ProtoMessage() {}
 
 func (x *StreamFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2481,7 @@ func (x *StreamFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFailed.ProtoReflect.Descriptor instead.
 func (*StreamFailed) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StreamFailed) GetTicket() string {
@@ -2278,7 +2514,7 @@ type Statistics struct {
 
 func (x *Statistics) Reset() {
 	*x = Statistics{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2526,7 @@ func (x *Statistics) String() string {
 func (*Statistics) ProtoMessage() {}
 
 func (x *Statistics) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2539,7 @@ func (x *Statistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statistics.ProtoReflect.Descriptor instead.
 func (*Statistics) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Statistics) GetPeriod() *durationpb.Duration {
@@ -2348,7 +2584,7 @@ type ObjectStatistics struct {
 
 func (x *ObjectStatistics) Reset() {
 	*x = ObjectStatistics{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2360,7 +2596,7 @@ func (x *ObjectStatistics) String() string {
 func (*ObjectStatistics) ProtoMessage() {}
 
 func (x *ObjectStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2373,7 +2609,7 @@ func (x *ObjectStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectStatistics.ProtoReflect.Descriptor instead.
 func (*ObjectStatistics) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ObjectStatistics) GetId() string {
@@ -2407,7 +2643,7 @@ type StatisticsKept struct {
 
 func (x *StatisticsKept) Reset() {
 	*x = StatisticsKept{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2419,7 +2655,7 @@ func (x *StatisticsKept) String() string {
 func (*StatisticsKept) ProtoMessage() {}
 
 func (x *StatisticsKept) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2432,7 +2668,7 @@ func (x *StatisticsKept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsKept.ProtoReflect.Descriptor instead.
 func (*StatisticsKept) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StatisticsKept) GetEnd() *timestamppb.Timestamp {
@@ -2462,7 +2698,7 @@ type StatisticsQuery struct {
 
 func (x *StatisticsQuery) Reset() {
 	*x = StatisticsQuery{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2710,7 @@ func (x *StatisticsQuery) String() string {
 func (*StatisticsQuery) ProtoMessage() {}
 
 func (x *StatisticsQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2723,7 @@ func (x *StatisticsQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsQuery.ProtoReflect.Descriptor instead.
 func (*StatisticsQuery) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *StatisticsQuery) GetObjectId() string {
@@ -2552,7 +2788,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
 	"\rRenewResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x0e\n" +
-	"\x02ca\x18\x02 \x01(\fR\x02ca\"\xd8\x01\n" +
+	"\x02ca\x18\x02 \x01(\fR\x02ca\"\xbc\x02\n" +
 	"\tHostFacts\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x0e\n" +
@@ -2562,7 +2798,11 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\tmemory_mb\x18\x06 \x01(\x03R\bmemoryMb\x12:\n" +
 	"\n" +
 	"hypervisor\x18\a \x01(\v2\x1a.hanok.agent.v1.HypervisorR\n" +
-	"hypervisor\"\x90\x01\n" +
+	"hypervisor\x12\x1b\n" +
+	"\tcpu_cores\x18\b \x01(\x05R\bcpuCores\x12\x17\n" +
+	"\acpu_mhz\x18\t \x01(\x03R\x06cpuMhz\x12,\n" +
+	"\x12reserved_memory_mb\x18\n" +
+	" \x01(\x03R\x10reservedMemoryMb\"\x90\x01\n" +
 	"\n" +
 	"Hypervisor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -2634,7 +2874,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x05known\x18\x05 \x01(\v2\x15.hanok.agent.v1.KnownR\x05known\"L\n" +
 	"\x05Known\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\bR\x05files\x12-\n" +
-	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xb4\x02\n" +
+	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xa3\x03\n" +
 	"\aMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2647,7 +2887,24 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x04nics\x18\t \x03(\v2\x13.hanok.agent.v1.NICR\x04nics\x12\x1c\n" +
 	"\tdatastore\x18\n" +
 	" \x01(\tR\tdatastore\x12\x16\n" +
-	"\x06folder\x18\v \x01(\tR\x06folder\"U\n" +
+	"\x06folder\x18\v \x01(\tR\x06folder\x12<\n" +
+	"\tresources\x18( \x01(\v2\x1e.hanok.agent.v1.ResourceConfigR\tresources\x12/\n" +
+	"\x05pools\x18) \x03(\v2\x19.hanok.agent.v1.PoolShareR\x05pools\"r\n" +
+	"\x0eResourceConfig\x12,\n" +
+	"\x03cpu\x18\x01 \x01(\v2\x1a.hanok.agent.v1.AllocationR\x03cpu\x122\n" +
+	"\x06memory\x18\x02 \x01(\v2\x1a.hanok.agent.v1.AllocationR\x06memory\"\x9f\x01\n" +
+	"\n" +
+	"Allocation\x12!\n" +
+	"\fshares_level\x18\x01 \x01(\tR\vsharesLevel\x12\x16\n" +
+	"\x06shares\x18\x02 \x01(\x03R\x06shares\x12 \n" +
+	"\vreservation\x18\x03 \x01(\x03R\vreservation\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\x12\x1e\n" +
+	"\n" +
+	"expandable\x18\x05 \x01(\bR\n" +
+	"expandable\"S\n" +
+	"\tPoolShare\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x126\n" +
+	"\x06config\x18\x02 \x01(\v2\x1e.hanok.agent.v1.ResourceConfigR\x06config\"U\n" +
 	"\x04Disk\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\x12\x14\n" +
@@ -2670,7 +2927,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\amachine\x18\x04 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x12%\n" +
 	"\x0edatastore_path\x18\x05 \x01(\tR\rdatastorePath\x12)\n" +
 	"\x10power_generation\x18\x06 \x01(\x03R\x0fpowerGeneration\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"\xc0\x03\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\"\xe0\x03\n" +
 	"\rMachineStatus\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
 	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +
@@ -2682,7 +2939,10 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x06booted\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x06booted\x12+\n" +
 	"\x05guest\x18\t \x01(\v2\x15.hanok.agent.v1.GuestR\x05guest\x12+\n" +
 	"\ablocked\x18\n" +
-	" \x01(\v2\x11.hanok.v1.FailureR\ablocked\"v\n" +
+	" \x01(\v2\x11.hanok.v1.FailureR\ablocked\x12\x1e\n" +
+	"\n" +
+	"unenforced\x18( \x03(\tR\n" +
+	"unenforced\"v\n" +
 	"\x05Guest\x12#\n" +
 	"\ragent_running\x18\x01 \x01(\bR\fagentRunning\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1c\n" +
@@ -2744,7 +3004,7 @@ func file_hanok_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_hanok_agent_v1_agent_proto_rawDescData
 }
 
-var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: hanok.agent.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: hanok.agent.v1.JoinResponse
@@ -2766,82 +3026,90 @@ var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*MachineAssignment)(nil),     // 17: hanok.agent.v1.MachineAssignment
 	(*Known)(nil),                 // 18: hanok.agent.v1.Known
 	(*Machine)(nil),               // 19: hanok.agent.v1.Machine
-	(*Disk)(nil),                  // 20: hanok.agent.v1.Disk
-	(*NIC)(nil),                   // 21: hanok.agent.v1.NIC
-	(*PowerRequest)(nil),          // 22: hanok.agent.v1.PowerRequest
-	(*MachineReport)(nil),         // 23: hanok.agent.v1.MachineReport
-	(*MachineStatus)(nil),         // 24: hanok.agent.v1.MachineStatus
-	(*Guest)(nil),                 // 25: hanok.agent.v1.Guest
-	(*ForgetMachine)(nil),         // 26: hanok.agent.v1.ForgetMachine
-	(*Progress)(nil),              // 27: hanok.agent.v1.Progress
-	(*OpenStream)(nil),            // 28: hanok.agent.v1.OpenStream
-	(*StreamFailed)(nil),          // 29: hanok.agent.v1.StreamFailed
-	(*Statistics)(nil),            // 30: hanok.agent.v1.Statistics
-	(*ObjectStatistics)(nil),      // 31: hanok.agent.v1.ObjectStatistics
-	(*StatisticsKept)(nil),        // 32: hanok.agent.v1.StatisticsKept
-	(*StatisticsQuery)(nil),       // 33: hanok.agent.v1.StatisticsQuery
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
-	(*v1.Failure)(nil),            // 35: hanok.v1.Failure
-	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
+	(*ResourceConfig)(nil),        // 20: hanok.agent.v1.ResourceConfig
+	(*Allocation)(nil),            // 21: hanok.agent.v1.Allocation
+	(*PoolShare)(nil),             // 22: hanok.agent.v1.PoolShare
+	(*Disk)(nil),                  // 23: hanok.agent.v1.Disk
+	(*NIC)(nil),                   // 24: hanok.agent.v1.NIC
+	(*PowerRequest)(nil),          // 25: hanok.agent.v1.PowerRequest
+	(*MachineReport)(nil),         // 26: hanok.agent.v1.MachineReport
+	(*MachineStatus)(nil),         // 27: hanok.agent.v1.MachineStatus
+	(*Guest)(nil),                 // 28: hanok.agent.v1.Guest
+	(*ForgetMachine)(nil),         // 29: hanok.agent.v1.ForgetMachine
+	(*Progress)(nil),              // 30: hanok.agent.v1.Progress
+	(*OpenStream)(nil),            // 31: hanok.agent.v1.OpenStream
+	(*StreamFailed)(nil),          // 32: hanok.agent.v1.StreamFailed
+	(*Statistics)(nil),            // 33: hanok.agent.v1.Statistics
+	(*ObjectStatistics)(nil),      // 34: hanok.agent.v1.ObjectStatistics
+	(*StatisticsKept)(nil),        // 35: hanok.agent.v1.StatisticsKept
+	(*StatisticsQuery)(nil),       // 36: hanok.agent.v1.StatisticsQuery
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
+	(*v1.Failure)(nil),            // 38: hanok.v1.Failure
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	4,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
 	5,  // 1: hanok.agent.v1.HostFacts.hypervisor:type_name -> hanok.agent.v1.Hypervisor
 	8,  // 2: hanok.agent.v1.AgentMessage.hello:type_name -> hanok.agent.v1.Hello
-	23, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
-	27, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
+	26, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
+	30, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
 	15, // 5: hanok.agent.v1.AgentMessage.datastore_report:type_name -> hanok.agent.v1.DatastoreReport
 	11, // 6: hanok.agent.v1.AgentMessage.heartbeat:type_name -> hanok.agent.v1.Heartbeat
-	29, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
-	30, // 8: hanok.agent.v1.AgentMessage.statistics:type_name -> hanok.agent.v1.Statistics
+	32, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
+	33, // 8: hanok.agent.v1.AgentMessage.statistics:type_name -> hanok.agent.v1.Statistics
 	9,  // 9: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
 	14, // 10: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
 	17, // 11: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
 	10, // 12: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
-	28, // 13: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
+	31, // 13: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
 	12, // 14: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
-	26, // 15: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
+	29, // 15: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
 	16, // 16: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
-	32, // 17: hanok.agent.v1.ManagerMessage.statistics_kept:type_name -> hanok.agent.v1.StatisticsKept
+	35, // 17: hanok.agent.v1.ManagerMessage.statistics_kept:type_name -> hanok.agent.v1.StatisticsKept
 	4,  // 18: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
-	34, // 19: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	37, // 19: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
 	13, // 20: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
-	35, // 21: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
+	38, // 21: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
 	19, // 22: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
-	22, // 23: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
+	25, // 23: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
 	18, // 24: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
-	20, // 25: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
-	21, // 26: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	34, // 27: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	24, // 28: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	19, // 29: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
-	35, // 30: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
-	35, // 31: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
-	35, // 32: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
-	35, // 33: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
-	36, // 34: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
-	25, // 35: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	35, // 36: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
-	33, // 37: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
-	35, // 38: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	34, // 39: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
-	36, // 40: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
-	36, // 41: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
-	31, // 42: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
-	36, // 43: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
-	36, // 44: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
-	36, // 45: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
-	0,  // 46: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 47: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 48: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 49: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 50: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 51: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	49, // [49:52] is the sub-list for method output_type
-	46, // [46:49] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	23, // 25: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
+	24, // 26: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
+	20, // 27: hanok.agent.v1.Machine.resources:type_name -> hanok.agent.v1.ResourceConfig
+	22, // 28: hanok.agent.v1.Machine.pools:type_name -> hanok.agent.v1.PoolShare
+	21, // 29: hanok.agent.v1.ResourceConfig.cpu:type_name -> hanok.agent.v1.Allocation
+	21, // 30: hanok.agent.v1.ResourceConfig.memory:type_name -> hanok.agent.v1.Allocation
+	20, // 31: hanok.agent.v1.PoolShare.config:type_name -> hanok.agent.v1.ResourceConfig
+	37, // 32: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	27, // 33: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
+	19, // 34: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
+	38, // 35: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	38, // 36: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	38, // 37: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	38, // 38: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
+	39, // 39: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
+	28, // 40: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
+	38, // 41: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
+	36, // 42: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
+	38, // 43: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	37, // 44: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
+	39, // 45: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
+	39, // 46: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
+	34, // 47: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
+	39, // 48: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
+	39, // 49: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
+	39, // 50: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
+	0,  // 51: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 52: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 53: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 54: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 55: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 56: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	54, // [54:57] is the sub-list for method output_type
+	51, // [51:54] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
@@ -2875,7 +3143,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_agent_v1_agent_proto_rawDesc), len(file_hanok_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,12 +36,38 @@ const (
 	// ResourcePoolServiceListResourcePoolsProcedure is the fully-qualified name of the
 	// ResourcePoolService's ListResourcePools RPC.
 	ResourcePoolServiceListResourcePoolsProcedure = "/hanok.v1.ResourcePoolService/ListResourcePools"
+	// ResourcePoolServiceCreateResourcePoolProcedure is the fully-qualified name of the
+	// ResourcePoolService's CreateResourcePool RPC.
+	ResourcePoolServiceCreateResourcePoolProcedure = "/hanok.v1.ResourcePoolService/CreateResourcePool"
+	// ResourcePoolServiceUpdateResourcePoolProcedure is the fully-qualified name of the
+	// ResourcePoolService's UpdateResourcePool RPC.
+	ResourcePoolServiceUpdateResourcePoolProcedure = "/hanok.v1.ResourcePoolService/UpdateResourcePool"
+	// ResourcePoolServiceMoveResourcePoolProcedure is the fully-qualified name of the
+	// ResourcePoolService's MoveResourcePool RPC.
+	ResourcePoolServiceMoveResourcePoolProcedure = "/hanok.v1.ResourcePoolService/MoveResourcePool"
+	// ResourcePoolServiceDeleteResourcePoolProcedure is the fully-qualified name of the
+	// ResourcePoolService's DeleteResourcePool RPC.
+	ResourcePoolServiceDeleteResourcePoolProcedure = "/hanok.v1.ResourcePoolService/DeleteResourcePool"
 )
 
 // ResourcePoolServiceClient is a client for the hanok.v1.ResourcePoolService service.
 type ResourcePoolServiceClient interface {
-	// ListResourcePools returns all resource pools. Privilege: System.View.
+	// ListResourcePools returns all resource pools with their runtime figures. Privilege: System.View.
 	ListResourcePools(context.Context, *v1.ListResourcePoolsRequest) (*v1.ListResourcePoolsResponse, error)
+	// CreateResourcePool makes a resource pool in another one. Privilege: Resource.CreatePool. Invalid for a bad name or allocation
+	// and where pools would be nested too deep, NotFound without the parent, Exists for a name that is taken, Exhausted where the
+	// parent lacks the reservation.
+	CreateResourcePool(context.Context, *v1.CreateResourcePoolRequest) (*v1.CreateResourcePoolResponse, error)
+	// UpdateResourcePool changes its allocations. Privilege: Resource.EditPool. NotFound; Invalid for an allocation that can't be or
+	// does not hold what is reserved in it; WrongState for a root pool; Exhausted where the parent lacks the reservation.
+	UpdateResourcePool(context.Context, *v1.UpdateResourcePoolRequest) (*v1.UpdateResourcePoolResponse, error)
+	// MoveResourcePool puts it with everything in it into another one of its cluster. Privilege: Resource.MovePool. NotFound;
+	// Invalid for a pool of another cluster or one that is in it; WrongState for a root pool; Exists for a name that is taken there;
+	// Exhausted where the new parent lacks the reservation.
+	MoveResourcePool(context.Context, *v1.MoveResourcePoolRequest) (*v1.MoveResourcePoolResponse, error)
+	// DeleteResourcePool removes it; its virtual machines and child pools go to its parent. Privilege: Resource.DeletePool.
+	// NotFound; WrongState for a root pool; Exists where the parent has a pool of a child pool's name.
+	DeleteResourcePool(context.Context, *v1.DeleteResourcePoolRequest) (*v1.DeleteResourcePoolResponse, error)
 }
 
 // NewResourcePoolServiceClient constructs a client for the hanok.v1.ResourcePoolService service. By
@@ -61,12 +87,40 @@ func NewResourcePoolServiceClient(httpClient connect.HTTPClient, baseURL string,
 			connect.WithSchema(resourcePoolServiceMethods.ByName("ListResourcePools")),
 			connect.WithClientOptions(opts...),
 		),
+		createResourcePool: connect.NewClient[v1.CreateResourcePoolRequest, v1.CreateResourcePoolResponse](
+			httpClient,
+			baseURL+ResourcePoolServiceCreateResourcePoolProcedure,
+			connect.WithSchema(resourcePoolServiceMethods.ByName("CreateResourcePool")),
+			connect.WithClientOptions(opts...),
+		),
+		updateResourcePool: connect.NewClient[v1.UpdateResourcePoolRequest, v1.UpdateResourcePoolResponse](
+			httpClient,
+			baseURL+ResourcePoolServiceUpdateResourcePoolProcedure,
+			connect.WithSchema(resourcePoolServiceMethods.ByName("UpdateResourcePool")),
+			connect.WithClientOptions(opts...),
+		),
+		moveResourcePool: connect.NewClient[v1.MoveResourcePoolRequest, v1.MoveResourcePoolResponse](
+			httpClient,
+			baseURL+ResourcePoolServiceMoveResourcePoolProcedure,
+			connect.WithSchema(resourcePoolServiceMethods.ByName("MoveResourcePool")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteResourcePool: connect.NewClient[v1.DeleteResourcePoolRequest, v1.DeleteResourcePoolResponse](
+			httpClient,
+			baseURL+ResourcePoolServiceDeleteResourcePoolProcedure,
+			connect.WithSchema(resourcePoolServiceMethods.ByName("DeleteResourcePool")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // resourcePoolServiceClient implements ResourcePoolServiceClient.
 type resourcePoolServiceClient struct {
-	listResourcePools *connect.Client[v1.ListResourcePoolsRequest, v1.ListResourcePoolsResponse]
+	listResourcePools  *connect.Client[v1.ListResourcePoolsRequest, v1.ListResourcePoolsResponse]
+	createResourcePool *connect.Client[v1.CreateResourcePoolRequest, v1.CreateResourcePoolResponse]
+	updateResourcePool *connect.Client[v1.UpdateResourcePoolRequest, v1.UpdateResourcePoolResponse]
+	moveResourcePool   *connect.Client[v1.MoveResourcePoolRequest, v1.MoveResourcePoolResponse]
+	deleteResourcePool *connect.Client[v1.DeleteResourcePoolRequest, v1.DeleteResourcePoolResponse]
 }
 
 // ListResourcePools calls hanok.v1.ResourcePoolService.ListResourcePools.
@@ -78,10 +132,60 @@ func (c *resourcePoolServiceClient) ListResourcePools(ctx context.Context, req *
 	return nil, err
 }
 
+// CreateResourcePool calls hanok.v1.ResourcePoolService.CreateResourcePool.
+func (c *resourcePoolServiceClient) CreateResourcePool(ctx context.Context, req *v1.CreateResourcePoolRequest) (*v1.CreateResourcePoolResponse, error) {
+	response, err := c.createResourcePool.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UpdateResourcePool calls hanok.v1.ResourcePoolService.UpdateResourcePool.
+func (c *resourcePoolServiceClient) UpdateResourcePool(ctx context.Context, req *v1.UpdateResourcePoolRequest) (*v1.UpdateResourcePoolResponse, error) {
+	response, err := c.updateResourcePool.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MoveResourcePool calls hanok.v1.ResourcePoolService.MoveResourcePool.
+func (c *resourcePoolServiceClient) MoveResourcePool(ctx context.Context, req *v1.MoveResourcePoolRequest) (*v1.MoveResourcePoolResponse, error) {
+	response, err := c.moveResourcePool.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DeleteResourcePool calls hanok.v1.ResourcePoolService.DeleteResourcePool.
+func (c *resourcePoolServiceClient) DeleteResourcePool(ctx context.Context, req *v1.DeleteResourcePoolRequest) (*v1.DeleteResourcePoolResponse, error) {
+	response, err := c.deleteResourcePool.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ResourcePoolServiceHandler is an implementation of the hanok.v1.ResourcePoolService service.
 type ResourcePoolServiceHandler interface {
-	// ListResourcePools returns all resource pools. Privilege: System.View.
+	// ListResourcePools returns all resource pools with their runtime figures. Privilege: System.View.
 	ListResourcePools(context.Context, *v1.ListResourcePoolsRequest) (*v1.ListResourcePoolsResponse, error)
+	// CreateResourcePool makes a resource pool in another one. Privilege: Resource.CreatePool. Invalid for a bad name or allocation
+	// and where pools would be nested too deep, NotFound without the parent, Exists for a name that is taken, Exhausted where the
+	// parent lacks the reservation.
+	CreateResourcePool(context.Context, *v1.CreateResourcePoolRequest) (*v1.CreateResourcePoolResponse, error)
+	// UpdateResourcePool changes its allocations. Privilege: Resource.EditPool. NotFound; Invalid for an allocation that can't be or
+	// does not hold what is reserved in it; WrongState for a root pool; Exhausted where the parent lacks the reservation.
+	UpdateResourcePool(context.Context, *v1.UpdateResourcePoolRequest) (*v1.UpdateResourcePoolResponse, error)
+	// MoveResourcePool puts it with everything in it into another one of its cluster. Privilege: Resource.MovePool. NotFound;
+	// Invalid for a pool of another cluster or one that is in it; WrongState for a root pool; Exists for a name that is taken there;
+	// Exhausted where the new parent lacks the reservation.
+	MoveResourcePool(context.Context, *v1.MoveResourcePoolRequest) (*v1.MoveResourcePoolResponse, error)
+	// DeleteResourcePool removes it; its virtual machines and child pools go to its parent. Privilege: Resource.DeletePool.
+	// NotFound; WrongState for a root pool; Exists where the parent has a pool of a child pool's name.
+	DeleteResourcePool(context.Context, *v1.DeleteResourcePoolRequest) (*v1.DeleteResourcePoolResponse, error)
 }
 
 // NewResourcePoolServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -97,10 +201,42 @@ func NewResourcePoolServiceHandler(svc ResourcePoolServiceHandler, opts ...conne
 		connect.WithSchema(resourcePoolServiceMethods.ByName("ListResourcePools")),
 		connect.WithHandlerOptions(opts...),
 	)
+	resourcePoolServiceCreateResourcePoolHandler := connect.NewUnaryHandlerSimple(
+		ResourcePoolServiceCreateResourcePoolProcedure,
+		svc.CreateResourcePool,
+		connect.WithSchema(resourcePoolServiceMethods.ByName("CreateResourcePool")),
+		connect.WithHandlerOptions(opts...),
+	)
+	resourcePoolServiceUpdateResourcePoolHandler := connect.NewUnaryHandlerSimple(
+		ResourcePoolServiceUpdateResourcePoolProcedure,
+		svc.UpdateResourcePool,
+		connect.WithSchema(resourcePoolServiceMethods.ByName("UpdateResourcePool")),
+		connect.WithHandlerOptions(opts...),
+	)
+	resourcePoolServiceMoveResourcePoolHandler := connect.NewUnaryHandlerSimple(
+		ResourcePoolServiceMoveResourcePoolProcedure,
+		svc.MoveResourcePool,
+		connect.WithSchema(resourcePoolServiceMethods.ByName("MoveResourcePool")),
+		connect.WithHandlerOptions(opts...),
+	)
+	resourcePoolServiceDeleteResourcePoolHandler := connect.NewUnaryHandlerSimple(
+		ResourcePoolServiceDeleteResourcePoolProcedure,
+		svc.DeleteResourcePool,
+		connect.WithSchema(resourcePoolServiceMethods.ByName("DeleteResourcePool")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.ResourcePoolService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ResourcePoolServiceListResourcePoolsProcedure:
 			resourcePoolServiceListResourcePoolsHandler.ServeHTTP(w, r)
+		case ResourcePoolServiceCreateResourcePoolProcedure:
+			resourcePoolServiceCreateResourcePoolHandler.ServeHTTP(w, r)
+		case ResourcePoolServiceUpdateResourcePoolProcedure:
+			resourcePoolServiceUpdateResourcePoolHandler.ServeHTTP(w, r)
+		case ResourcePoolServiceMoveResourcePoolProcedure:
+			resourcePoolServiceMoveResourcePoolHandler.ServeHTTP(w, r)
+		case ResourcePoolServiceDeleteResourcePoolProcedure:
+			resourcePoolServiceDeleteResourcePoolHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -112,4 +248,20 @@ type UnimplementedResourcePoolServiceHandler struct{}
 
 func (UnimplementedResourcePoolServiceHandler) ListResourcePools(context.Context, *v1.ListResourcePoolsRequest) (*v1.ListResourcePoolsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ResourcePoolService.ListResourcePools is not implemented"))
+}
+
+func (UnimplementedResourcePoolServiceHandler) CreateResourcePool(context.Context, *v1.CreateResourcePoolRequest) (*v1.CreateResourcePoolResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ResourcePoolService.CreateResourcePool is not implemented"))
+}
+
+func (UnimplementedResourcePoolServiceHandler) UpdateResourcePool(context.Context, *v1.UpdateResourcePoolRequest) (*v1.UpdateResourcePoolResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ResourcePoolService.UpdateResourcePool is not implemented"))
+}
+
+func (UnimplementedResourcePoolServiceHandler) MoveResourcePool(context.Context, *v1.MoveResourcePoolRequest) (*v1.MoveResourcePoolResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ResourcePoolService.MoveResourcePool is not implemented"))
+}
+
+func (UnimplementedResourcePoolServiceHandler) DeleteResourcePool(context.Context, *v1.DeleteResourcePoolRequest) (*v1.DeleteResourcePoolResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ResourcePoolService.DeleteResourcePool is not implemented"))
 }

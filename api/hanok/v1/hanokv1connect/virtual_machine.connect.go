@@ -54,6 +54,12 @@ const (
 	// VirtualMachineServiceRenameVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's RenameVirtualMachine RPC.
 	VirtualMachineServiceRenameVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/RenameVirtualMachine"
+	// VirtualMachineServiceSetVirtualMachineResourcesProcedure is the fully-qualified name of the
+	// VirtualMachineService's SetVirtualMachineResources RPC.
+	VirtualMachineServiceSetVirtualMachineResourcesProcedure = "/hanok.v1.VirtualMachineService/SetVirtualMachineResources"
+	// VirtualMachineServiceMoveVirtualMachineToPoolProcedure is the fully-qualified name of the
+	// VirtualMachineService's MoveVirtualMachineToPool RPC.
+	VirtualMachineServiceMoveVirtualMachineToPoolProcedure = "/hanok.v1.VirtualMachineService/MoveVirtualMachineToPool"
 	// VirtualMachineServiceDeleteVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's DeleteVirtualMachine RPC.
 	VirtualMachineServiceDeleteVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/DeleteVirtualMachine"
@@ -91,6 +97,13 @@ type VirtualMachineServiceClient interface {
 	// RenameVirtualMachine gives it another name in its folder; its files keep theirs. Privilege:
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken.
 	RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error)
+	// SetVirtualMachineResources changes what it gets of CPU and memory, at once where it has power. Privilege:
+	// VirtualMachine.Config.Resource. Invalid for an allocation that can't be, WrongState while it is being deleted, Exhausted where
+	// its host or its resource pool lacks a reservation.
+	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
+	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
+	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
+	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
 	// DeleteVirtualMachine starts the removal of a virtual machine and its files. Privilege: VirtualMachine.Inventory.Delete.
 	// WrongState while it has power; Conflict while another task works on it; Unavailable while its host is away.
 	DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error)
@@ -155,6 +168,18 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("RenameVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		setVirtualMachineResources: connect.NewClient[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceSetVirtualMachineResourcesProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("SetVirtualMachineResources")),
+			connect.WithClientOptions(opts...),
+		),
+		moveVirtualMachineToPool: connect.NewClient[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceMoveVirtualMachineToPoolProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("MoveVirtualMachineToPool")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteVirtualMachine: connect.NewClient[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceDeleteVirtualMachineProcedure,
@@ -178,16 +203,18 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 
 // virtualMachineServiceClient implements VirtualMachineServiceClient.
 type virtualMachineServiceClient struct {
-	listVirtualMachines      *connect.Client[v1.ListVirtualMachinesRequest, v1.ListVirtualMachinesResponse]
-	getVirtualMachine        *connect.Client[v1.GetVirtualMachineRequest, v1.GetVirtualMachineResponse]
-	createVirtualMachine     *connect.Client[v1.CreateVirtualMachineRequest, v1.CreateVirtualMachineResponse]
-	listOrphans              *connect.Client[v1.ListOrphansRequest, v1.ListOrphansResponse]
-	adoptVirtualMachine      *connect.Client[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse]
-	powerVirtualMachine      *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
-	renameVirtualMachine     *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
-	deleteVirtualMachine     *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
-	screenshotVirtualMachine *connect.Client[v1.ScreenshotVirtualMachineRequest, v1.ScreenshotVirtualMachineResponse]
-	openConsole              *connect.Client[v1.OpenConsoleRequest, v1.OpenConsoleResponse]
+	listVirtualMachines        *connect.Client[v1.ListVirtualMachinesRequest, v1.ListVirtualMachinesResponse]
+	getVirtualMachine          *connect.Client[v1.GetVirtualMachineRequest, v1.GetVirtualMachineResponse]
+	createVirtualMachine       *connect.Client[v1.CreateVirtualMachineRequest, v1.CreateVirtualMachineResponse]
+	listOrphans                *connect.Client[v1.ListOrphansRequest, v1.ListOrphansResponse]
+	adoptVirtualMachine        *connect.Client[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse]
+	powerVirtualMachine        *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
+	renameVirtualMachine       *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
+	setVirtualMachineResources *connect.Client[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse]
+	moveVirtualMachineToPool   *connect.Client[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse]
+	deleteVirtualMachine       *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
+	screenshotVirtualMachine   *connect.Client[v1.ScreenshotVirtualMachineRequest, v1.ScreenshotVirtualMachineResponse]
+	openConsole                *connect.Client[v1.OpenConsoleRequest, v1.OpenConsoleResponse]
 }
 
 // ListVirtualMachines calls hanok.v1.VirtualMachineService.ListVirtualMachines.
@@ -253,6 +280,24 @@ func (c *virtualMachineServiceClient) RenameVirtualMachine(ctx context.Context, 
 	return nil, err
 }
 
+// SetVirtualMachineResources calls hanok.v1.VirtualMachineService.SetVirtualMachineResources.
+func (c *virtualMachineServiceClient) SetVirtualMachineResources(ctx context.Context, req *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error) {
+	response, err := c.setVirtualMachineResources.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MoveVirtualMachineToPool calls hanok.v1.VirtualMachineService.MoveVirtualMachineToPool.
+func (c *virtualMachineServiceClient) MoveVirtualMachineToPool(ctx context.Context, req *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
+	response, err := c.moveVirtualMachineToPool.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteVirtualMachine calls hanok.v1.VirtualMachineService.DeleteVirtualMachine.
 func (c *virtualMachineServiceClient) DeleteVirtualMachine(ctx context.Context, req *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error) {
 	response, err := c.deleteVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
@@ -306,6 +351,13 @@ type VirtualMachineServiceHandler interface {
 	// RenameVirtualMachine gives it another name in its folder; its files keep theirs. Privilege:
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken.
 	RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error)
+	// SetVirtualMachineResources changes what it gets of CPU and memory, at once where it has power. Privilege:
+	// VirtualMachine.Config.Resource. Invalid for an allocation that can't be, WrongState while it is being deleted, Exhausted where
+	// its host or its resource pool lacks a reservation.
+	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
+	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
+	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
+	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
 	// DeleteVirtualMachine starts the removal of a virtual machine and its files. Privilege: VirtualMachine.Inventory.Delete.
 	// WrongState while it has power; Conflict while another task works on it; Unavailable while its host is away.
 	DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error)
@@ -366,6 +418,18 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("RenameVirtualMachine")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceSetVirtualMachineResourcesHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceSetVirtualMachineResourcesProcedure,
+		svc.SetVirtualMachineResources,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("SetVirtualMachineResources")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceMoveVirtualMachineToPoolHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceMoveVirtualMachineToPoolProcedure,
+		svc.MoveVirtualMachineToPool,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("MoveVirtualMachineToPool")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceDeleteVirtualMachineHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceDeleteVirtualMachineProcedure,
 		svc.DeleteVirtualMachine,
@@ -400,6 +464,10 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServicePowerVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceRenameVirtualMachineProcedure:
 			virtualMachineServiceRenameVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceSetVirtualMachineResourcesProcedure:
+			virtualMachineServiceSetVirtualMachineResourcesHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceMoveVirtualMachineToPoolProcedure:
+			virtualMachineServiceMoveVirtualMachineToPoolHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceDeleteVirtualMachineProcedure:
 			virtualMachineServiceDeleteVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceScreenshotVirtualMachineProcedure:
@@ -441,6 +509,14 @@ func (UnimplementedVirtualMachineServiceHandler) PowerVirtualMachine(context.Con
 
 func (UnimplementedVirtualMachineServiceHandler) RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.RenameVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.SetVirtualMachineResources is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.MoveVirtualMachineToPool is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error) {
