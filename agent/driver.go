@@ -33,6 +33,9 @@ type Hypervisor interface {
 	// means that nothing executes it: State then says how it stopped, as far as that can still be known. Every other
 	// error means that something may execute it: the agent tries again and does not start it.
 	Recover(ctx context.Context, m dc.Machine, h dc.Handle) error
+	// Allocate gives a machine with power the share of the host's CPU and memory that m.Resources and m.Pools say; Start has done
+	// so already. What can't be enforced is no error: State says it. WrongState without power.
+	Allocate(ctx context.Context, m dc.Machine) error
 	// Stop takes the machine's power away at once; a suspended one loses its memory. It returns when nothing executes
 	// the machine any more. A machine without power is a success.
 	Stop(ctx context.Context, m dc.Machine) error

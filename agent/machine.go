@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,8 @@ type machine struct {
 	rec       record
 	recovered bool
 	tried     bool
+	// allocated is the machine whose share of the host this process has seen to last, nil for none.
+	allocated *dc.Machine
 	failure   *dc.Failure // why files could not be made, found or deleted, until they are
 	held      bool        // whether something that can't be talked to may execute the machine, as find has found
 	unseen    error       // why the driver could not say state, or nil
@@ -228,8 +231,25 @@ func (m *machine) do(ctx context.Context, next step) error {
 		return m.removeFiles(ctx)
 	case stepInterrupted:
 		return m.interrupted()
+	case stepAllocate:
+		return m.allocate(ctx)
 	}
 	return m.power(ctx)
+}
+
+// allocate gives the machine the share of the host that is asked for.
+func (m *machine) allocate(ctx context.Context) error {
+	spec := m.rec.Assignment.Machine
+	if err := m.a.cfg.Hypervisor.Allocate(ctx, spec); err != nil {
+		return err
+	}
+	m.allocated = &spec
+	return nil
+}
+
+// sameShare reports whether both get the same of their host. Levels of shares count for each CPU and megabyte.
+func sameShare(a, b dc.Machine) bool {
+	return a.Resources == b.Resources && slices.Equal(a.Pools, b.Pools) && a.CPUs == b.CPUs && a.MemoryMB == b.MemoryMB
 }
 
 // take writes the newest assignment down, before anything is done for it.
@@ -295,6 +315,7 @@ func (m *machine) situation() *situation {
 	return &situation{
 		record: m.rec, boot: m.a.boot, recovered: m.recovered, seen: m.unseen == nil, state: m.state,
 		mounted: mounted, looking: looking, tried: m.tried, missed: m.failure != nil,
+		allocated: m.allocated != nil && sameShare(*m.allocated, m.rec.Assignment.Machine),
 	}
 }
 
@@ -322,6 +343,7 @@ func (m *machine) reportAs(rec record) {
 		switch {
 		case s.executes():
 			status.Paused, status.Guest = m.a.datastores.named(m.state.Pause), m.state.Guest
+			status.Unenforced = m.state.Unenforced
 		case !rec.Assignment.Deleted:
 			status.Paused = m.waiting()
 		}

@@ -104,6 +104,7 @@ func (m *machine) start(ctx context.Context) (started bool, err error) {
 		err = m.a.cfg.Hypervisor.Start(context.WithoutCancel(ctx), spec, nics, m.keep)
 	}
 	if err == nil {
+		m.allocated = &spec
 		return true, nil
 	}
 	if dc.KindOf(err) != dc.WrongState { // then it runs, and keeps its network

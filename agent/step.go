@@ -27,6 +27,8 @@ const (
 	// stepPower executes the pending power request. Cut off: on, off and suspend look at what they find and go on; for
 	// the others Begun leads to stepInterrupted.
 	stepPower step = "power"
+	// stepAllocate gives a machine with power the share of the host that is asked for. Cut off: done again.
+	stepAllocate step = "allocate"
 	// stepInterrupted gives up a request that cannot be executed twice and may have been executed once.
 	stepInterrupted step = "interrupted"
 )
@@ -45,6 +47,8 @@ type situation struct {
 	mounted, looking bool
 	// tried is set when files could not be made or deleted and nothing has changed since.
 	tried bool
+	// allocated is set when the machine has the share of the host that is asked for, as far as this process has seen to it.
+	allocated bool
 	// missed is set when files were looked for and not found.
 	missed bool
 }
@@ -73,6 +77,8 @@ func (s *situation) next() step {
 			return stepNone
 		}
 		return stepCreate
+	case !pending && s.executes() && !s.allocated:
+		return stepAllocate
 	case !pending:
 		return stepNone
 	case s.Begun == request.Generation && onceOnly(request.Op):

@@ -10,7 +10,7 @@ import (
 func off() *situation {
 	return &situation{
 		record: record{Assignment: dc.Assignment{Revision: 5, Machine: dc.Machine{ID: "vm-1"}}, Files: dc.FilesReady, Power: dc.PoweredOff},
-		boot:   "this boot", recovered: true, seen: true, state: dc.MachineState{Run: dc.RunStopped}, mounted: true,
+		boot:   "this boot", recovered: true, seen: true, state: dc.MachineState{Run: dc.RunStopped}, mounted: true, allocated: true,
 	}
 }
 
@@ -60,6 +60,7 @@ func (s *situation) done(op dc.PowerOp) *situation {
 	return s
 }
 
+func unallocated(s *situation) { s.allocated = false }
 func unrecovered(s *situation) {
 	s.recovered, s.seen, s.state = false, true, dc.MachineState{Run: dc.RunStopped}
 }
@@ -143,6 +144,11 @@ func TestNext(t *testing.T) {
 		{"on", on(), stepNone},
 		{"paused", on().with(func(s *situation) { s.state.Run = dc.RunPaused }), stepNone},
 		{"a reset that is done", on().done(dc.Reset), stepNone},
+		{"another share of the host", on().with(unallocated), stepAllocate},
+		{"the same of one that is paused", on().with(unallocated).with(func(s *situation) { s.state.Run = dc.RunPaused }), stepAllocate},
+		{"the same of one without power", off().with(unallocated), stepNone},
+		{"the same with a request", on().with(unallocated).asked(dc.PowerOff), stepPower},
+		{"the same before it was found", on().with(unallocated).with(unrecovered), stepRecover},
 		{"a newer revision without a request", on().done(dc.Reset).with(func(s *situation) { s.Assignment.Revision++ }), stepNone},
 		{"a request older than the last one done", on().asked(dc.PowerOff).with(func(s *situation) { s.Outcome.Generation = 4 }), stepNone},
 

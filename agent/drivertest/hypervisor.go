@@ -34,6 +34,7 @@ func testUnknown(h *host) {
 	h.kind(h.Reset(h.ctx(), m.ID), dc.WrongState)
 	h.kind(h.Suspend(h.ctx(), m), dc.WrongState)
 	h.kind(h.Continue(h.ctx(), m.ID), dc.WrongState)
+	h.kind(h.Allocate(h.ctx(), m), dc.WrongState)
 	h.kind(h.ShutdownGuest(h.ctx(), m.ID), dc.WrongState)
 	h.kind(h.RebootGuest(h.ctx(), m.ID), dc.WrongState)
 	h.kind(h.Screenshot(h.ctx(), m.ID, io.Discard), dc.WrongState)
@@ -60,6 +61,11 @@ func testPower(h *host) {
 		h.Error("a refused start has asked to keep a handle")
 	}
 	h.ok(h.Reset(h.ctx(), m.ID))
+	h.is(m, dc.RunRunning)
+	// Its share of the host changes while it runs, whatever of it this host can enforce.
+	m.Resources.CPU = dc.Allocation{Level: dc.SharesHigh, Limit: 500}
+	m.Pools = []dc.PoolShare{{ID: "resgroup-1", Config: dc.DefaultPoolConfig()}}
+	h.ok(h.Allocate(h.ctx(), m))
 	h.is(m, dc.RunRunning)
 
 	h.ok(h.Stop(h.ctx(), m))

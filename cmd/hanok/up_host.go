@@ -14,6 +14,7 @@ import (
 
 	"hanok/agent"
 	"hanok/dc"
+	"hanok/host/cgroup"
 	"hanok/host/files"
 	"hanok/host/inspect"
 	"hanok/host/meter"
@@ -47,7 +48,12 @@ type hostConfig struct {
 // startHost starts this host's agent. Until it is connected for the first time, each reason why it is not is said once.
 func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(string, func(context.Context) error)) (*localHost, error) {
 	volumes := volume.NewLocal(log)
-	driver, err := qemu.New(qemu.Config{Volume: volumes, RunDir: data.run, Log: log})
+	facts, err := agent.Facts()
+	if err != nil {
+		return nil, err
+	}
+	facts.Version = version
+	driver, err := qemu.New(qemu.Config{Volume: volumes, RunDir: data.run, Groups: cgroup.Open("hanok-" + filepath.Base(data.run)), CPUMHz: facts.CPUMHz, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 	}
 	settled, said := false, ""
 	a, err := agent.New(agent.Config{
-		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Facts: dc.HostStatus{Version: version},
+		Dir: data.file("agent"), Manager: c.manager, Token: c.token, Name: c.name, Facts: facts,
 		Connected: func(id dc.HostID) {
 			settled = true
 			c.connected(id)

@@ -9,7 +9,8 @@
 // its folder and files as the labels of these descriptors.
 //
 // What goes where: command.go says what hardware a machine has; start.go, recover.go and suspend.go are the ways into
-// and out of execution; machine.go follows one machine by QEMU's events; exit.go says how it ended. How QEMU answers is
+// and out of execution; machine.go follows one machine by QEMU's events; resource.go says what it gets of
+// the host's CPU and memory, which package cgroup enforces; exit.go says how it ended. How QEMU answers is
 // written at the calls; it was tried with QEMU 10.0.2.
 //
 // The package keeps no files (package volume does), makes no networks, and decides nothing about where or whether a

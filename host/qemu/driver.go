@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"hanok/dc"
+	"hanok/host/cgroup"
 	"hanok/host/volume"
 )
 
@@ -26,6 +27,10 @@ type Config struct {
 	Binary string
 	// Accelerator is used without a probe if it isn't "".
 	Accelerator dc.Accelerator
+	// Groups are the control groups that machines are put into; nil enforces nothing.
+	Groups *cgroup.Tree
+	// CPUMHz is the clock rate of a core of this host, by which limits in MHz are counted; 0 is not known.
+	CPUMHz int64
 	// Log gets what an administrator may want to know and no caller waits for; nil discards it.
 	Log *slog.Logger
 }

@@ -49,6 +49,8 @@ type machine struct {
 	status dc.RunState
 	pause  *dc.Failure
 	guest  dc.Guest
+	// unenforced says what of its resources can't be enforced.
+	unenforced []string
 	// moving is set while a Suspend halts the CPUs on purpose.
 	moving bool
 	// agentOpen is whether the guest has opened the agent's port.
@@ -96,7 +98,7 @@ func (m *machine) letGo() {
 func (m *machine) state() dc.MachineState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return dc.MachineState{Run: m.status, Pause: m.pause, Guest: m.guest}
+	return dc.MachineState{Run: m.status, Pause: m.pause, Guest: m.guest, Unenforced: m.unenforced}
 }
 
 // update changes what is known, and tells everybody.
@@ -405,6 +407,7 @@ func (m *machine) mourn(followed <-chan struct{}) {
 	if err := os.RemoveAll(m.sockets); err != nil {
 		m.d.log.Warn("the sockets of an ended machine stay", "machine", m.spec.ID, "error", err)
 	}
+	m.d.cfg.Groups.Remove(string(m.spec.ID))
 	m.d.remove(m, exit)
 	close(m.ended)
 	m.cancel()

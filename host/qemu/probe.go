@@ -38,6 +38,13 @@ func (p *probe) groups() []uint32 {
 	return p.kvm
 }
 
+// accelerator returns the one that was found, "" before.
+func (p *probe) accelerator() dc.Accelerator {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.found.Accelerator
+}
+
 // Probe implements the agent's Hypervisor. What it has found out once stays for the driver's life; a failure does not.
 func (d *Driver) Probe(ctx context.Context) (dc.Hypervisor, error) {
 	p := &d.probe
@@ -65,6 +72,7 @@ func (d *Driver) Probe(ctx context.Context) (dc.Hypervisor, error) {
 		found.Warnings = append(found.Warnings, fmt.Sprintf("QEMU %s is older than %d: its machines will be migrated by "+
 			"post-copy or in one pass only. Install a newer one from the distribution's backports.", version, firstGoodVersion))
 	}
+	found.Warnings = append(found.Warnings, d.cfg.Groups.Warnings()...)
 	p.found, p.done = found, true
 	return found, nil
 }

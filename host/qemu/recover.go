@@ -82,6 +82,7 @@ func (d *Driver) gone(ctx context.Context, spec dc.Machine, h handle, message st
 			d.log.Warn("the sockets of an ended machine stay", "machine", spec.ID, "error", err)
 		}
 	}
+	d.cfg.Groups.Remove(string(spec.ID))
 	d.noteExit(spec.ID, exit)
 	return failure(dc.NotFound, spec, "%s", message)
 }

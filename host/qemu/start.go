@@ -67,6 +67,8 @@ type launch struct {
 	memory    *os.File // to wake up with; nil for a machine that boots
 	proc      *process
 	mon       *qmp.Client
+	// unenforced says what of its resources can't be enforced.
+	unenforced []string
 }
 
 // start does everything up to the first instruction, which follows its success. The caller discards what a failure leaves.
@@ -79,6 +81,7 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 	if err := l.spawn(); err != nil {
 		return nil, err
 	}
+	l.unenforced = l.d.place(l.spec, l.proc.pid) // before the guest's memory is touched, which is counted where it is first
 	h, err := handle{Boot: l.d.boot, PID: l.proc.pid, Start: l.proc.start, UUID: l.spec.UUID, Sockets: l.sockets}.encode()
 	if err != nil {
 		return nil, failure(dc.Internal, l.spec, "encoding its handle: %w", err)
@@ -94,6 +97,7 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 		return nil, err
 	}
 	m := l.d.newMachine(l.spec, l.proc, l.sockets, l.mon)
+	m.unenforced = l.unenforced
 	if err := l.release(ctx, m); err != nil {
 		if dc.KindOf(err) == dc.WrongState { // which would say that it has power already
 			err = failure(dc.Unavailable, l.spec, "QEMU does not let it run: %w", err)
@@ -296,6 +300,7 @@ func (l *launch) discard() {
 	if l.proc != nil {
 		l.proc.kill()
 		<-l.proc.dead
+		l.d.cfg.Groups.Remove(string(l.spec.ID))
 	}
 	if err := os.RemoveAll(l.sockets); err != nil {
 		l.d.log.Warn("the sockets of a machine that did not start stay", "machine", l.spec.ID, "error", err)

@@ -103,6 +103,17 @@ func (h *Host) Recover(ctx context.Context, m dc.Machine, data dc.Handle) error 
 	return nil
 }
 
+// Allocate implements the agent's Hypervisor.
+func (h *Host) Allocate(ctx context.Context, m dc.Machine) error {
+	running, err := h.running(ctx, m.ID)
+	if err != nil {
+		return err
+	}
+	running.spec = m
+	h.w.mu.Unlock()
+	return nil
+}
+
 // Stop implements the agent's Hypervisor.
 func (h *Host) Stop(ctx context.Context, m dc.Machine) error {
 	if err := h.lock(ctx, h.w.options.Stop); err != nil {
