@@ -2,19 +2,15 @@ package files
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"hash"
 	"io"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
 	"hanok/internal/beneath"
-	"hanok/internal/sparse"
+	"hanok/internal/partial"
 )
 
 // part is the name of what has come of an upload to p.
@@ -22,43 +18,8 @@ func part(p string) string { return dc.WorkFile(p, ".part") }
 
 // uploaded says how much of an upload is there, and what it is.
 func uploaded(ctx context.Context, dir *beneath.Dir, p string) (dc.FileReply, error) {
-	sum := sha256.New()
-	f, err := dir.Open(part(p), os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
-		return dc.FileReply{SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
-	}
-	if err != nil {
-		return dc.FileReply{}, err
-	}
-	defer f.Close()
-	if err := lock(f, p, unix.LOCK_SH); err != nil {
-		return dc.FileReply{}, err
-	}
-	n, err := io.Copy(sum, &canceled{ctx, f})
-	return dc.FileReply{Offset: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, err
-}
-
-// canceled is a reader that ends with its context.
-type canceled struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *canceled) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// upload is a file that is being uploaded.
-type upload struct {
-	dir       *beneath.Dir
-	file      *os.File
-	path      string
-	overwrite bool
-	offset    int64
-	sum       hash.Hash
+	n, sum, err := partial.Measure(ctx, dir, part(p))
+	return dc.FileReply{Offset: n, SHA256: sum}, uploadFailure(p, 0, err)
 }
 
 // Upload makes the file req.Path of what receive writes, from req.Offset on, of which at least that many bytes must be there
@@ -68,116 +29,77 @@ type upload struct {
 // under way; Invalid for an offset behind what is there and for damaged content.
 func (Driver) Upload(ctx context.Context, root string, req dc.FileRequest, receive func(w io.Writer) (sha256 string, err error),
 	allowed func() error) (dc.FileReply, error) {
-	u, err := openUpload(ctx, root, req)
+	dir, err := beneath.Open(root)
 	if err != nil {
 		return dc.FileReply{}, failure(req.Path, err)
 	}
-	defer u.close()
-	want, err := receive(u)
-	if err != nil {
-		return dc.FileReply{}, failure(req.Path, err)
-	}
-	reply, err := u.commit(want, allowed)
+	defer dir.Close()
+	reply, err := upload(ctx, dir, req, receive, allowed)
 	return reply, failure(req.Path, err)
 }
 
-func openUpload(ctx context.Context, root string, req dc.FileRequest) (_ *upload, err error) {
-	dir, err := beneath.Open(root)
-	if err != nil {
-		return nil, err
-	}
-	u := &upload{dir: dir, path: req.Path, overwrite: req.Overwrite, offset: req.Offset, sum: sha256.New()}
-	defer func() {
-		if err != nil {
-			u.close()
-		}
-	}()
-	if err := u.checkName(); err != nil {
-		return nil, err
-	}
-	name := part(req.Path)
-	u.file, err = dir.Open(name, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) {
-		u.file, err = dir.CreateNew(name, os.O_RDWR)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := lock(u.file, req.Path, unix.LOCK_EX); err != nil {
-		return nil, err
-	}
-	n, err := io.Copy(u.sum, &canceled{ctx, io.NewSectionReader(u.file, 0, req.Offset)})
-	if err == nil && n < req.Offset {
-		return nil, dc.Errorf(dc.Invalid, "an upload can't go on at byte %d: %d are there", req.Offset, n).Fix("ask how much is there, and go on at that")
-	}
-	if err == nil {
-		err = u.file.Truncate(req.Offset)
-	}
-	return u, err
-}
-
-// checkName refuses a name that is taken and not to be overwritten, and a file that is in use.
-func (u *upload) checkName() error {
-	found, err := u.dir.Exists(u.path)
-	if err != nil || !found {
-		return err
-	}
-	if !u.overwrite {
-		return taken(u.path)
-	}
-	return checkFree(u.dir, u.path)
-}
-
-// Write takes the next bytes.
-func (u *upload) Write(p []byte) (int, error) {
-	if err := sparse.WriteAt(u.file, p, u.offset); err != nil {
-		return 0, failure(u.path, err)
-	}
-	u.sum.Write(p)
-	u.offset += int64(len(p))
-	return len(p), nil
-}
-
-// commit gives the file its name when all its bytes are on the disk.
-func (u *upload) commit(want string, allowed func() error) (dc.FileReply, error) {
-	got := hex.EncodeToString(u.sum.Sum(nil))
-	if want != "" && want != got {
-		return dc.FileReply{}, errors.Join(dc.Errorf(dc.Invalid, "what came is damaged: its SHA-256 is %s, that of the file %s", got, want).
-			On("file "+u.path).Fix("upload it again"), u.dir.Remove(part(u.path)))
-	}
-	if err := u.file.Truncate(u.offset); err != nil {
+func upload(ctx context.Context, dir *beneath.Dir, req dc.FileRequest, receive func(w io.Writer) (string, error), allowed func() error) (dc.FileReply, error) {
+	if err := checkName(dir, req); err != nil {
 		return dc.FileReply{}, err
 	}
-	if err := u.file.Sync(); err != nil {
+	file, err := partial.Open(ctx, dir, part(req.Path), req.Offset)
+	if err != nil {
+		return dc.FileReply{}, uploadFailure(req.Path, req.Offset, err)
+	}
+	defer file.Close()
+	want, err := receive(file)
+	if err != nil {
 		return dc.FileReply{}, err
 	}
-	release, err := u.dir.Lock()
+	sum, err := file.Finish(want)
+	if err != nil {
+		return dc.FileReply{}, uploadFailure(req.Path, req.Offset, err)
+	}
+	release, err := dir.Lock()
 	if err != nil {
 		return dc.FileReply{}, err
 	}
 	defer release()
-	if err := errors.Join(allowed(), u.checkName()); err != nil {
+	if err := errors.Join(allowed(), checkName(dir, req)); err != nil {
 		return dc.FileReply{}, err
 	}
-	rename := u.dir.RenameNew
-	if u.overwrite {
-		rename = u.dir.Rename
+	rename := dir.RenameNew
+	if req.Overwrite {
+		rename = dir.Rename
 	}
-	if err := rename(part(u.path), u.path); err != nil {
+	if err := rename(part(req.Path), req.Path); err != nil {
 		return dc.FileReply{}, err
 	}
-	if err := u.dir.SyncParent(u.path); err != nil {
+	if err := dir.SyncParent(req.Path); err != nil {
 		return dc.FileReply{}, err
 	}
-	f, err := stat(u.dir, u.path)
-	return dc.FileReply{File: &f, Offset: u.offset, SHA256: got}, err
+	f, err := stat(dir, req.Path)
+	return dc.FileReply{File: &f, Offset: file.Size(), SHA256: sum}, err
 }
 
-func (u *upload) close() {
-	if u.file != nil {
-		u.file.Close()
+// uploadFailure says what an error of package partial means for an upload to p.
+func uploadFailure(p string, offset int64, err error) error {
+	switch {
+	case errors.Is(err, partial.ErrBusy):
+		return dc.Errorf(dc.Conflict, "%s is in use", p).Fix("wait for the other upload to end")
+	case errors.Is(err, partial.ErrGap):
+		return dc.Errorf(dc.Invalid, "an upload can't go on at byte %d: %w", offset, err).On("file " + p).Fix("ask how much is there, and go on at that")
+	case errors.Is(err, partial.ErrDamaged):
+		return dc.Errorf(dc.Invalid, "what came is damaged: its checksum is not that of the file").On("file " + p).Fix("upload it again")
 	}
-	u.dir.Close()
+	return err
+}
+
+// checkName refuses a name that is taken and not to be overwritten, and a file that is in use.
+func checkName(dir *beneath.Dir, req dc.FileRequest) error {
+	found, err := dir.Exists(req.Path)
+	if err != nil || !found {
+		return err
+	}
+	if !req.Overwrite {
+		return taken(req.Path)
+	}
+	return checkFree(dir, req.Path)
 }
 
 // Open opens a file for reading, and locks it against machines that would change it, and returns what it is. The caller

@@ -12,8 +12,8 @@ import (
 	"syscall"
 
 	"hanok/dc"
-	"hanok/host/vmx"
 	"hanok/internal/beneath"
+	"hanok/internal/vmx"
 )
 
 const (

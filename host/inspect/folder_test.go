@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
-	"hanok/host/vmx"
+	"hanok/internal/vmx"
 )
 
 // write makes files below dir.

@@ -1,7 +1,7 @@
 // Package inspect looks at a host for the checker (manager/check): at its processes in /proc, at what each QEMU says over
 // a monitor socket of its own, at the folders on its datastores and at the agent's records on its disk. It has code of its
 // own for all of that and asks neither the agent nor the drivers, whose promises are in question; only the parsers of
-// host/vmx and the QMP client are shared. It changes nothing and judges nothing. The agent hands its findings on.
+// internal/vmx and the QMP client are shared. It changes nothing and judges nothing. The agent hands its findings on.
 package inspect
 
 import (

@@ -11,8 +11,8 @@ import (
 	"strconv"
 
 	"hanok/dc"
-	"hanok/host/vmx"
 	"hanok/internal/beneath"
+	"hanok/internal/vmx"
 )
 
 const (

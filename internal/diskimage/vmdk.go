@@ -1,0 +1,335 @@
+package diskimage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+
+	"hanok/internal/vmx"
+)
+
+// seMagic begins a seSparse extent.
+const seMagic = "\xbe\xba\xfe\xca\x00\x00\x00\x00"
+
+// atEnd is the offset of a grain directory that the footer tells.
+const atEnd = 1<<64 - 1
+
+// sparseExtent is an extent in which grains are found by two levels of tables: hosted sparse and streamOptimized (KDMV), ESX's
+// copy on write (COWD), and seSparse. The first two are VMware's "Virtual Disk Format 5.0".
+type sparseExtent struct {
+	f        File
+	size     int64 // bytes
+	grain    int64 // bytes
+	perTable int64
+	dir      []byte
+	wide     bool // tables have 64-bit entries: seSparse
+	zero     bool // entry 1 is a grain of zeros
+	packed   bool // grains are compressed, each behind a header
+	// of seSparse, in bytes
+	tables, grains int64
+}
+
+// openVMDK opens an extent that is a disk of its own, with its descriptor in it, or without.
+func openVMDK(f File) (*Image, error) {
+	x, descriptor, err := openSparse(f)
+	if err != nil {
+		return nil, err
+	}
+	kind := "monolithicSparse"
+	if x.packed {
+		kind = "streamOptimized"
+	}
+	if len(descriptor) > 0 {
+		d, err := parseDescriptor(descriptor)
+		if err != nil {
+			return nil, err
+		}
+		if len(d.Extents) != 1 {
+			return nil, errorf("its descriptor has %d extents, and it is a single file", len(d.Extents))
+		}
+		if t, ok := d.Get("createType"); ok {
+			kind = t
+		}
+	}
+	return &Image{Format: VMDK, Kind: kind, Size: x.size, parts: []part{{0, x.size, x}}}, nil
+}
+
+// openSparse reads the header and the grain directory of an extent, and the text of the descriptor that is in it, if there is one.
+func openSparse(f File) (*sparseExtent, []byte, error) {
+	h := make([]byte, sector)
+	if err := readFull(f, h, 0); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case string(h[:4]) == "COWD":
+		x, err := openCOWD(f, h)
+		return x, nil, err
+	case string(h[:8]) == seMagic:
+		x, err := openSESparse(f, h)
+		return x, nil, err
+	case string(h[:4]) != "KDMV":
+		return nil, nil, errorf("it is no sparse extent")
+	}
+	if le.Uint64(h[56:]) == atEnd {
+		footer := make([]byte, 3*sector)
+		if err := readFull(f, footer, f.Size()/sector*sector-3*sector); f.Size() < 4*sector || err != nil {
+			return nil, nil, errorf("it has no footer: the file is cut off")
+		}
+		foot := footer[sector : 2*sector]
+		if le.Uint32(footer[12:]) != 3 || string(foot[:4]) != "KDMV" || le.Uint64(foot[56:]) == atEnd {
+			return nil, nil, errorf("its footer is none: the file is cut off or damaged")
+		}
+		descriptorAt, descriptorSize := le.Uint64(h[28:]), le.Uint64(h[36:])
+		h = foot
+		le.PutUint64(h[28:], descriptorAt)
+		le.PutUint64(h[36:], descriptorSize)
+	}
+	version, flags := le.Uint32(h[4:]), le.Uint32(h[8:])
+	capacity, grain := le.Uint64(h[12:]), le.Uint64(h[20:])
+	perTable, gd, algorithm := le.Uint32(h[44:]), le.Uint64(h[56:]), le.Uint16(h[77:])
+	switch {
+	case version < 1 || version > 3:
+		return nil, nil, errorf("version %d of the sparse format is not known", version)
+	case capacity == 0 || capacity > MaxSize/sector:
+		return nil, nil, errorf("a capacity of %d sectors can't be", capacity)
+	case grain < 1 || grain > 4096 || grain&(grain-1) != 0:
+		return nil, nil, errorf("grains of %d sectors can't be", grain)
+	case perTable < 1 || perTable > 512:
+		return nil, nil, errorf("grain tables with %d entries can't be", perTable)
+	case algorithm > 1:
+		return nil, nil, errorf("compression %d is not known", algorithm)
+	case algorithm == 1 && flags&(1<<16) == 0:
+		return nil, nil, errorf("it is compressed and says that it is not")
+	case gd > uint64(f.Size()/sector):
+		return nil, nil, errorf("its grain directory at sector %d is not in the file", gd)
+	}
+	x := &sparseExtent{f: f, size: int64(capacity) * sector, grain: int64(grain) * sector, perTable: int64(perTable), zero: flags&4 != 0, packed: algorithm == 1}
+	var err error
+	if x.dir, err = x.directory(int64(gd)*sector, 4); err != nil {
+		return nil, nil, err
+	}
+	var text []byte
+	if at, size := le.Uint64(h[28:]), le.Uint64(h[36:]); at != 0 && size != 0 {
+		if size > vmx.MaxSize/sector || at > uint64(f.Size()/sector) {
+			return nil, nil, errorf("its descriptor of %d sectors at sector %d can't be", size, at)
+		}
+		if text, err = table(f, "descriptor", int64(at)*sector, int64(size)*sector, 1); err != nil {
+			return nil, nil, err
+		}
+	}
+	return x, text, nil
+}
+
+// directory reads the grain directory.
+func (x *sparseExtent) directory(offset int64, width int) ([]byte, error) {
+	span := x.perTable * x.grain
+	return table(x.f, "grain directory", offset, (x.size+span-1)/span, width)
+}
+
+func openCOWD(f File, h []byte) (*sparseExtent, error) {
+	version, sectors, grain, gd := le.Uint32(h[4:]), le.Uint32(h[12:]), le.Uint32(h[16:]), le.Uint32(h[20:])
+	switch {
+	case version != 1:
+		return nil, errorf("version %d of the ESX sparse format is not known", version)
+	case sectors == 0:
+		return nil, errorf("a capacity of 0 sectors can't be")
+	case grain < 1 || grain > 4096 || grain&(grain-1) != 0:
+		return nil, errorf("grains of %d sectors can't be", grain)
+	}
+	x := &sparseExtent{f: f, size: int64(sectors) * sector, grain: int64(grain) * sector, perTable: 4096}
+	var err error
+	x.dir, err = x.directory(int64(gd)*sector, 4)
+	return x, err
+}
+
+func openSESparse(f File, h []byte) (*sparseExtent, error) {
+	field := func(n int) uint64 { return le.Uint64(h[n*8:]) }
+	const limit = uint64(1) << 53
+	switch {
+	case field(1) != 0x200000001:
+		return nil, errorf("version %#x of seSparse is not known", field(1))
+	case field(2) == 0 || field(2) > MaxSize/sector:
+		return nil, errorf("a capacity of %d sectors can't be", field(2))
+	case field(3) != 8 || field(4) != 64:
+		return nil, errorf("seSparse with grains of %d sectors and tables of %d is not known", field(3), field(4))
+	case field(5) != 0:
+		return nil, errorf("it has flags that are not known (%#x)", field(5))
+	case field(10) > limit || field(16) > limit || field(18) > limit || field(24) > limit:
+		return nil, errorf("its header names places behind the end of every file")
+	}
+	volatile, err := table(f, "volatile header", int64(field(10))*sector, sector, 1)
+	if err != nil {
+		return nil, err
+	}
+	if le.Uint64(volatile) != 0xcafecafe {
+		return nil, errorf("its volatile header is none")
+	}
+	if le.Uint64(volatile[24:]) != 0 {
+		return nil, errorf("its journal was not played back: power the machine on and off where it comes from")
+	}
+	x := &sparseExtent{f: f, size: int64(field(2)) * sector, grain: 8 * sector, perTable: 4096, wide: true,
+		tables: int64(field(18)) * sector, grains: int64(field(24)) * sector}
+	x.dir, err = x.directory(int64(field(16))*sector, 8)
+	return x, err
+}
+
+func (x *sparseExtent) walk(ctx context.Context, yield func(chunk) error) error {
+	m := &merger{f: x.f, yield: yield}
+	width := int64(4)
+	if x.wide {
+		width = 8
+	}
+	tables, data := budget{x.f.Size()}, budget{x.f.Size()}
+	for i := range int64(len(x.dir)) / width {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at, ok, err := x.tableOffset(i)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := tables.take(x.perTable * width); err != nil {
+			return err
+		}
+		gt, err := table(x.f, "grain table", at, x.perTable, int(width))
+		if err != nil {
+			return err
+		}
+		for j := range x.perTable {
+			offset := (i*x.perTable + j) * x.grain
+			if offset >= x.size {
+				break
+			}
+			from, err := x.grainOffset(gt, j)
+			if err != nil {
+				return err
+			}
+			if from == 0 {
+				continue
+			}
+			size := min(x.grain, x.size-offset)
+			if x.packed {
+				if err := data.take(sector); err != nil { // which each takes at least
+					return err
+				}
+				err = x.compressed(offset, from, size, yield)
+			} else if err = data.take(size); err == nil {
+				if !inside(x.f, from, size) {
+					return errorf("the grain at byte %d of the disk is not in the file", offset)
+				}
+				err = m.add(offset, from, size)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return m.flush()
+}
+
+// tableOffset returns where the grain table i is, in bytes.
+func (x *sparseExtent) tableOffset(i int64) (int64, bool, error) {
+	if !x.wide {
+		at := le.Uint32(x.dir[i*4:])
+		return int64(at) * sector, at != 0, nil
+	}
+	entry := le.Uint64(x.dir[i*8:])
+	switch {
+	case entry == 0:
+		return 0, false, nil
+	case entry>>32 != 0x10000000:
+		return 0, false, errorf("entry %d of its grain directory is %#x, which can't be", i, entry)
+	}
+	return x.tables + int64(entry&0xffffffff)*x.perTable*8, true, nil
+}
+
+// grainOffset returns where a grain is in the file, or 0 for one of zeros.
+func (x *sparseExtent) grainOffset(gt []byte, j int64) (int64, error) {
+	if !x.wide {
+		at := le.Uint32(gt[j*4:])
+		if at == 1 && x.zero {
+			return 0, nil
+		}
+		return int64(at) * sector, nil
+	}
+	entry := le.Uint64(gt[j*8:])
+	switch entry >> 60 {
+	case 0:
+		if entry != 0 {
+			return 0, errorf("an entry of its grain tables is %#x, which can't be", entry)
+		}
+		return 0, nil
+	case 1, 2:
+		return 0, nil
+	case 3:
+		n := entry>>48&0xfff | entry&0xffffffffffff<<12
+		if n > uint64(x.f.Size()/x.grain) {
+			return 0, errorf("grain %d is not in the file", n)
+		}
+		return x.grains + int64(n)*x.grain, nil
+	}
+	return 0, errorf("an entry of its grain tables is %#x, which can't be", entry)
+}
+
+// grainHeader is before each compressed grain: its first sector in the disk, and how long it is in the file.
+const grainHeader = 12
+
+func (x *sparseExtent) compressed(offset, from, size int64, yield func(chunk) error) error {
+	return yield(chunk{offset, size, func(buf []byte) error {
+		damaged := func(why string) error {
+			return errorf("the compressed grain at byte %d of the disk is damaged: %s", offset, why)
+		}
+		head := make([]byte, grainHeader)
+		if err := readFull(x.f, head, from); err != nil {
+			return damaged(err.Error())
+		}
+		if lba := le.Uint64(head); lba != uint64(offset/sector) {
+			return damaged(fmt.Sprintf("it is that of sector %d", lba))
+		}
+		length := int64(le.Uint32(head[8:]))
+		if length == 0 || length > 2*x.grain+sector || !inside(x.f, from+grainHeader, length) {
+			return damaged(fmt.Sprintf("a length of %d bytes can't be", length))
+		}
+		packed := make([]byte, length)
+		if err := readFull(x.f, packed, from+grainHeader); err != nil {
+			return damaged(err.Error())
+		}
+		out := buf
+		if size < x.grain {
+			out = make([]byte, x.grain)
+		}
+		n, err := inflateZlib(out, packed)
+		if err != nil || int64(n) < size {
+			return damaged(fmt.Sprintf("%d bytes came of it, %v", n, err))
+		}
+		copy(buf, out)
+		return nil
+	}})
+}
+
+// inflaters are decompressors, which are large.
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+
+// inflateZlib decompresses RFC 1950 data into out, and returns how much that is.
+func inflateZlib(out, packed []byte) (int, error) {
+	if len(packed) < 6 || packed[0]&0x0f != 8 || packed[1]&0x20 != 0 || (uint(packed[0])<<8|uint(packed[1]))%31 != 0 {
+		return 0, errorf("it has no header")
+	}
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed[2:]), nil); err != nil {
+		return 0, err
+	}
+	n, err := io.ReadFull(r, out)
+	if err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return n, err
+}
