@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,8 +60,23 @@ func open(t *testing.T) *Tree {
 	return tree
 }
 
+// child is a process of the test program.
+type child struct {
+	*exec.Cmd
+	t     *testing.T
+	stdin io.Writer
+}
+
+// begin lets a process eat.
+func (c child) begin() {
+	c.t.Helper()
+	if _, err := io.WriteString(c.stdin, "\n"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // start starts a process of the role, which ends with the test.
-func start(t *testing.T, role string) *exec.Cmd {
+func start(t *testing.T, role string) child {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -72,7 +88,6 @@ func start(t *testing.T, role string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stdin.Close() })
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,15 +95,8 @@ func start(t *testing.T, role string) *exec.Cmd {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	if role == "eat" {
-		t.Cleanup(func() {})
-		go func() { <-begin; stdin.Write([]byte("\n")) }()
-	}
-	return cmd
+	return child{cmd, t, stdin}
 }
-
-// begin lets the processes eat.
-var begin = make(chan struct{})
 
 // used returns the CPU time of a process in the kernel's ticks.
 func used(t *testing.T, pid int) int64 {
@@ -259,7 +267,7 @@ func TestMemory(t *testing.T) {
 	}
 
 	// The backstop ends who takes more than there is for it, and nobody else.
-	close(begin)
+	first.begin()
 	err := first.Wait()
 	status, ok := first.ProcessState.Sys().(syscall.WaitStatus)
 	if err == nil || !ok || status.Signal() != syscall.SIGKILL {

@@ -18,6 +18,7 @@ import (
 
 	"hanok/agent/drivertest"
 	"hanok/dc"
+	"hanok/host/cgroup"
 	"hanok/host/usernet"
 	"hanok/host/volume"
 	"hanok/image"
@@ -49,6 +50,7 @@ type site struct {
 	path   string // of the datastore's file system
 	run    string
 	binary string
+	groups string // the name of the control group
 }
 
 func newSite(t testing.TB) *site {
@@ -80,7 +82,13 @@ func newSite(t testing.TB) *site {
 		}
 		os.RemoveAll(run)
 	})
-	return &site{t: t, path: path, run: run}
+	groups := "hanok-test-" + filepath.Base(run)
+	t.Cleanup(func() {
+		if left, err := filepath.Glob("/sys/fs/cgroup/*/" + groups); err != nil || len(left) > 0 {
+			t.Errorf("control groups are left: %v, %v", left, err)
+		}
+	})
+	return &site{t: t, path: path, run: run, groups: groups}
 }
 
 // open returns the drivers of a new process of the agent.
@@ -88,7 +96,7 @@ func (s *site) open() (*Driver, *volume.Local) {
 	s.t.Helper()
 	log := slog.New(slog.NewTextHandler(s.t.Output(), nil))
 	v := volume.NewLocal(log)
-	d, err := New(Config{Volume: v, RunDir: s.run, Binary: s.binary, Accelerator: dc.TCG, Log: log})
+	d, err := New(Config{Volume: v, RunDir: s.run, Binary: s.binary, Accelerator: dc.TCG, Groups: cgroup.Open(s.groups), CPUMHz: 2000, Log: log})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (d *Driver) Find(ctx context.Context, spec dc.Machine) (dc.Handle, error) {
 		return nil, d.findHolder(ctx, spec)
 	case fresh(o.status):
 		d.log.Info("a start that was cut short is removed", "machine", spec.ID, "process", o.proc.pid)
-		o.end()
+		d.end(spec, o)
 		return nil, errNothing(spec)
 	}
 	defer o.proc.release()
@@ -132,10 +132,11 @@ func processOf(thread int) (int, error) {
 	return strconv.Atoi(string(pid))
 }
 
-// end kills the process and waits for its end.
-func (o *orphan) end() {
+// end kills the process that executes a machine, and waits for its end.
+func (d *Driver) end(spec dc.Machine, o *orphan) {
 	o.proc.kill()
 	<-o.proc.dead
+	d.cfg.Groups.Remove(string(spec.ID))
 }
 
 // refuseOrphan makes sure that nothing executes a machine that is about to start. What has not executed an instruction is
@@ -147,7 +148,7 @@ func (d *Driver) refuseOrphan(ctx context.Context, spec dc.Machine) error {
 		return err
 	case fresh(o.status):
 		d.log.Info("a start that was cut short is removed", "machine", spec.ID, "process", o.proc.pid)
-		o.end()
+		d.end(spec, o)
 		return nil
 	}
 	defer o.proc.release()

@@ -44,7 +44,7 @@ func (d *Driver) stopOrphan(ctx context.Context, spec dc.Machine) error {
 	if err != nil || o == nil {
 		return err
 	}
-	o.end()
+	d.end(spec, o)
 	d.noteExit(spec.ID, dc.MachineExit{Clean: true})
 	return os.RemoveAll(d.sockets(spec.ID))
 }
