@@ -48,6 +48,11 @@ const (
 	PrivImageCreate      Privilege = "ContentLibrary.AddLibraryItem"
 	PrivTaskCancel       Privilege = "Global.CancelTask"
 	PrivUsers            Privilege = "Authorization.ModifyPermissions"
+	PrivAlarmCreate      Privilege = "Alarm.Create"
+	PrivAlarmEdit        Privilege = "Alarm.Edit"
+	PrivAlarmDelete      Privilege = "Alarm.Delete"
+	PrivAlarmAcknowledge Privilege = "Alarm.Acknowledge"
+	PrivAlarmSetStatus   Privilege = "Alarm.SetStatus"
 	PrivDiagnostics      Privilege = "Global.Diagnostics"
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 )

@@ -26,6 +26,8 @@ const (
 	KindPermission     Kind = "Permission"
 	KindGroup          Kind = "Group"
 	KindSequence       Kind = "Sequence"
+	KindAlarm          Kind = "Alarm"
+	KindAlarmState     Kind = "AlarmState"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -54,6 +56,8 @@ var kinds = []struct {
 	{KindPermission, "permission-", "permission", func() Object { return new(Permission) }},
 	{KindGroup, "usergroup-", "group", func() Object { return new(Group) }},
 	{KindSequence, "sequence-", "sequence", func() Object { return new(Sequence) }},
+	{KindAlarm, "alarm-", "alarm", func() Object { return new(Alarm) }},
+	{KindAlarmState, "alarmstate-", "triggered alarm", func() Object { return new(AlarmState) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -90,6 +94,8 @@ type (
 	PermissionID     ID
 	GroupID          ID
 	SequenceID       ID
+	AlarmID          ID
+	AlarmStateID     ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

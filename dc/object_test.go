@@ -22,6 +22,7 @@ func objects() []Object {
 		&Permission{ID: "permission-1", Meta: meta},
 		&Group{ID: "usergroup-1", Meta: meta},
 		&Sequence{ID: "sequence-1", Meta: meta},
+		&Alarm{ID: "alarm-1", Meta: meta}, &AlarmState{ID: "alarmstate-1", Meta: meta},
 	}
 }
 

@@ -129,6 +129,12 @@ const (
 	EventVMPaused          EventType = "VmDiskFailedEvent"
 	EventVMResumed         EventType = "VmResumingEvent"
 	EventTaskFailed        EventType = "TaskFailedEvent"
+	EventAlarmCreated      EventType = "AlarmCreatedEvent"
+	EventAlarmChanged      EventType = "AlarmReconfiguredEvent"
+	EventAlarmRemoved      EventType = "AlarmRemovedEvent"
+	EventAlarmStatus       EventType = "AlarmStatusChangedEvent"
+	EventAlarmAcknowledged EventType = "AlarmAcknowledgedEvent"
+	EventAlarmCleared      EventType = "AlarmClearedEvent"
 )
 
 // Event is one thing that happened. Events are never changed; old ones are removed.

@@ -15,6 +15,7 @@ import (
 	"hanok/dc"
 	"hanok/internal/pki"
 	"hanok/manager/access"
+	"hanok/manager/alarm"
 	"hanok/manager/check"
 	"hanok/manager/compute"
 	"hanok/manager/dispatch"
@@ -58,6 +59,7 @@ type Manager struct {
 	Doctor    *doctor.Service
 	Checker   *check.Service
 	Stats     *stats.Service
+	Alarms    *alarm.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -90,8 +92,12 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Resources: m.Pools, Log: cfg.Log})
 	m.Files = file.New(file.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
+	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
+		return nil, err
+	}
+	if err := m.Alarms.Defaults(ctx); err != nil {
 		return nil, err
 	}
 	return m, m.Agents.MarkUnconnected(ctx)
@@ -115,6 +121,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	loop(m.engine.Run)
 	loop(m.Machines.Run)
 	loop(m.Stats.Run)
+	loop(m.Alarms.Run)
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
 		sweeper("event trim", func(ctx context.Context) error { return event.Trim(ctx, m.Store, event.Keep) }),

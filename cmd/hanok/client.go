@@ -37,6 +37,7 @@ type client struct {
 	tasks       hanokv1connect.TaskServiceClient
 	events      hanokv1connect.EventServiceClient
 	statistics  hanokv1connect.StatisticsServiceClient
+	alarms      hanokv1connect.AlarmServiceClient
 	watch       hanokv1connect.WatchServiceClient
 	backups     hanokv1connect.BackupServiceClient
 }
@@ -99,6 +100,7 @@ func (a *app) connect() (*client, error) {
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.http, s.server, options)
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
 	c.statistics = hanokv1connect.NewStatisticsServiceClient(c.http, s.server, options)
+	c.alarms = hanokv1connect.NewAlarmServiceClient(c.http, s.server, options)
 	c.watch = hanokv1connect.NewWatchServiceClient(c.http, s.server, options)
 	c.backups = hanokv1connect.NewBackupServiceClient(c.http, s.server, options)
 	return c, nil

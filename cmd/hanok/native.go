@@ -29,6 +29,7 @@ type nativeParts struct {
 	tasks     *task.Service
 	events    *event.Service
 	stats     native.Statistics
+	alarms    native.Alarms
 	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
 	system    native.System
 	backups   native.Backups
@@ -46,6 +47,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Tasks:      p.tasks,
 		Events:     nativeEvents{p.events},
 		Statistics: p.stats,
+		Alarms:     p.alarms,
 		State:      nativeState{p.store, p.usage},
 		System:     p.system,
 		Backups:    p.backups,
@@ -168,6 +170,7 @@ var readers = map[dc.Kind]reader{
 	dc.KindVirtualMachine: readerOf[*dc.VirtualMachine](),
 	dc.KindTask:           readerOf[*dc.Task](),
 	dc.KindEvent:          readerOf[*dc.Event](),
+	dc.KindAlarm:          readerOf[*dc.Alarm](),
 }
 
 func readerOf[T dc.Object]() reader {

@@ -112,7 +112,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.upCommand(), a.cleanCommand(), a.managerCommands(),
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
-		a.taskCommands(), a.eventCommands(), a.statsCommands(), a.userCommands(), a.watchCommand(),
+		a.taskCommands(), a.eventCommands(), a.statsCommands(), a.alarmCommands(), a.userCommands(), a.watchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 	)
 	return root

@@ -24,7 +24,8 @@ var viewing = map[string]bool{
 	"VirtualMachineService.ListVirtualMachines": true, "VirtualMachineService.GetVirtualMachine": true,
 	"VirtualMachineService.ListOrphans": true,
 	"TaskService.ListTasks":             true, "TaskService.GetTask": true, "TaskService.WatchTask": true,
-	"StatisticsService.ListCounters": true, "StatisticsService.QueryStatistics": true, "EventService.ListEvents": true, "UserService.ListUsers": true, "WatchService.Watch": true,
+	"StatisticsService.ListCounters": true, "StatisticsService.QueryStatistics": true, "EventService.ListEvents": true,
+	"AlarmService.ListAlarms": true, "AlarmService.ListTriggeredAlarms": true, "UserService.ListUsers": true, "WatchService.Watch": true,
 }
 
 // TestEveryCall makes every call of the contract: without a login, which only two calls allow, and as a user who may only
@@ -42,11 +43,12 @@ func TestEveryCall(t *testing.T) {
 		"name": "new", "username": "nobody", "password": "correct-horse-battery", "role": "ReadOnly", "kind": "vnc", "op": "powerOff", "path": "/x",
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
 		"datastore": "datastore1", "port_group": "VM Network", "virtual_machine": "hello", "resource_pool": "Resources", "task": string(tasks[0].ID),
-		"user": c.first.User, "object": "web",
+		"user": c.first.User, "object": "web", "alarm": "Host CPU usage",
 	}
 	special := map[string]map[string]string{"InventoryService.RenameObject": {"kind": "Folder"},
 		"HostService.CreateJoinToken": {"host": "", "folder": ""}, "StatisticsService.QueryStatistics": {"kind": "Host", "object": "alpha"},
-		"ResourcePoolService.CreateResourcePool": {"parent": "Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "Resources"}}
+		"ResourcePoolService.CreateResourcePool": {"parent": "Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "Resources"},
+		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"}}
 	// unseen are the calls about what the center does not have, which nobody learns besides.
 	unseen := map[string]bool{"VirtualMachineService.AdoptVirtualMachine": true}
 

@@ -16,6 +16,7 @@ type Backend struct {
 	Access     Access
 	Inventory  Inventory
 	Statistics Statistics
+	Alarms     Alarms
 	Hosts      Hosts
 	Pools      Pools
 	Machines   Machines
@@ -183,6 +184,19 @@ type Events interface {
 type Statistics interface {
 	// Query returns the series of a host, virtual machine or datastore in intervals of the period.
 	Query(ctx context.Context, by dc.Caller, period time.Duration, q dc.SeriesQuery) ([]dc.Series, error)
+}
+
+// Alarms watches what is measured, what is, and what happens.
+type Alarms interface {
+	List(by dc.Caller) ([]*dc.Alarm, error)
+	// Triggered returns the objects that are not green and that the caller may see, the worst and then the newest first.
+	Triggered(by dc.Caller) ([]*dc.AlarmState, error)
+	Create(ctx context.Context, by dc.Caller, name string, spec dc.AlarmSpec) (*dc.Alarm, error)
+	// Edit replaces an alarm's name and spec by what change, which may be called several times, makes of them.
+	Edit(ctx context.Context, by dc.Caller, id dc.AlarmID, change func(*dc.Alarm)) (*dc.Alarm, error)
+	Delete(ctx context.Context, by dc.Caller, id dc.AlarmID) error
+	Acknowledge(ctx context.Context, by dc.Caller, id dc.AlarmID, object dc.ID) error
+	Reset(ctx context.Context, by dc.Caller, id dc.AlarmID, object dc.ID) error
 }
 
 // State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the

@@ -68,6 +68,7 @@ func (s *Server) Handler() http.Handler {
 	mount(hanokv1connect.NewTaskServiceHandler(svc, options...))
 	mount(hanokv1connect.NewEventServiceHandler(svc, options...))
 	mount(hanokv1connect.NewStatisticsServiceHandler(svc, options...))
+	mount(hanokv1connect.NewAlarmServiceHandler(svc, options...))
 	mount(hanokv1connect.NewWatchServiceHandler(svc, options...))
 	mount(hanokv1connect.NewBackupServiceHandler(svc, options...))
 	mux.HandleFunc("GET /console/{ticket}", svc.console)

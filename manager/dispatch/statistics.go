@@ -97,7 +97,7 @@ func (l *link) owns(v *store.View, id dc.ID) bool {
 		return err == nil && vm.Spec.Host == l.host
 	case dc.KindDatastore:
 		ds, err := store.Get[*dc.Datastore](v, id)
-		return err == nil && ds.Spec.Host == l.host
+		return err == nil && ds.Spec.ReachedBy(l.host)
 	}
 	return false
 }

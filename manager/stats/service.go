@@ -132,7 +132,7 @@ func (s *Service) Query(ctx context.Context, by dc.Caller, period time.Duration,
 	if err := s.access.Authorize(by, dc.PrivRead, q.Object); err != nil {
 		return nil, err
 	}
-	host, err := s.find(q.Object)
+	hosts, err := s.find(q.Object)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (s *Service) Query(ctx context.Context, by dc.Caller, period time.Duration,
 		return nil, dc.Errorf(dc.Invalid, "%d samples can't be returned", q.Max).Fix("give 1 or more, or 0 for all")
 	}
 	if period == dc.SampleInterval {
-		return s.realTime(ctx, host, q)
+		return s.realTime(ctx, hosts, q)
 	}
 	for i, interval := range dc.Intervals() {
 		if interval.Period == period {
@@ -150,25 +150,32 @@ func (s *Service) Query(ctx context.Context, by dc.Caller, period time.Duration,
 	return nil, dc.Errorf(dc.Invalid, "statistics of intervals of %v are not kept", period).Fix("ask for intervals of 20s, 5m, 30m or 2h")
 }
 
-func (s *Service) realTime(ctx context.Context, host dc.HostID, q dc.SeriesQuery) ([]dc.Series, error) {
-	if host == "" {
-		return []dc.Series{}, nil // it has never been on a host
+// realTime asks the first of the hosts that answers.
+func (s *Service) realTime(ctx context.Context, hosts []dc.HostID, q dc.SeriesQuery) (out []dc.Series, err error) {
+	for _, host := range hosts {
+		asked := q
+		if q.Object == dc.ID(host) {
+			asked.Object = ""
+		}
+		if out, err = s.hosts.Series(ctx, host, asked); err == nil {
+			return out, nil
+		}
 	}
-	if q.Object == dc.ID(host) {
-		q.Object = ""
-	}
-	return s.hosts.Series(ctx, host, q)
+	return []dc.Series{}, err // a machine may never have been on a host
 }
 
-// find returns the host that measures an object.
-func (s *Service) find(id dc.ID) (dc.HostID, error) {
+// find returns the hosts that measure an object.
+func (s *Service) find(id dc.ID) ([]dc.HostID, error) {
 	switch o := s.store.View().Find(id).(type) {
 	case *dc.Host:
-		return o.ID, nil
+		return []dc.HostID{o.ID}, nil
 	case *dc.VirtualMachine:
-		return o.Spec.Host, nil
+		if o.Spec.Host == "" {
+			return nil, nil
+		}
+		return []dc.HostID{o.Spec.Host}, nil
 	case *dc.Datastore:
-		return o.Spec.Host, nil
+		return o.Spec.Hosts(), nil
 	}
-	return "", dc.Errorf(dc.Invalid, "%q has no statistics", id).Fix("name a host, a virtual machine or a datastore")
+	return nil, dc.Errorf(dc.Invalid, "%q has no statistics", id).Fix("name a host, a virtual machine or a datastore")
 }
