@@ -23,6 +23,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
+	"hanok/manager/image"
 	"hanok/manager/inventory"
 	"hanok/manager/resource"
 	"hanok/manager/stats"
@@ -52,6 +53,7 @@ type Manager struct {
 	Pools     *resource.Service
 	Machines  *compute.Service
 	Files     *file.Service
+	Images    *image.Service
 	Tasks     *task.Service
 	Events    *event.Service
 	Hosts     *hostsystem.Service
@@ -91,6 +93,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Pools = resource.New(cfg.Store, m.Access)
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Resources: m.Pools, Log: cfg.Log})
 	m.Files = file.New(file.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
+	m.Images = image.New(image.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Folder: cfg.Images})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)

@@ -13,6 +13,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
+	"hanok/manager/image"
 	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
@@ -34,6 +35,7 @@ type nativeParts struct {
 	system    native.System
 	backups   native.Backups
 	files     *file.Service
+	images    *image.Service
 }
 
 // nativeBackend returns the manager as the native facade sees it.
@@ -52,6 +54,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		System:     p.system,
 		Backups:    p.backups,
 		Files:      nativeFiles{p.files},
+		Images:     nativeImages{p.images},
 	}
 }
 
@@ -111,6 +114,13 @@ func (f nativeFiles) Open(ctx context.Context, by dc.Caller, ref dc.FileRef) (na
 func (f nativeFiles) Upload(ctx context.Context, by dc.Caller, ref dc.FileRef, offset int64, overwrite bool, sha256 func() string,
 	content io.Reader) (dc.File, string, error) {
 	return f.Service.Upload(ctx, by, ref, file.UploadSpec{Offset: offset, Overwrite: overwrite, SHA256: sha256}, content)
+}
+
+// nativeImages is the image service with the facade's own arguments.
+type nativeImages struct{ *image.Service }
+
+func (i nativeImages) Import(ctx context.Context, by dc.Caller, name, guestID string, offset int64, sha256 func() string, content io.Reader) (*dc.Task, error) {
+	return i.Service.Import(ctx, by, image.Request{Name: name, GuestID: guestID, Offset: offset, SHA256: sha256}, content)
 }
 
 // nativeEvents is the event service with the facade's own arguments.

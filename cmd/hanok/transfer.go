@@ -91,55 +91,66 @@ func (a *app) uploadFile(ctx context.Context, c *client, local string, f fileRef
 		query.Set("overwrite", "1")
 	}
 	if local == "-" {
-		return a.put(ctx, c, c.fileURL(f), query, a.stdin, sha256.New(), 0, -1)
+		_, err := a.put(ctx, c, c.fileURL(f), query, a.stdin, sha256.New(), 0, -1)
+		return err
 	}
+	_, err := a.putFile(ctx, c, local, c.fileURL(f), query, func() (int64, string, error) {
+		res, err := c.datastores.GetUpload(ctx, &hanokv1.GetUploadRequest{Datastore: f.Datastore, Path: f.Path})
+		return res.GetOffset(), res.GetSha256(), err
+	})
+	return err
+}
+
+// putFile uploads a local file to the URL, and returns the answer. there says how much the server has already, and its checksum.
+func (a *app) putFile(ctx context.Context, c *client, local, to string, query url.Values, there func() (int64, string, error)) (answer []byte, err error) {
 	file, err := os.Open(local)
 	if err != nil {
-		return backupError(err)
+		return nil, backupError(err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return backupError(err)
+		return nil, backupError(err)
 	}
 	if !info.Mode().IsRegular() {
-		return &dc.Error{Kind: dc.Invalid, Object: local, Message: "it is no file", Remedy: "name a file"}
+		return nil, &dc.Error{Kind: dc.Invalid, Object: local, Message: "it is no file", Remedy: "name a file"}
 	}
-	var there int64
-	return retryTransfer(ctx, func() int64 { return there }, func() error {
-		res, err := c.datastores.GetUpload(ctx, &hanokv1.GetUploadRequest{Datastore: f.Datastore, Path: f.Path})
+	var offset int64
+	err = retryTransfer(ctx, func() int64 { return offset }, func() error {
+		n, have, err := there()
 		if err != nil {
 			return c.explain(err)
 		}
 		sum := sha256.New()
-		if _, err := io.CopyN(sum, io.NewSectionReader(file, 0, info.Size()), res.Offset); err != nil || hex.EncodeToString(sum.Sum(nil)) != res.Sha256 {
-			res.Offset, sum = 0, sha256.New() // it is of another file
+		if _, err := io.CopyN(sum, io.NewSectionReader(file, 0, info.Size()), n); err != nil || hex.EncodeToString(sum.Sum(nil)) != have {
+			n, sum = 0, sha256.New() // it is of another file
 		}
-		there = res.Offset
-		query.Set("offset", fmt.Sprint(there))
-		return a.put(ctx, c, c.fileURL(f), query, io.NewSectionReader(file, there, info.Size()-there), sum, there, info.Size())
+		offset = n
+		query.Set("offset", fmt.Sprint(n))
+		answer, err = a.put(ctx, c, to, query, io.NewSectionReader(file, n, info.Size()-n), sum, n, info.Size())
+		return err
 	})
+	return answer, err
 }
 
-// put sends content, whose first done bytes sum has seen already and the server has.
-func (a *app) put(ctx context.Context, c *client, to string, query url.Values, content io.Reader, sum hash.Hash, done, total int64) error {
+// put sends content and returns the answer. The server has the first done bytes already, and sum has seen them.
+func (a *app) put(ctx context.Context, c *client, to string, query url.Values, content io.Reader, sum hash.Hash, done, total int64) ([]byte, error) {
 	bar := &transferBar{app: a, done: done, total: total}
 	defer bar.end()
 	body := &sending{r: content, sum: sum, bar: bar}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, to+"?"+query.Encode(), body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.ContentLength = -1 // a trailer follows
 	req.Trailer = http.Header{sumHeader: nil}
 	body.ended = func() { req.Trailer.Set(sumHeader, hex.EncodeToString(sum.Sum(nil))) }
 	res, err := c.exchange(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
-	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
-	return err
+	return io.ReadAll(io.LimitReader(res.Body, 1<<20))
 }
 
 // sending is a file on its way to the server.

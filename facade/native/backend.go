@@ -26,6 +26,7 @@ type Backend struct {
 	System     System
 	Backups    Backups
 	Files      Files
+	Images     Images
 }
 
 // Access knows the users and their logins.
@@ -254,6 +255,14 @@ type Download interface {
 	Stat() dc.File
 	// SHA256 returns that of the file, when all of it was read from its beginning to io.EOF; else "".
 	SHA256() string
+}
+
+// Images takes the content of new images.
+type Images interface {
+	// Uploaded says how much of the upload for an image of the name is there, and what it is.
+	Uploaded(ctx context.Context, by dc.Caller, name string) (offset int64, sha256 string, err error)
+	// Import takes the content from the offset on, and starts the task that makes an image of it. sha256 is as that of Files.
+	Import(ctx context.Context, by dc.Caller, name, guestID string, offset int64, sha256 func() string, content io.Reader) (*dc.Task, error)
 }
 
 // Backups makes backups of the manager.

@@ -183,24 +183,14 @@ func (s *service) upload(w http.ResponseWriter, r *http.Request) {
 		s.refuseFile(w, r, by, err)
 		return
 	}
-	query := r.URL.Query()
-	var offset int64
-	if text := query.Get("offset"); text != "" {
-		if offset, err = strconv.ParseInt(text, 10, 64); err != nil {
-			s.refuseFile(w, r, by, dc.Errorf(dc.Invalid, "%q is no offset", text).Fix("give the number of bytes that are there"))
-			return
-		}
+	offset, err := offsetOf(r)
+	if err != nil {
+		s.refuseFile(w, r, by, err)
+		return
 	}
 	ctx, cancel := s.streaming(r)
 	defer cancel()
-	sum := func() string {
-		if text := r.Trailer.Get(sumHeader); text != "" {
-			return text
-		}
-		return r.Header.Get(sumHeader)
-	}
-	body := &pacedBody{r: r.Body, control: http.NewResponseController(w)}
-	f, got, err := s.Files.Upload(ctx, by, ref, offset, query.Get("overwrite") == "1", sum, body)
+	f, got, err := s.Files.Upload(ctx, by, ref, offset, r.URL.Query().Get("overwrite") == "1", sumOf(r), body(w, r))
 	if err != nil {
 		s.refuseFile(w, r, by, err)
 		return
@@ -209,6 +199,28 @@ func (s *service) upload(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusCreated)
 	fmt.Fprintf(w, "%d bytes\n", f.SizeBytes)
+}
+
+// offsetOf returns where the content of an upload begins.
+func offsetOf(r *http.Request) (int64, error) {
+	text := r.URL.Query().Get("offset")
+	if text == "" {
+		return 0, nil
+	}
+	offset, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || offset < 0 {
+		return 0, dc.Errorf(dc.Invalid, "%q is no offset", text).Fix("give the number of bytes that are there")
+	}
+	return offset, nil
+}
+
+// sumOf returns the function that finds the checksum of an upload, when its content was read.
+func sumOf(r *http.Request) func() string {
+	return func() string { return cmp.Or(r.Trailer.Get(sumHeader), r.Header.Get(sumHeader)) }
+}
+
+func body(w http.ResponseWriter, r *http.Request) io.Reader {
+	return &pacedBody{r: r.Body, control: http.NewResponseController(w)}
 }
 
 // pacedBody gives a client time for each part of an upload.

@@ -43,7 +43,7 @@ func New(backend Backend, log *slog.Logger) *Server {
 // server. New ones end at once.
 func (s *Server) Close() { s.stop() }
 
-// Handler returns the handler of all paths of this dialect: "/hanok.v1.…", "/console/…", "/files/…" and "/" itself.
+// Handler returns the handler of all paths of this dialect: "/hanok.v1.…", "/console/…", "/files/…", "/images/…" and "/" itself.
 func (s *Server) Handler() http.Handler {
 	svc := s.service
 	options := []connect.HandlerOption{
@@ -74,6 +74,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /console/{ticket}", svc.console)
 	mux.HandleFunc("GET /files/{datastore}/{path...}", svc.download) // HEAD, too
 	mux.HandleFunc("PUT /files/{datastore}/{path...}", svc.upload)
+	mux.HandleFunc("PUT /images/{name}", svc.importImage)
 	mux.HandleFunc("GET /{$}", svc.page)
 	return mux
 }

@@ -67,6 +67,39 @@ func (i *Image) Convert(ctx context.Context, dst *os.File, progress func(done in
 	return dst.Truncate(i.Size)
 }
 
+// Stream writes the whole disk to w, with zeros where it has no data.
+func (i *Image) Stream(ctx context.Context, w io.Writer) error {
+	var at int64
+	buf, zeros := make([]byte, step), make([]byte, 64<<10)
+	fill := func(end int64) error {
+		for at < end {
+			n, err := w.Write(zeros[:min(int64(len(zeros)), end-at)])
+			if at += int64(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := i.walk(ctx, func(c chunk) error {
+		if err := fill(c.offset); err != nil {
+			return err
+		}
+		if int64(len(buf)) < c.size {
+			buf = make([]byte, c.size)
+		}
+		if err := c.read(buf[:c.size]); err != nil {
+			return err
+		}
+		at += c.size
+		_, err := w.Write(buf[:c.size])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return fill(i.Size)
+}
+
 // walk calls yield for all data of the disk.
 func (i *Image) walk(ctx context.Context, yield func(chunk) error) error {
 	for _, p := range i.parts {

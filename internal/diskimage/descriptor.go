@@ -30,7 +30,12 @@ func openDescriptor(f File, files func(name string) (File, error)) (*Image, erro
 	if len(d.Extents) == 0 || len(d.Extents) > maxExtents {
 		return nil, errorf("its descriptor has %d extents", len(d.Extents))
 	}
+	used := map[string]bool{}
 	for i, e := range d.Extents {
+		if used[e.File] && e.Type != "FLAT" && e.Type != "ZERO" {
+			return nil, errorf("extent %d is in the file %q, as another one", i, e.File)
+		}
+		used[e.File] = true
 		size := e.Sectors * vmx.SectorSize
 		if e.Sectors <= 0 || size > MaxSize-image.Size {
 			return nil, errorf("extent %d has %d sectors, which can't be", i, e.Sectors)

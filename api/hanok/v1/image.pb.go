@@ -198,6 +198,104 @@ func (x *ListImagesResponse) GetImages() []*Image {
 	return nil
 }
 
+type GetImageUploadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that the image is to have.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetImageUploadRequest) Reset() {
+	*x = GetImageUploadRequest{}
+	mi := &file_hanok_v1_image_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetImageUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetImageUploadRequest) ProtoMessage() {}
+
+func (x *GetImageUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_image_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetImageUploadRequest.ProtoReflect.Descriptor instead.
+func (*GetImageUploadRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_image_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetImageUploadRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type GetImageUploadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many bytes are there, and their SHA-256: 64 hexadecimal digits.
+	Offset        int64  `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	Sha256        string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetImageUploadResponse) Reset() {
+	*x = GetImageUploadResponse{}
+	mi := &file_hanok_v1_image_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetImageUploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetImageUploadResponse) ProtoMessage() {}
+
+func (x *GetImageUploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_image_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetImageUploadResponse.ProtoReflect.Descriptor instead.
+func (*GetImageUploadResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_image_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetImageUploadResponse) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *GetImageUploadResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 var File_hanok_v1_image_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_image_proto_rawDesc = "" +
@@ -214,10 +312,16 @@ const file_hanok_v1_image_proto_rawDesc = "" +
 	"\bguest_id\x18\a \x01(\tR\aguestId\"\x13\n" +
 	"\x11ListImagesRequest\"=\n" +
 	"\x12ListImagesResponse\x12'\n" +
-	"\x06images\x18\x01 \x03(\v2\x0f.hanok.v1.ImageR\x06images2W\n" +
+	"\x06images\x18\x01 \x03(\v2\x0f.hanok.v1.ImageR\x06images\"+\n" +
+	"\x15GetImageUploadRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"H\n" +
+	"\x16GetImageUploadResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha2562\xac\x01\n" +
 	"\fImageService\x12G\n" +
 	"\n" +
-	"ListImages\x12\x1b.hanok.v1.ListImagesRequest\x1a\x1c.hanok.v1.ListImagesResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"ListImages\x12\x1b.hanok.v1.ListImagesRequest\x1a\x1c.hanok.v1.ListImagesResponse\x12S\n" +
+	"\x0eGetImageUpload\x12\x1f.hanok.v1.GetImageUploadRequest\x1a .hanok.v1.GetImageUploadResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_image_proto_rawDescOnce sync.Once
@@ -231,20 +335,24 @@ func file_hanok_v1_image_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_image_proto_rawDescData
 }
 
-var file_hanok_v1_image_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_hanok_v1_image_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_hanok_v1_image_proto_goTypes = []any{
-	(*Image)(nil),                 // 0: hanok.v1.Image
-	(*ListImagesRequest)(nil),     // 1: hanok.v1.ListImagesRequest
-	(*ListImagesResponse)(nil),    // 2: hanok.v1.ListImagesResponse
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*Image)(nil),                  // 0: hanok.v1.Image
+	(*ListImagesRequest)(nil),      // 1: hanok.v1.ListImagesRequest
+	(*ListImagesResponse)(nil),     // 2: hanok.v1.ListImagesResponse
+	(*GetImageUploadRequest)(nil),  // 3: hanok.v1.GetImageUploadRequest
+	(*GetImageUploadResponse)(nil), // 4: hanok.v1.GetImageUploadResponse
+	(*timestamppb.Timestamp)(nil),  // 5: google.protobuf.Timestamp
 }
 var file_hanok_v1_image_proto_depIdxs = []int32{
-	3, // 0: hanok.v1.Image.created:type_name -> google.protobuf.Timestamp
+	5, // 0: hanok.v1.Image.created:type_name -> google.protobuf.Timestamp
 	0, // 1: hanok.v1.ListImagesResponse.images:type_name -> hanok.v1.Image
 	1, // 2: hanok.v1.ImageService.ListImages:input_type -> hanok.v1.ListImagesRequest
-	2, // 3: hanok.v1.ImageService.ListImages:output_type -> hanok.v1.ListImagesResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
+	3, // 3: hanok.v1.ImageService.GetImageUpload:input_type -> hanok.v1.GetImageUploadRequest
+	2, // 4: hanok.v1.ImageService.ListImages:output_type -> hanok.v1.ListImagesResponse
+	4, // 5: hanok.v1.ImageService.GetImageUpload:output_type -> hanok.v1.GetImageUploadResponse
+	4, // [4:6] is the sub-list for method output_type
+	2, // [2:4] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
 	2, // [2:2] is the sub-list for extension extendee
 	0, // [0:2] is the sub-list for field type_name
@@ -261,7 +369,7 @@ func file_hanok_v1_image_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_image_proto_rawDesc), len(file_hanok_v1_image_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,12 +35,18 @@ const (
 const (
 	// ImageServiceListImagesProcedure is the fully-qualified name of the ImageService's ListImages RPC.
 	ImageServiceListImagesProcedure = "/hanok.v1.ImageService/ListImages"
+	// ImageServiceGetImageUploadProcedure is the fully-qualified name of the ImageService's
+	// GetImageUpload RPC.
+	ImageServiceGetImageUploadProcedure = "/hanok.v1.ImageService/GetImageUpload"
 )
 
 // ImageServiceClient is a client for the hanok.v1.ImageService service.
 type ImageServiceClient interface {
 	// ListImages returns all images. Privilege: System.View.
 	ListImages(context.Context, *v1.ListImagesRequest) (*v1.ListImagesResponse, error)
+	// GetImageUpload says how much of the upload of a new image is there, to be continued. Privilege:
+	// ContentLibrary.AddLibraryItem. Conflict while somebody else uploads it.
+	GetImageUpload(context.Context, *v1.GetImageUploadRequest) (*v1.GetImageUploadResponse, error)
 }
 
 // NewImageServiceClient constructs a client for the hanok.v1.ImageService service. By default, it
@@ -60,12 +66,19 @@ func NewImageServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(imageServiceMethods.ByName("ListImages")),
 			connect.WithClientOptions(opts...),
 		),
+		getImageUpload: connect.NewClient[v1.GetImageUploadRequest, v1.GetImageUploadResponse](
+			httpClient,
+			baseURL+ImageServiceGetImageUploadProcedure,
+			connect.WithSchema(imageServiceMethods.ByName("GetImageUpload")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // imageServiceClient implements ImageServiceClient.
 type imageServiceClient struct {
-	listImages *connect.Client[v1.ListImagesRequest, v1.ListImagesResponse]
+	listImages     *connect.Client[v1.ListImagesRequest, v1.ListImagesResponse]
+	getImageUpload *connect.Client[v1.GetImageUploadRequest, v1.GetImageUploadResponse]
 }
 
 // ListImages calls hanok.v1.ImageService.ListImages.
@@ -77,10 +90,22 @@ func (c *imageServiceClient) ListImages(ctx context.Context, req *v1.ListImagesR
 	return nil, err
 }
 
+// GetImageUpload calls hanok.v1.ImageService.GetImageUpload.
+func (c *imageServiceClient) GetImageUpload(ctx context.Context, req *v1.GetImageUploadRequest) (*v1.GetImageUploadResponse, error) {
+	response, err := c.getImageUpload.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ImageServiceHandler is an implementation of the hanok.v1.ImageService service.
 type ImageServiceHandler interface {
 	// ListImages returns all images. Privilege: System.View.
 	ListImages(context.Context, *v1.ListImagesRequest) (*v1.ListImagesResponse, error)
+	// GetImageUpload says how much of the upload of a new image is there, to be continued. Privilege:
+	// ContentLibrary.AddLibraryItem. Conflict while somebody else uploads it.
+	GetImageUpload(context.Context, *v1.GetImageUploadRequest) (*v1.GetImageUploadResponse, error)
 }
 
 // NewImageServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -96,10 +121,18 @@ func NewImageServiceHandler(svc ImageServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(imageServiceMethods.ByName("ListImages")),
 		connect.WithHandlerOptions(opts...),
 	)
+	imageServiceGetImageUploadHandler := connect.NewUnaryHandlerSimple(
+		ImageServiceGetImageUploadProcedure,
+		svc.GetImageUpload,
+		connect.WithSchema(imageServiceMethods.ByName("GetImageUpload")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.ImageService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ImageServiceListImagesProcedure:
 			imageServiceListImagesHandler.ServeHTTP(w, r)
+		case ImageServiceGetImageUploadProcedure:
+			imageServiceGetImageUploadHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -111,4 +144,8 @@ type UnimplementedImageServiceHandler struct{}
 
 func (UnimplementedImageServiceHandler) ListImages(context.Context, *v1.ListImagesRequest) (*v1.ListImagesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ImageService.ListImages is not implemented"))
+}
+
+func (UnimplementedImageServiceHandler) GetImageUpload(context.Context, *v1.GetImageUploadRequest) (*v1.GetImageUploadResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.ImageService.GetImageUpload is not implemented"))
 }
