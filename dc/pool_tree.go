@@ -6,8 +6,8 @@ type PoolUse struct {
 	InUse Amount
 }
 
-// PoolTree is the resource pools of one cluster with what is reserved in them: a value of one moment. Its answers are about
-// reservations alone; what nobody has reserved goes by shares.
+// PoolTree is the resource pools of one cluster with what is reserved in them: a value of one moment, for one goroutine. Its answers
+// are about reservations alone; what nobody has reserved goes by shares.
 //
 // A pool gives its machines and child pools reservations out of its own. One that is expandable asks its parent for what its
 // own does not hold, and so on up to the root, which has what the cluster's hosts guarantee. What a pool takes from its parent
@@ -25,6 +25,8 @@ type poolNode struct {
 	parent   *poolNode
 	children []*poolNode
 	direct   Amount
+	// sum is used's, once it was asked for.
+	sum *Amount
 }
 
 // NewPoolTree returns the tree of the cluster whose root pool is root. uses has each pool once, in any order; what does not
@@ -55,11 +57,14 @@ func (t *PoolTree) Used(id ResourcePoolID) Amount {
 }
 
 func (n *poolNode) used() Amount {
-	sum := n.direct
-	for _, c := range n.children {
-		sum = sum.Plus(c.demand())
+	if n.sum == nil {
+		sum := n.direct
+		for _, c := range n.children {
+			sum = sum.Plus(c.demand())
+		}
+		n.sum = &sum
 	}
-	return sum
+	return *n.sum
 }
 
 // demand is what a pool takes from its parent.
@@ -119,10 +124,9 @@ func (t *PoolTree) AdmitMachine(pool ResourcePoolID, want Amount) error {
 // and as AdmitMachine's where its parent lacks it.
 func (t *PoolTree) AdmitPool(next *ResourcePool) error {
 	var before, used Amount
-	var children []*poolNode
 	same := false
 	if n := t.nodes[next.ID]; n != nil {
-		before, used, children = n.demand(), n.used(), n.children
+		before, used = n.demand(), n.used()
 		same = n.pool.Parent == next.Parent
 	}
 	c := next.Config
@@ -132,11 +136,7 @@ func (t *PoolTree) AdmitPool(next *ResourcePool) error {
 	if err := c.Memory.holds("memory", used.MemoryMB); err != nil {
 		return err
 	}
-	node := &poolNode{pool: next, children: children, direct: used}
-	for _, child := range children {
-		node.direct = node.direct.Minus(child.demand())
-	}
-	after := node.demand()
+	after := (&poolNode{pool: next, sum: &used}).demand()
 	if same && after.CPUMHz <= before.CPUMHz && after.MemoryMB <= before.MemoryMB {
 		return nil
 	}

@@ -280,6 +280,12 @@ func TestPoolTreeWhereTooMuchIsGiven(t *testing.T) {
 	if got := tree.Unreserved(kept.ID); got != (Amount{10, 10}) {
 		t.Errorf("the pool has %+v of its reservation to give, and the hosts have 10", got)
 	}
+	expandable, other := *kept, &ResourcePool{ID: "resgroup-2", Meta: Meta{Parent: "resgroup-0"}, Config: kept.Config}
+	expandable.Config.CPU.Expandable, expandable.Config.Memory.Expandable = true, true
+	wide := NewPoolTree(root.ID, Amount{50, 50}, []PoolUse{{root, Amount{40, 40}}, {&expandable, Amount{}}, {other, Amount{}}})
+	if got := wide.Unreserved(kept.ID); got != (Amount{10, 10}) {
+		t.Errorf("an expandable pool has %+v of its own reservation to give, whatever its parent lacks", got)
+	}
 	if err := tree.AdmitMachine(root.ID, Amount{}); err != nil {
 		t.Errorf("who asks for nothing is refused: %v", err)
 	}

@@ -700,3 +700,55 @@ func TestSharedDatastore(t *testing.T) {
 	})
 	c.untilVM("vm-02", "files", ready)
 }
+
+// TestPools: a host hears of what its machines get by the resource pools that they are in, at a revision that only rises.
+func TestPools(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	p := c.joinPuppet("box")
+	c.datastore("datastore-1", p.id, "/one")
+	const root dc.ResourcePoolID = "resgroup-root"
+	pool := func(id dc.ResourcePoolID, parent dc.ID) {
+		c.put(&dc.ResourcePool{ID: id, Meta: dc.Meta{Name: string(id), Parent: parent}, Config: dc.DefaultPoolConfig()})
+	}
+	pool(root, dc.ID(cluster))
+	pool("resgroup-a", dc.ID(root))
+	pool("resgroup-b", "resgroup-a")
+	pool("resgroup-c", "resgroup-a")
+	c.machine("vm-01", p.id, "datastore-1", "")
+	c.vm("vm-01", func(vm *dc.VirtualMachine) { vm.Spec.Pool = "resgroup-b" })
+	c.machine("vm-02", p.id, "datastore-1", "")
+	c.vm("vm-02", func(vm *dc.VirtualMachine) { vm.Spec.Pool = root })
+	k, revision := p.dial(), int64(0)
+	next := func(want string) {
+		t.Helper()
+		m := k.receive().GetMachineAssignment()
+		got := ""
+		for _, p := range m.GetMachine().GetPools() {
+			got += fmt.Sprintf(" %s:%d", p.Id, p.GetConfig().GetCpu().GetLimit())
+		}
+		if m.GetMachine().GetId() != "vm-01" || strings.TrimSpace(got) != want || m.GetRevision() <= revision {
+			t.Errorf("after the revision %d %v, want one with %s", revision, m, want)
+		}
+		revision = m.GetRevision()
+	}
+	k.receive() // the datastore
+	next("resgroup-a:0 resgroup-b:0")
+	k.receive() // vm-02
+	k.receive() // Synced
+	change := func(id dc.ResourcePoolID, fn func(*dc.ResourcePool)) {
+		c.change(func(tx *store.Tx) {
+			p, err := store.Load[*dc.ResourcePool](tx, dc.ID(id))
+			c.ok(err)
+			fn(p)
+			tx.Put(p)
+		})
+	}
+	change("resgroup-c", func(p *dc.ResourcePool) { p.Config.CPU.Limit = 1 }) // the machine is not in it
+	change("resgroup-a", func(p *dc.ResourcePool) { p.Name = "other" })       // and this is nothing to a host
+	change("resgroup-a", func(p *dc.ResourcePool) { p.Config.CPU.Limit = 500 })
+	next("resgroup-a:500 resgroup-b:0")
+	change("resgroup-b", func(p *dc.ResourcePool) { p.Parent = "resgroup-c" })
+	next("resgroup-a:500 resgroup-c:1 resgroup-b:0")
+	c.vm("vm-01", func(vm *dc.VirtualMachine) { vm.Spec.Pool = root })
+	next("")
+}

@@ -241,6 +241,34 @@ func TestReservationIsGivenOnce(t *testing.T) {
 	}
 }
 
+// Of two transactions at the same moment one sees the other, although they write different machines.
+func TestReservationIsNotGivenTwiceAtOnce(t *testing.T) {
+	w := open(t)
+	p := w.pool(root, "p", 500, true)
+	x, y := w.machine("x", p.ID, "host-a", 1900, dc.PoweredOff), w.machine("y", root, "host-b", 1901, dc.PoweredOff)
+	var other sync.Once
+	err := w.st.Change(t.Context(), func(tx *store.Tx) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(x.ID))
+		if err == nil {
+			err = w.AdmitMachine(tx, vm)
+		}
+		if err != nil {
+			return err
+		}
+		other.Do(func() {
+			if err := w.powerOn(y.ID); err != nil {
+				t.Fatal(err)
+			}
+		})
+		vm.Spec.Power = vm.Spec.Power.Next(dc.PowerOn, 0)
+		tx.Put(vm)
+		return nil
+	})
+	if dc.KindOf(err) != dc.Exhausted {
+		t.Errorf("both got power: %v", err)
+	}
+}
+
 // The ledger that follows the changes says what one says that is filled anew.
 func TestLedgerFollows(t *testing.T) {
 	w := open(t)
