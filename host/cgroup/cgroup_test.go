@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,19 +22,25 @@ import (
 // roleVariable makes the test program a process to be put into a group: "burn" uses a CPU, "eat" takes memory until it is ended.
 const roleVariable = "HANOK_CGROUP_TEST"
 
+// burns and eaten are what such processes do it with.
+var (
+	burns atomic.Int64
+	eaten [][]byte
+)
+
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "burn":
 		for {
+			burns.Add(1)
 		}
 	case "eat":
-		var all [][]byte
 		for fmt.Scanln(); ; { // when it is told to
 			block := make([]byte, 1<<20)
 			for i := 0; i < len(block); i += 4096 {
 				block[i] = 1
 			}
-			all = append(all, block)
+			eaten = append(eaten, block)
 		}
 	}
 	os.Exit(m.Run())
