@@ -70,14 +70,20 @@ type hierarchy struct {
 // Open finds this host's controllers. name is the group below which everything is to be, and no other's. Groups that nothing is in
 // any more are removed. What is missing is in Warnings, and no error.
 func Open(name string) *Tree {
-	t := &Tree{}
 	mounts, err := readMounts("/proc/self/mountinfo")
+	t := newTree(name, mounts, ownGroup("/proc/self/cgroup"))
 	if err != nil {
 		t.warnings = append(t.warnings, "Which control groups the host has is not known: "+err.Error()+"; mount /proc.")
 	}
-	own := ownGroup("/proc/self/cgroup")
-	var reasons []string
+	t.sweep()
+	return t
+}
+
+// newTree returns the tree of the name in the mounted hierarchies; own is this process's group in that of version 2.
+func newTree(name string, mounts []mount, own string) *Tree {
+	t := &Tree{}
 	for _, controller := range []string{"cpu", "memory"} {
+		var reasons []string
 		if t.find(mounts, controller, name, own, &reasons) {
 			continue
 		}
@@ -89,7 +95,6 @@ func Open(name string) *Tree {
 		t.warnings = append(t.warnings, fmt.Sprintf("%s are not enforced: there is no %s controller (%s); mount cgroup2 with it, "+
 			"and run the service as root or with Delegate=yes.", what, controller, reason))
 	}
-	t.sweep()
 	return t
 }
 

@@ -323,6 +323,38 @@ func TestNames(t *testing.T) {
 	none.Remove("x")
 }
 
+// A host without controllers works on, and says what it lacks and why.
+func TestWarnings(t *testing.T) {
+	dir := t.TempDir() // what can be written and is no control group
+	for _, tt := range []struct {
+		name   string
+		mounts []mount
+		why    string
+	}{
+		{"none", nil, "the kernel offers none"},
+		{"unusable", []mount{{version: V1, point: dir, options: []string{"rw", "cpu", "memory"}}}, "no such file or directory"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tree := newTree("hanok-test", tt.mounts, "/")
+			if tree.CPU() != Absent || tree.Memory() != Absent {
+				t.Errorf("it has cpu %d, memory %d", tree.CPU(), tree.Memory())
+			}
+			said := strings.Join(tree.Warnings(), "\n")
+			for _, want := range []string{"CPU limits and shares are not enforced", "Memory reservations are not enforced", tt.why, "mount cgroup2"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("it does not say %q: %s", want, said)
+				}
+			}
+			if err := tree.Place(os.Getpid(), Share{Name: "vm-a", CPUShares: 1000, CPULimit: 0.5}); err != nil {
+				t.Error(err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
 func TestParseMounts(t *testing.T) {
 	all, err := parseMounts(strings.NewReader(`22 1 0:20 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,mode=755
 30 22 0:26 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 - cgroup cgroup rw,cpu,cpuacct
