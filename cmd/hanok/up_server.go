@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hanok/dc"
+	"hanok/facade/metrics"
 	"hanok/facade/native"
 	"hanok/internal/durable"
 	"hanok/manager"
@@ -54,6 +55,7 @@ func serve(data *dataFolder, m *manager.Manager, listen string, others []string,
 	mux := http.NewServeMux()
 	mux.Handle("/hanok.agent.v1.AgentService/", agents)
 	mux.Handle("/agent/", agents)
+	mux.Handle("GET /metrics", metrics.Handler(metricsBackend(m), log))
 	mux.Handle("/", api.Handler())
 	s := &server{ln: ln, http: native.NewHTTPServer(mux, config, log)}
 	port := fmt.Sprint(addr.Port)

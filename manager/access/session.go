@@ -36,22 +36,9 @@ var (
 // error, of kind Unauthenticated, after the same time; after too many of them all logins from that address as that user are
 // refused for a while, with Exhausted. A login that fails and one that succeeds is recorded as an event.
 func (s *Service) Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error) {
-	name := strings.ToLower(username)
-	if err := s.guesses.check(from, name, time.Now()); err != nil {
-		return "", dc.Caller{}, err
-	}
-	u, err := findUser(s.store.View(), username)
-	if err != nil {
-		u = &dc.User{} // with no hash, which costs the same
-	}
-	ok, err := s.hasher.matches(ctx, u.PasswordHash, password)
+	u, err := s.verify(ctx, from, username, password)
 	if err != nil {
 		return "", dc.Caller{}, err
-	}
-	if !ok {
-		s.guesses.failed(from, name, time.Now())
-		s.recordBadLogin(ctx, username)
-		return "", dc.Caller{}, errWrong
 	}
 	token = random.Token()
 	session, err := s.startSession(ctx, u, token)
@@ -59,6 +46,38 @@ func (s *Service) Login(ctx context.Context, from, username, password string) (t
 		return "", dc.Caller{}, err
 	}
 	return token, callerOf(u, session), nil
+}
+
+// Verify is Login without a session, for one call of a client that sends the password each time: it returns the caller that such a
+// session would have. Only one that fails is recorded as an event.
+func (s *Service) Verify(ctx context.Context, from, username, password string) (dc.Caller, error) {
+	u, err := s.verify(ctx, from, username, password)
+	if err != nil {
+		return dc.Caller{}, err
+	}
+	return callerOf(u, &dc.Session{}), nil
+}
+
+// verify returns the user who has the name and the password.
+func (s *Service) verify(ctx context.Context, from, username, password string) (*dc.User, error) {
+	name := strings.ToLower(username)
+	if err := s.guesses.check(from, name, time.Now()); err != nil {
+		return nil, err
+	}
+	u, err := findUser(s.store.View(), username)
+	if err != nil {
+		u = &dc.User{} // with no hash, which costs the same
+	}
+	ok, err := s.hasher.matches(ctx, u.PasswordHash, password)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		s.guesses.failed(from, name, time.Now())
+		s.recordBadLogin(ctx, username)
+		return nil, errWrong
+	}
+	return u, nil
 }
 
 // startSession stores a session of u, whose password was checked. If u has got another password since, or is gone, the
