@@ -36,6 +36,8 @@ type StateExpression struct {
 	Not   bool       `json:"not,omitempty"` // the color is that of every other value
 	Value string     `json:"value"`
 	Color AlarmColor `json:"color"`
+	// Hold is how long the word must stay.
+	Hold time.Duration `json:"hold,omitempty"`
 }
 
 // EventExpression takes the color from an event.
@@ -75,11 +77,11 @@ func (e AlarmExpression) check(of Kind) *Error {
 		return e.Metric.check(of)
 	case e.State != nil && e.Metric == nil && e.Event == nil:
 		for _, path := range StatePaths(of) {
-			if path == e.State.Path {
+			if path == e.State.Path && e.State.Hold >= 0 && e.State.Hold <= maxHold {
 				return checkColor(e.State.Color)
 			}
 		}
-		return Errorf(Invalid, "a %s has no state %q", of.Noun(), e.State.Path).Fix("name one of %v", StatePaths(of))
+		return Errorf(Invalid, "a %s has no state %q, or not for %v", of.Noun(), e.State.Path, e.State.Hold).Fix("name one of %v, and 0s to 24h", StatePaths(of))
 	case e.Event != nil && e.Metric == nil && e.State == nil:
 		if e.Event.Color == Green && e.Event.Type != "" {
 			return nil
@@ -91,6 +93,9 @@ func (e AlarmExpression) check(of Kind) *Error {
 	}
 	return Errorf(Invalid, "an expression is of a metric, of a state or of an event")
 }
+
+// maxHold is for how long a condition may have to be met.
+const maxHold = 24 * time.Hour
 
 func checkColor(c AlarmColor) *Error {
 	if c == Yellow || c == Red {
@@ -121,7 +126,7 @@ func (m *MetricExpression) check(of Kind) *Error {
 		return Errorf(Invalid, "there is no threshold").Fix("give one for yellow, for red or for both")
 	case m.Yellow != nil && m.Red != nil && (*m.Yellow > *m.Red) != m.Below:
 		return Errorf(Invalid, "the threshold for red is no worse than that for yellow")
-	case m.Hold < 0 || m.Hold > 24*time.Hour:
+	case m.Hold < 0 || m.Hold > maxHold:
 		return Errorf(Invalid, "a time of %v can't be", m.Hold).Fix("give 0s to 24h")
 	}
 	return nil
@@ -134,7 +139,7 @@ func (e AlarmExpression) level(now AlarmColor, tolerance int64, o Observation) L
 	case e.State != nil:
 		value, known := o.States[e.State.Path]
 		if known && (value == e.State.Value) != e.State.Not {
-			return Level{Color: e.State.Color, Known: true}
+			return Level{Color: e.State.Color, Known: true, Hold: e.State.Hold}
 		}
 		return Level{Color: Green, Known: known}
 	}
@@ -211,7 +216,11 @@ func (e AlarmExpression) String() string {
 		if e.State.Not {
 			is = "is-not"
 		}
-		return fmt.Sprintf("state %s %s %s %s", e.State.Path, is, e.State.Value, e.State.Color)
+		s := fmt.Sprintf("state %s %s %s %s", e.State.Path, is, e.State.Value, e.State.Color)
+		if e.State.Hold > 0 {
+			s += " for " + e.State.Hold.String()
+		}
+		return s
 	case e.Event != nil:
 		return fmt.Sprintf("event %s %s", e.Event.Type, e.Event.Color)
 	}
@@ -251,7 +260,7 @@ func (m *MetricExpression) text() string {
 //
 //	metric cpu.usage.average above 75 yellow 90 red for 5m
 //	metric disk.used.latest of disk.capacity.latest above 75 yellow 85 red
-//	state runtime.connectionState is notResponding red
+//	state runtime.connectionState is notResponding red for 1m
 //	state runtime.powerState is-not poweredOn yellow
 //	event VmPoweredOffEvent yellow
 //
@@ -267,8 +276,15 @@ func ParseAlarmExpression(text string) (AlarmExpression, error) {
 		return fail("it is longer than 500 bytes")
 	}
 	switch {
-	case len(words) == 5 && words[0] == "state" && (words[2] == "is" || words[2] == "is-not"):
-		return AlarmExpression{State: &StateExpression{Path: words[1], Not: words[2] == "is-not", Value: words[3], Color: AlarmColor(words[4])}}, nil
+	case (len(words) == 5 || len(words) == 7 && words[5] == "for") && words[0] == "state" && (words[2] == "is" || words[2] == "is-not"):
+		state := &StateExpression{Path: words[1], Not: words[2] == "is-not", Value: words[3], Color: AlarmColor(words[4])}
+		if len(words) == 7 {
+			var err error
+			if state.Hold, err = time.ParseDuration(words[6]); err != nil {
+				return fail("%q is no time", words[6])
+			}
+		}
+		return AlarmExpression{State: state}, nil
 	case len(words) == 3 && words[0] == "event":
 		return AlarmExpression{Event: &EventExpression{Type: EventType(words[1]), Color: AlarmColor(words[2])}}, nil
 	case len(words) < 5 || words[0] != "metric":

@@ -126,7 +126,7 @@ func TestCheckAlarm(t *testing.T) {
 
 func FuzzParseAlarmExpression(f *testing.F) {
 	for _, text := range []string{"metric cpu.usage.average above 75 yellow 90.25 red for 5m0s", "metric disk.used.latest of disk.capacity.latest below 1 red",
-		"state runtime.powerState is-not poweredOn yellow", "event VmPoweredOffEvent green", "", "metric cpu.usage.average of mem.usage.average", "metric", "event a"} {
+		"state runtime.powerState is-not poweredOn yellow for 1h0m0s", "event VmPoweredOffEvent green", "", "metric cpu.usage.average of mem.usage.average", "metric", "event a"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -92,7 +92,7 @@ const (
 	EventRoleUpdated       EventType = "RoleUpdatedEvent"
 	EventRoleRemoved       EventType = "RoleRemovedEvent"
 	EventDatacenterCreated EventType = "DatacenterCreatedEvent"
-	EventDatacenterRemoved EventType = "DatacenterDestroyedEvent"
+	EventDatacenterRemoved EventType = "TaskEvent" // vSphere has no class of its own for it
 	EventClusterCreated    EventType = "ClusterCreatedEvent"
 	EventClusterRemoved    EventType = "ClusterDestroyedEvent"
 	EventPoolCreated       EventType = "ResourcePoolCreatedEvent"
@@ -113,6 +113,7 @@ const (
 	EventHostDisconnected  EventType = "HostDisconnectedEvent"
 	EventHostRemoved       EventType = "HostRemovedEvent"
 	EventHostMaintenance   EventType = "EnteredMaintenanceModeEvent"
+	EventHostEntering      EventType = "EnteringMaintenanceModeEvent"
 	EventHostInService     EventType = "ExitMaintenanceModeEvent"
 	EventVMCreated         EventType = "VmCreatedEvent"
 	EventVMRegistered      EventType = "VmRegisteredEvent" // an orphan was adopted
@@ -125,10 +126,9 @@ const (
 	EventVMReset           EventType = "VmResettingEvent"
 	EventVMGuestShutdown   EventType = "VmGuestShutdownEvent"
 	EventVMGuestReboot     EventType = "VmGuestRebootEvent"
-	EventVMFault           EventType = "VmDisconnectedEvent"
-	EventVMPaused          EventType = "VmDiskFailedEvent"
-	EventVMResumed         EventType = "VmResumingEvent"
-	EventTaskFailed        EventType = "TaskFailedEvent"
+	EventVMFault           EventType = "GeneralVmErrorEvent" // it lost its power against everybody's will
+	EventVMPaused          EventType = "VmMessageErrorEvent" // it stands still
+	EventVMResumed         EventType = "VmMessageEvent"      // it runs on
 	EventAlarmCreated      EventType = "AlarmCreatedEvent"
 	EventAlarmChanged      EventType = "AlarmReconfiguredEvent"
 	EventAlarmRemoved      EventType = "AlarmRemovedEvent"
@@ -136,6 +136,27 @@ const (
 	EventAlarmAcknowledged EventType = "AlarmAcknowledgedEvent"
 	EventAlarmCleared      EventType = "AlarmClearedEvent"
 )
+
+// failedEvents are the classes of what failed, by the types of tasks.
+var failedEvents = map[string]EventType{
+	"VirtualMachine.powerOn":       "VmFailedToPowerOnEvent",
+	"VirtualMachine.powerOff":      "VmFailedToPowerOffEvent",
+	"VirtualMachine.reset":         "VmFailedToResetEvent",
+	"VirtualMachine.suspend":       "VmFailedToSuspendEvent",
+	"VirtualMachine.shutdownGuest": "VmFailedToShutdownGuestEvent",
+	"VirtualMachine.rebootGuest":   "VmFailedToRebootGuestEvent",
+}
+
+// EventTask is what happened to a task that has no class of its own.
+const EventTask EventType = "TaskEvent"
+
+// FailedEvent returns the class of the event that a task of the type has failed.
+func FailedEvent(taskType string) EventType {
+	if t, ok := failedEvents[taskType]; ok {
+		return t
+	}
+	return EventTask
+}
 
 // Event is one thing that happened. Events are never changed; old ones are removed.
 type Event struct {

@@ -45,7 +45,7 @@ type client struct {
 // logoutTime bounds the farewell of a client that was interrupted.
 const logoutTime = 5 * time.Second
 
-// withClient connects, logs in unless there is a token, calls do, and logs out again. Its error is what do or the login
+// withClient connects, logs in unless there is a token or a session that was kept, calls do, and logs out again unless the session is kept. Its error is what do or the login
 // returned, as a *dc.Error where the server or the connection made it.
 func (a *app) withClient(ctx context.Context, do func(*client) error) error {
 	c, err := a.connect()
@@ -53,7 +53,13 @@ func (a *app) withClient(ctx context.Context, do func(*client) error) error {
 		return err
 	}
 	defer c.http.CloseIdleConnections()
-	if c.token == "" {
+	switch {
+	case c.token != "":
+	case c.kept != "":
+		if err := c.loginKept(ctx); err != nil {
+			return err
+		}
+	default:
 		if err := c.login(ctx); err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"hanok/api/hanok/v1"
 	"hanok/dc"
 )
@@ -21,8 +23,11 @@ var eventColumns = []column[*hanokv1.Event]{
 
 func (a *app) eventCommands() *cobra.Command {
 	var (
-		limit  int32
-		follow bool
+		req        hanokv1.ListEventsRequest
+		limit      int32
+		follow     bool
+		noSessions bool
+		since      time.Duration
 	)
 	events := a.client(command{use: "list", short: "List the newest events", args: cobra.NoArgs,
 		long: "List the newest events, the newest last. With --follow and -o json, each line is one event.",
@@ -30,14 +35,29 @@ func (a *app) eventCommands() *cobra.Command {
 			if follow {
 				return a.followEvents(ctx, c, int(limit))
 			}
-			res, err := c.events.ListEvents(ctx, &hanokv1.ListEventsRequest{Limit: limit})
+			req.Limit = limit
+			if noSessions {
+				req.Types = append(req.Types, "!User*SessionEvent")
+			}
+			if since > 0 {
+				req.Since = timestamppb.New(time.Now().Add(-since))
+			}
+			res, err := c.events.ListEvents(ctx, &req)
 			if err != nil {
 				return err
 			}
 			return list(a, res.Events, eventColumns)
 		}})
 	events.Flags().Int32Var(&limit, "limit", 100, "how many at most")
+	events.Flags().StringSliceVar(&req.Types, "type", nil, `only events whose class fits, such as "Host*", or "!Alarm*" for all others; may be given several times`)
+	events.Flags().StringVar(&req.TargetId, "target", "", "only those of the object with this ID")
+	events.Flags().StringVar(&req.User, "user", "", "only what this user has caused")
+	events.Flags().DurationVar(&since, "since", 0, "only so much of the past, such as 1h (default: all)")
+	events.Flags().BoolVar(&noSessions, "no-sessions", false, "leave out logins and logouts")
 	events.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new events until Ctrl-C")
+	for _, filter := range []string{"type", "target", "user", "since", "no-sessions"} {
+		events.MarkFlagsMutuallyExclusive("follow", filter)
+	}
 	return group("event", "Events: what happened", events)
 }
 

@@ -126,8 +126,8 @@ func (i nativeImages) Import(ctx context.Context, by dc.Caller, name, guestID st
 // nativeEvents is the event service with the facade's own arguments.
 type nativeEvents struct{ *event.Service }
 
-func (e nativeEvents) Newest(by dc.Caller, target dc.ID, limit int) ([]*dc.Event, error) {
-	return e.List(by, event.Query{Target: target, Limit: limit})
+func (e nativeEvents) Newest(by dc.Caller, q native.EventQuery) ([]*dc.Event, error) {
+	return e.List(by, event.Query{Target: q.Target, Types: q.Types, User: q.User, Since: q.Since, Until: q.Until, Limit: q.Limit})
 }
 
 // nativeState is the store as the facade reads it.

@@ -22,6 +22,8 @@ type settings struct {
 	// username and password are for a login; with a token they are empty.
 	username, password string
 	token              string
+	// kept is the file with the token of the session that the commands on a DATA folder share, or "".
+	kept string
 	// ca is the path of the certificates to trust, or "" for the system's.
 	ca string
 	// insecure trusts any certificate.
@@ -99,6 +101,9 @@ func (s *settings) readData(dir string) error {
 	s.server, s.ca, s.insecure = first.URL, filepath.Join(dir, "ca.pem"), false
 	if s.username == "" && s.token == "" {
 		s.username, s.password = first.User, first.Password
+		if s.username != "" {
+			s.kept = filepath.Join(dir, "session.json")
+		}
 	}
 	return nil
 }

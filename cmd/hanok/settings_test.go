@@ -43,11 +43,11 @@ func TestSettings(t *testing.T) {
 			want: settings{server: "https://a", username: "u", password: "p"}},
 
 		{name: "data", data: fresh,
-			want: settings{server: "https://dc:8443", username: "admin", password: "first", ca: filepath.Join(fresh, "ca.pem")}},
+			want: settings{server: "https://dc:8443", username: "admin", password: "first", kept: filepath.Join(fresh, "session.json"), ca: filepath.Join(fresh, "ca.pem")}},
 		{name: "data with another login", data: fresh, env: map[string]string{"HANOK_USERNAME": "u", "HANOK_PASSWORD": "p"},
 			want: settings{server: "https://dc:8443", username: "u", password: "p", ca: filepath.Join(fresh, "ca.pem")}},
 		{name: "data outdoes the environment's server", data: fresh, env: map[string]string{"HANOK_SERVER": "https://a", "HANOK_TOKEN": "t", "HANOK_INSECURE": "1"},
-			want: settings{server: "https://dc:8443", username: "admin", password: "first", ca: filepath.Join(fresh, "ca.pem")}},
+			want: settings{server: "https://dc:8443", username: "admin", password: "first", kept: filepath.Join(fresh, "session.json"), ca: filepath.Join(fresh, "ca.pem")}},
 		{name: "data with its own token", data: fresh, env: map[string]string{"HANOK_SERVER": "https://dc:8443", "HANOK_TOKEN": "t"},
 			want: settings{server: "https://dc:8443", token: "t", ca: filepath.Join(fresh, "ca.pem")}},
 		{name: "data after the first change of the password", data: changed, env: map[string]string{"HANOK_USERNAME": "u", "HANOK_PASSWORD": "p"},

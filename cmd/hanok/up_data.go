@@ -28,6 +28,7 @@ import (
 //	lock               held by the running service
 //	server.json        the service's URL, for `hanok --data`
 //	first-login.json   URL, user and initial password, until that is changed
+//	session.json       the session that commands with --data share
 //	ca.pem             the data center's certificate authority
 //	hanok.log          the service's log
 //	manager/           the store and the images
@@ -71,7 +72,7 @@ const (
 )
 
 // dataEntries are the names that may stand in a data folder.
-var dataEntries = []string{"hanok.json", "lock", "server.json", "first-login.json", "ca.pem", "hanok.log", "manager", "agent", "datastore1", "starter"}
+var dataEntries = []string{"hanok.json", "lock", "server.json", "first-login.json", "session.json", "ca.pem", "hanok.log", "manager", "agent", "datastore1", "starter"}
 
 // errNoData says that a folder is no data folder.
 var errNoData = errors.New("there is no data center in it")

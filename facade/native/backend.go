@@ -177,8 +177,18 @@ type Tasks interface {
 
 // Events is the memory of what happened.
 type Events interface {
-	// Newest returns the newest events of the target, or of everything if target is "", newest first, and at most limit.
-	Newest(by dc.Caller, target dc.ID, limit int) ([]*dc.Event, error)
+	// Newest returns the newest events that q asks for, newest first.
+	Newest(by dc.Caller, q EventQuery) ([]*dc.Event, error)
+}
+
+// EventQuery says which events to return. What is zero or empty leaves nothing out. Types are patterns of classes, of which those
+// that begin with "!" leave out what fits.
+type EventQuery struct {
+	Target       dc.ID
+	Types        []string
+	User         string
+	Since, Until time.Time
+	Limit        int
 }
 
 // Statistics is what is measured.

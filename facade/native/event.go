@@ -17,7 +17,14 @@ func (s *service) ListEvents(ctx context.Context, req *hanokv1.ListEventsRequest
 	if limit == 0 {
 		limit = usualEvents
 	}
-	events, err := s.Events.Newest(caller(ctx), dc.ID(req.TargetId), limit)
+	q := EventQuery{Target: dc.ID(req.TargetId), Types: req.Types, User: req.User, Limit: limit}
+	if req.Since != nil {
+		q.Since = req.Since.AsTime()
+	}
+	if req.Until != nil {
+		q.Until = req.Until.AsTime()
+	}
+	events, err := s.Events.Newest(caller(ctx), q)
 	if err != nil {
 		return nil, err
 	}

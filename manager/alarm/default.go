@@ -19,7 +19,7 @@ var defaults = []struct {
 	expressions                   string // one a line
 }{
 	{"hostconnection", "Host connection and power state", "alarm.HostConnectionStateAlarm", "A host does not respond.", dc.KindHost,
-		"state runtime.connectionState is notResponding red"},
+		"state runtime.connectionState is notResponding red for 1m" /* until then hosts come back to a manager that was restarted */},
 	{"hostcpuusage", "Host CPU usage", "alarm.HostCPUUsageAlarm", "A host's CPUs are busy.", dc.KindHost,
 		"metric cpu.usage.average above 75 yellow 90 red for 5m"},
 	{"hostmemoryusage", "Host memory usage", "alarm.HostMemoryUsageAlarm", "A host's memory is in use.", dc.KindHost,

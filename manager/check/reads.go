@@ -46,6 +46,7 @@ var readers = []func(*store.View, map[dc.ID]dc.Object){
 	reader[*dc.PortGroup], reader[*dc.Image], reader[*dc.VirtualMachine], reader[*dc.Task], reader[*dc.Event], reader[*dc.User],
 	reader[*dc.Session], reader[*dc.JoinToken], reader[*dc.Secret],
 	reader[*dc.Role], reader[*dc.Permission], reader[*dc.Group], reader[*dc.Sequence],
+	reader[*dc.Alarm], reader[*dc.AlarmState],
 }
 
 func reader[T dc.Object](v *store.View, all map[dc.ID]dc.Object) {

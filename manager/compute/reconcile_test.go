@@ -24,7 +24,7 @@ func TestPowerReconciler(t *testing.T) {
 		{"after a reset", dc.Reset, nil, true, `VmPoweredOffEvent virtual machine "hello": powered off by its guest`},
 		{"after a reboot", dc.RebootGuest, nil, true, `VmPoweredOffEvent virtual machine "hello": powered off by its guest`},
 		{"fault", dc.PowerOn, func(vm *dc.VirtualMachine) { vm.Status.Fault = fault }, true,
-			`VmDisconnectedEvent virtual machine "hello": lost its power: killed by signal 9: out of memory`},
+			`GeneralVmErrorEvent virtual machine "hello": lost its power: killed by signal 9: out of memory`},
 		{"after a shutdown that came too late", dc.ShutdownGuest, func(vm *dc.VirtualMachine) { vm.Status.Outcome.Failure = refused }, true,
 			`VmPoweredOffEvent virtual machine "hello": powered off by its guest`},
 		{"powered off by request", dc.PowerOff, nil, false, ""},
@@ -159,15 +159,15 @@ func TestPausesAreRecordedOnce(t *testing.T) {
 		full := &dc.Failure{Kind: dc.Exhausted, Object: `datastore "local-a"`, Message: "it is full", Remedy: "make room"}
 		pause(full)
 		pause(full)
-		want("VmDiskFailedEvent")
+		want("VmMessageErrorEvent")
 		// A manager that starts finds nothing to add.
 		if err := w.svc.recordPauses(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		want("VmDiskFailedEvent")
+		want("VmMessageErrorEvent")
 		pause(nil)
 		pause(full)
-		want("VmDiskFailedEvent VmResumingEvent VmDiskFailedEvent")
+		want("VmMessageErrorEvent VmMessageEvent VmMessageErrorEvent")
 		for e := range store.List[*dc.Event](w.st.View()) {
 			if e.Type == dc.EventVMPaused && e.Message != `virtual machine "hello": stands still: datastore "local-a": it is full; make room` {
 				t.Errorf("got %q", e.Message)
@@ -178,6 +178,6 @@ func TestPausesAreRecordedOnce(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		w.succeeded(w.svc.Power(t.Context(), admin, vm.ID, dc.PowerOn, 0))
 		synctest.Wait()
-		want("VmDiskFailedEvent VmResumingEvent VmDiskFailedEvent VmPoweredOffEvent VmPoweredOnEvent")
+		want("VmMessageErrorEvent VmMessageEvent VmMessageErrorEvent VmPoweredOffEvent VmPoweredOnEvent")
 	})
 }

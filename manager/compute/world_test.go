@@ -185,7 +185,7 @@ func (w *world) succeeded(submitted *dc.Task, err error) *dc.Task {
 func (w *world) events() string {
 	var types []string
 	for e := range store.List[*dc.Event](w.st.View()) {
-		if e.Type != dc.EventTaskFailed {
+		if !strings.Contains(e.Message, " failed: ") {
 			types = append(types, string(e.Type))
 		}
 	}

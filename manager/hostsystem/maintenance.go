@@ -45,9 +45,10 @@ var enterDefinition = task.Definition{Type: enterType, Steps: []task.Step{
 }}
 
 func keepAway(_ context.Context, r *task.Run) error {
-	finish(r, func(tx *store.Tx, _ *dc.Task, h *dc.Host) error {
+	finish(r, func(tx *store.Tx, t *dc.Task, h *dc.Host) error {
 		h.Spec.Maintenance = dc.MaintenanceEntering
 		tx.Put(h)
+		record(tx, t, h, dc.EventHostEntering, "is entering maintenance mode")
 		return nil
 	})
 	return nil

@@ -344,7 +344,7 @@ func TestEvents(t *testing.T) {
 		`alice DVPortgroupDestroyedEvent PortGroup p: Port group "p" was removed.`,
 		`alice ClusterDestroyedEvent Cluster c: Cluster "c" was removed.`,
 		`alice GeneralUserEvent Folder f: Folder "f" was removed.`,
-		`alice DatacenterDestroyedEvent Datacenter d: Data center "d" was removed.`,
+		`alice TaskEvent Datacenter d: Data center "d" was removed.`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

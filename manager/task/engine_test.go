@@ -106,7 +106,7 @@ func TestFailureIsRecordedAsAnEvent(t *testing.T) {
 	for ev := range store.List[*dc.Event](st.View()) {
 		events = append(events, ev)
 	}
-	if len(events) != 1 || events[0].Type != dc.EventTaskFailed || events[0].Task != got.ID || events[0].User != "alice" ||
+	if len(events) != 1 || events[0].Type != dc.EventTask || events[0].Task != got.ID || events[0].User != "alice" ||
 		events[0].Target != dc.ID(target) || events[0].Message != "Test.run failed: host: full; make room" {
 		t.Errorf("got events %+v", events)
 	}

@@ -175,7 +175,7 @@ func (x *execution) undo(ctx context.Context, t *dc.Task, step Step) error {
 func (x *execution) fail(tx *store.Tx, t *dc.Task, failure *dc.Failure) error {
 	now := time.Now().UTC()
 	t.State, t.Completed, t.Failure = dc.TaskError, now, failure
-	event.Add(tx, now, dc.Event{Type: dc.EventTaskFailed, Target: t.Target, TargetName: t.TargetName, User: t.User,
+	event.Add(tx, now, dc.Event{Type: dc.FailedEvent(t.Type), Target: t.Target, TargetName: t.TargetName, User: t.User,
 		Task: t.ID, Message: fmt.Sprintf("%s failed: %s", t.Type, failure.Err())})
 	return nil
 }

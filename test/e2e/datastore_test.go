@@ -113,12 +113,12 @@ func TestFullDatastore(t *testing.T) {
 		if out := c.ok("vm", "list"); !strings.Contains(out, "paused") {
 			t.Errorf("vm list does not say paused:\n%s", out)
 		}
-		c.event("VmDiskFailedEvent", "writer", "it is full", "free space on it")
+		c.event("VmMessageErrorEvent", "writer", "it is full", "free space on it")
 
 		disk.free()
 		c.ok("vm", "start", "writer")
 		term.Await("written-0.")
-		c.event("VmResumingEvent", "writer")
+		c.event("VmMessageEvent", "writer")
 		cl.Await(t, "writer", "runs", func(vm *hanokv1.VirtualMachine) bool { return vm.Paused == nil && vm.PowerState == "poweredOn" })
 		if now := qemuIn(t, filepath.Join(disk.path, "writer")); now != pid {
 			t.Errorf("writer runs as process %d, and did as %d", now, pid)

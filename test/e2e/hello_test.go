@@ -101,7 +101,7 @@ func TestHello(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		c.event("VmDisconnectedEvent", "hello")
+		c.event("GeneralVmErrorEvent", "hello")
 		if hello := c.machine("hello"); hello.PowerState != "poweredOff" {
 			t.Errorf("hello is %s", hello)
 		}

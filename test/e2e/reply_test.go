@@ -55,7 +55,7 @@ func TestReplyCutInHalf(t *testing.T) {
 	}
 
 	for _, e := range c.events() {
-		if e["type"] == "VmDisconnectedEvent" || e["type"] == "VmPoweredOffEvent" {
+		if e["type"] == "GeneralVmErrorEvent" || e["type"] == "VmPoweredOffEvent" {
 			t.Errorf("a machine that ran on has the event %v", e)
 		}
 	}

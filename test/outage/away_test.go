@@ -84,7 +84,7 @@ func TestAway(t *testing.T) {
 		logs[name].Progress()
 	}
 	look()
-	s.looksFor("alpha", m, "event", "list", "--limit", "1000000")
+	s.looksFor("alpha", m, "event", "list", "--type", "!Alarm*", "--limit", "1000000")
 
 	s.chapter("The cable of the host alpha is out.")
 	c.Hosts["alpha"].Cut()
@@ -109,7 +109,7 @@ func TestAway(t *testing.T) {
 	logs["alpha"].Reattach(guest.Open(t, cl, "on-alpha"), false)
 	logs["alpha"].Progress()
 	look()
-	s.looksFor("alpha", m, "event", "list", "--limit", "1000000")
+	s.looksFor("alpha", m, "event", "list", "--type", "!Alarm*", "--limit", "1000000")
 	s.types(m, "vm", "create", "there", "--host", "alpha", "--memory", "64M")
 
 	s.chapter("The host alpha has no power.")
@@ -126,7 +126,7 @@ func TestAway(t *testing.T) {
 	c.AwaitHost("alpha", "connected")
 	c.AwaitGuest("on-alpha", booted["alpha"])
 	look()
-	s.looksFor("alpha", m, "event", "list", "--limit", "1000000")
+	s.looksFor("alpha", m, "event", "list", "--type", "!Alarm*", "--limit", "1000000")
 	logs["alpha"].Resume(guest.Open(t, cl, "on-alpha"))
 	for _, name := range hosts {
 		logs[name].Verify()

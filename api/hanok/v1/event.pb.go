@@ -141,7 +141,15 @@ type ListEventsRequest struct {
 	// How many at most. Zero: 100.
 	Limit int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Only the events of the object with this ID. Empty: all.
-	TargetId      string `protobuf:"bytes,2,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	TargetId string `protobuf:"bytes,2,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// Patterns of classes: "Host*"; "!User*SessionEvent" leaves out what fits. An event fits one of those that leave nothing out, if there
+	// are such, and none of the others. None: all.
+	Types []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
+	// Only what this user has caused. Empty: all.
+	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	// Only what happened from then on, and until then. Absent: no bound.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +196,34 @@ func (x *ListEventsRequest) GetTargetId() string {
 		return x.TargetId
 	}
 	return ""
+}
+
+func (x *ListEventsRequest) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ListEventsRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
 }
 
 type ListEventsResponse struct {
@@ -249,10 +285,14 @@ const file_hanok_v1_event_proto_rawDesc = "" +
 	"\x06target\x18\x06 \x01(\tR\x06target\x12\x12\n" +
 	"\x04user\x18\a \x01(\tR\x04user\x12\x17\n" +
 	"\atask_id\x18\b \x01(\tR\x06taskId\x12\x18\n" +
-	"\amessage\x18\t \x01(\tR\amessage\"F\n" +
+	"\amessage\x18\t \x01(\tR\amessage\"\xd4\x01\n" +
 	"\x11ListEventsRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x1b\n" +
-	"\ttarget_id\x18\x02 \x01(\tR\btargetId\"=\n" +
+	"\ttarget_id\x18\x02 \x01(\tR\btargetId\x12\x14\n" +
+	"\x05types\x18\x03 \x03(\tR\x05types\x12\x12\n" +
+	"\x04user\x18\x04 \x01(\tR\x04user\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"=\n" +
 	"\x12ListEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.hanok.v1.EventR\x06events2W\n" +
 	"\fEventService\x12G\n" +
@@ -280,14 +320,16 @@ var file_hanok_v1_event_proto_goTypes = []any{
 }
 var file_hanok_v1_event_proto_depIdxs = []int32{
 	3, // 0: hanok.v1.Event.created:type_name -> google.protobuf.Timestamp
-	0, // 1: hanok.v1.ListEventsResponse.events:type_name -> hanok.v1.Event
-	1, // 2: hanok.v1.EventService.ListEvents:input_type -> hanok.v1.ListEventsRequest
-	2, // 3: hanok.v1.EventService.ListEvents:output_type -> hanok.v1.ListEventsResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 1: hanok.v1.ListEventsRequest.since:type_name -> google.protobuf.Timestamp
+	3, // 2: hanok.v1.ListEventsRequest.until:type_name -> google.protobuf.Timestamp
+	0, // 3: hanok.v1.ListEventsResponse.events:type_name -> hanok.v1.Event
+	1, // 4: hanok.v1.EventService.ListEvents:input_type -> hanok.v1.ListEventsRequest
+	2, // 5: hanok.v1.EventService.ListEvents:output_type -> hanok.v1.ListEventsResponse
+	5, // [5:6] is the sub-list for method output_type
+	4, // [4:5] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_event_proto_init() }
