@@ -51,6 +51,17 @@ func SystemRole(id RoleID) *Role {
 	return nil
 }
 
+// SetPrivileges gives the role the privileges, and those that every role has. The error is of kind Invalid.
+func (o *Role) SetPrivileges(all []Privilege) error {
+	for _, p := range all {
+		if !p.Known() {
+			return Errorf(Invalid, "there is no privilege %q", p).On(Describe(KindRole, o.Name)).Fix("choose from the privileges that are listed")
+		}
+	}
+	o.Privileges = NewPrivilegeSet(append(slices.Clone(all), basic...)...).Privileges()
+	return nil
+}
+
 // Grantable reports whether a permission may have the role. View and Anonymous are what everybody has somewhere.
 func (o *Role) Grantable() bool { return o.ID != RoleView && o.ID != RoleAnonymous }
 

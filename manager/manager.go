@@ -100,7 +100,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
 		return nil, err
 	}
-	if err := m.Alarms.Defaults(ctx); err != nil {
+	if err := errors.Join(m.Access.Defaults(ctx), m.Alarms.Defaults(ctx)); err != nil {
 		return nil, err
 	}
 	return m, m.Agents.MarkUnconnected(ctx)
@@ -127,6 +127,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	loop(m.Alarms.Run)
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
+		sweeper("permission sweep", m.Access.SweepPermissions),
 		sweeper("event trim", func(ctx context.Context) error { return event.Trim(ctx, m.Store, event.Keep) }),
 	} {
 		loop(func(ctx context.Context) error { return r.Run(ctx, m.Store, m.log) })

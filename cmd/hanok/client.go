@@ -24,6 +24,9 @@ type client struct {
 	session     hanokv1connect.SessionServiceClient
 	system      hanokv1connect.SystemServiceClient
 	users       hanokv1connect.UserServiceClient
+	roles       hanokv1connect.RoleServiceClient
+	permissions hanokv1connect.PermissionServiceClient
+	groups      hanokv1connect.GroupServiceClient
 	inventory   hanokv1connect.InventoryServiceClient
 	datacenters hanokv1connect.DatacenterServiceClient
 	folders     hanokv1connect.FolderServiceClient
@@ -93,6 +96,9 @@ func (a *app) connect() (*client, error) {
 	c.session = hanokv1connect.NewSessionServiceClient(c.http, s.server, options)
 	c.system = hanokv1connect.NewSystemServiceClient(c.http, s.server, options)
 	c.users = hanokv1connect.NewUserServiceClient(c.http, s.server, options)
+	c.roles = hanokv1connect.NewRoleServiceClient(c.http, s.server, options)
+	c.permissions = hanokv1connect.NewPermissionServiceClient(c.http, s.server, options)
+	c.groups = hanokv1connect.NewGroupServiceClient(c.http, s.server, options)
 	c.inventory = hanokv1connect.NewInventoryServiceClient(c.http, s.server, options)
 	c.datacenters = hanokv1connect.NewDatacenterServiceClient(c.http, s.server, options)
 	c.folders = hanokv1connect.NewFolderServiceClient(c.http, s.server, options)

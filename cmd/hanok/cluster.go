@@ -12,7 +12,7 @@ import (
 var clusterColumns = []column[*hanokv1.Cluster]{
 	{"Name", (*hanokv1.Cluster).GetName},
 	{"ID", (*hanokv1.Cluster).GetId},
-	{"Standalone", func(o *hanokv1.Cluster) string { return map[bool]string{true: "yes"}[o.Standalone] }},
+	{"Standalone", func(o *hanokv1.Cluster) string { return yes(o.Standalone) }},
 	{"Created", func(o *hanokv1.Cluster) string { return ago(o.Created) }},
 }
 

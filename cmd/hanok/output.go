@@ -118,3 +118,6 @@ func bytesText(n int64) string {
 	text := strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0")
 	return fmt.Sprintf("%s %cB", text, units[i])
 }
+
+// yes is the cell of something that is so or not.
+func yes(so bool) string { return map[bool]string{true: "yes"}[so] }

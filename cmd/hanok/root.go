@@ -112,7 +112,8 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.upCommand(), a.cleanCommand(), a.managerCommands(),
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
-		a.taskCommands(), a.eventCommands(), a.statsCommands(), a.alarmCommands(), a.userCommands(), a.watchCommand(),
+		a.taskCommands(), a.eventCommands(), a.statsCommands(), a.alarmCommands(),
+		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.watchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 	)
 	return root
@@ -146,7 +147,7 @@ func (a *app) client(d command) *cobra.Command {
 	cmd := &cobra.Command{Use: d.use, Short: d.short, Long: d.long, Args: d.args}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a.started = true
-		if d.object {
+		if d.object && len(args) > 0 {
 			a.object = args[0]
 		}
 		return a.withClient(cmd.Context(), func(c *client) error { return d.do(cmd.Context(), c, args) })

@@ -49,6 +49,26 @@ type Access interface {
 	SetRole(ctx context.Context, by dc.Caller, name string, role dc.RoleID) error
 	// Role returns the role that a user names; the error is of kind Invalid.
 	Role(ref string) (*dc.Role, error)
+	// NameOf returns the name of a user or a group, or "".
+	NameOf(principal dc.ID) string
+	// Principal returns the user, or the group, that a name or an ID means; the error is of kind NotFound.
+	Principal(ref string, group bool) (dc.ID, error)
+	Roles(by dc.Caller) ([]*dc.Role, error)
+	CreateRole(ctx context.Context, by dc.Caller, name, summary string, privileges []dc.Privilege) (*dc.Role, error)
+	UpdateRole(ctx context.Context, by dc.Caller, id dc.RoleID, name, summary string, privileges []dc.Privilege) error
+	DeleteRole(ctx context.Context, by dc.Caller, id dc.RoleID, removePermissions bool) error
+	// Permissions returns those on an object, or on all if entity is "".
+	Permissions(by dc.Caller, entity dc.ID, inherited bool) ([]*dc.Permission, error)
+	SetPermission(ctx context.Context, by dc.Caller, p dc.Permission) error
+	RemovePermission(ctx context.Context, by dc.Caller, entity, principal dc.ID) error
+	// Privileges returns what a user may do with an object.
+	Privileges(by dc.Caller, user dc.UserID, on dc.ID) ([]dc.Privilege, error)
+	Groups(by dc.Caller) ([]*dc.Group, error)
+	CreateGroup(ctx context.Context, by dc.Caller, name, summary string) (*dc.Group, error)
+	DeleteGroup(ctx context.Context, by dc.Caller, id dc.GroupID) error
+	AddMember(ctx context.Context, by dc.Caller, id dc.GroupID, member dc.ID) error
+	RemoveMember(ctx context.Context, by dc.Caller, id dc.GroupID, member dc.ID) error
+
 	// RoleOf returns the name of the role that a user has on the root folder, or "".
 	RoleOf(user dc.UserID) string
 	DeleteUser(ctx context.Context, by dc.Caller, name string) error
@@ -57,7 +77,9 @@ type Access interface {
 
 // Inventory keeps the inventory objects that are not virtual machines.
 type Inventory interface {
-	// Resolve returns the ID of the object of the kind that a user's reference (ID, unique name or inventory path) names.
+	// Path returns the inventory path of an object.
+	Path(id dc.ID) string
+	// Resolve returns the ID of the object of the kind, or of any kind for "", that a user's reference (ID, unique name or inventory path) names.
 	Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.ID, name string) error
 

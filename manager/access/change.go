@@ -3,14 +3,19 @@ package access
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"hanok/dc"
 	"hanok/manager/store"
 )
 
+// batch is how many permissions one transaction removes: with their claims and events, as many as any etcd takes.
+const batch = 30
+
 // directory is who there is and what they may do, as a transaction finds it and then changes it.
 type directory struct {
 	tx          *store.Tx
+	turn        *dc.Sequence
 	users       map[dc.UserID]*dc.User
 	groups      map[dc.GroupID]*dc.Group
 	roles       map[dc.RoleID]*dc.Role
@@ -23,13 +28,13 @@ func (s *Service) change(ctx context.Context, object string, fn func(d *director
 	return s.store.Change(ctx, func(tx *store.Tx) error {
 		turn, err := store.Load[*dc.Sequence](tx, dc.ID(dc.AccessSequence))
 		if dc.KindOf(err) == dc.NotFound {
-			turn, err = &dc.Sequence{ID: dc.AccessSequence}, nil
+			turn, err = &dc.Sequence{ID: dc.AccessSequence, Last: lastSample}, nil
 		}
 		if err != nil {
 			return err
 		}
 		tx.Put(turn)
-		d := newDirectory(tx)
+		d := newDirectory(tx, turn)
 		before := d.administered()
 		if err := fn(d); err != nil {
 			return err
@@ -42,9 +47,9 @@ func (s *Service) change(ctx context.Context, object string, fn func(d *director
 	})
 }
 
-func newDirectory(tx *store.Tx) *directory {
+func newDirectory(tx *store.Tx, turn *dc.Sequence) *directory {
 	v := tx.View()
-	d := &directory{tx: tx, users: map[dc.UserID]*dc.User{}, groups: map[dc.GroupID]*dc.Group{},
+	d := &directory{tx: tx, turn: turn, users: map[dc.UserID]*dc.User{}, groups: map[dc.GroupID]*dc.Group{},
 		roles: map[dc.RoleID]*dc.Role{}, permissions: map[dc.PermissionID]*dc.Permission{}}
 	for o := range store.List[*dc.User](v) {
 		d.users[o.ID] = o
@@ -59,6 +64,13 @@ func newDirectory(tx *store.Tx) *directory {
 		d.permissions[o.ID] = o
 	}
 	return d
+}
+
+// number returns the number of a new role.
+func (d *directory) number() int32 {
+	d.turn.Last++
+	d.tx.Put(d.turn)
+	return int32(d.turn.Last)
 }
 
 // put stores an object in the transaction and in the directory.
@@ -118,6 +130,24 @@ func (d *directory) role(id dc.RoleID) (*dc.Role, bool) {
 	}
 	r, ok := d.roles[id]
 	return r, ok
+}
+
+// permissionsWhere returns the permissions that satisfy wanted, in the order of their IDs.
+func (d *directory) permissionsWhere(wanted func(*dc.Permission) bool) (all []*dc.Permission) {
+	for _, id := range slices.Sorted(maps.Keys(d.permissions)) {
+		if p := d.permissions[id]; wanted(p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// entitiesOf returns the objects on which permissions have the role.
+func (d *directory) entitiesOf(role dc.RoleID) (all []dc.ID) {
+	for _, p := range d.permissionsWhere(func(p *dc.Permission) bool { return p.Role == role }) {
+		all = append(all, p.Entity)
+	}
+	return all
 }
 
 // permission returns the permission of a principal on an entity, or nil.

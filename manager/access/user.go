@@ -145,12 +145,19 @@ func anyUser(v *store.View) bool {
 // DeleteUser removes a user with his permissions, and ends all his sessions. The last Admin stays (WrongState). Errors besides:
 // Unauthenticated, Denied, NotFound.
 func (s *Service) DeleteUser(ctx context.Context, by dc.Caller, name string) error {
-	return s.changeUser(ctx, by, name, func(d *directory, u *dc.User) error {
-		d.delete(u)
-		d.forget(by, dc.ID(u.ID), u.Name)
-		record(d.tx, by, dc.EventUserRemoved, u, fmt.Sprintf("User %q was removed.", u.Name))
-		return nil
-	})
+	for gone := false; !gone; {
+		err := s.changeUser(ctx, by, name, func(d *directory, u *dc.User) (err error) {
+			if gone, err = s.forget(d, by, dc.ID(u.ID)); gone {
+				d.delete(u)
+				record(d.tx, by, dc.EventUserRemoved, u, fmt.Sprintf("User %q was removed.", u.Name))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetRole gives a user another role on the root folder, which counts everywhere and at once for the sessions that he has. The last

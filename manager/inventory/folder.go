@@ -14,7 +14,7 @@ func (s *Service) Folders(by dc.Caller) ([]*dc.Folder, error) { return list[*dc.
 // CreateFolder makes a folder in parent and of its type. Errors: Unauthenticated, Denied, Invalid for a name that cannot
 // be, NotFound without the parent, Exists.
 func (s *Service) CreateFolder(ctx context.Context, by dc.Caller, parent dc.FolderID, name string) (*dc.Folder, error) {
-	if err := s.access.Authorize(by, dc.PrivDatacenterCreate, dc.ID(parent)); err != nil {
+	if err := s.access.Authorize(by, dc.PrivFolderCreate, dc.ID(parent)); err != nil {
 		return nil, err
 	}
 	if err := dc.CheckName(dc.KindFolder, name); err != nil {
@@ -39,7 +39,7 @@ func (s *Service) CreateFolder(ctx context.Context, by dc.Caller, parent dc.Fold
 // DeleteFolder removes an empty folder. Errors: Unauthenticated, Denied, NotFound, WrongState while anything is in it and
 // for the root folder and the folders that belong to a data center.
 func (s *Service) DeleteFolder(ctx context.Context, by dc.Caller, id dc.FolderID) error {
-	if err := s.access.Authorize(by, dc.PrivDatacenterDelete, dc.ID(id)); err != nil {
+	if err := s.access.Authorize(by, dc.PrivFolderDelete, dc.ID(id)); err != nil {
 		return err
 	}
 	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteFolder(tx, by, id) })

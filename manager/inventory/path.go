@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,8 +45,11 @@ func describe(v *store.View, id dc.ID) string {
 	return dc.Describe(id.Kind(), string(id))
 }
 
+// Path is the function of this name, on the newest view.
+func (s *Service) Path(id dc.ID) string { return Path(s.store.View(), id) }
+
 // Resolve returns the ID of the object that ref means: an ID of the kind, a name that only one object of the kind has, or
-// an inventory path. What the caller may not see is not there for him. An ID comes before a name that looks like one. Errors: Unauthenticated, NotFound, and
+// an inventory path; the kind "" is any. What the caller may not see is not there for him. An ID comes before a name that looks like one. Errors: Unauthenticated, NotFound, and
 // Invalid for a name that several have, which lists their paths, for an object of another kind, and for a kind that
 // users do not name.
 func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error) {
@@ -54,13 +58,15 @@ func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 	if err != nil {
 		return "", err
 	}
-	a, ok := named[kind]
-	if !ok {
+	kinds := []dc.Kind{kind}
+	if kind == "" {
+		kinds, object = slices.Sorted(maps.Keys(named)), fmt.Sprintf("%q", ref)
+	} else if _, ok := named[kind]; !ok {
 		return "", dc.Errorf(dc.Invalid, "objects of the kind %q have no names in the inventory", kind)
 	}
 	v := s.store.View()
-	if dc.ID(ref).Kind() == kind {
-		if o, err := a.get(v, dc.ID(ref)); err == nil && visible(o) {
+	if slices.Contains(kinds, dc.ID(ref).Kind()) {
+		if o, ok := find(v, dc.ID(ref)); ok && visible(o) {
 			return dc.ID(ref), nil
 		}
 	}
@@ -68,9 +74,11 @@ func (s *Service) Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 		return walk(v, visible, kind, ref)
 	}
 	var found []dc.ID
-	for o := range a.all(v) {
-		if o.Metadata().Name == ref && visible(o) {
-			found = append(found, o.Identity())
+	for _, k := range kinds {
+		for o := range named[k].all(v) {
+			if o.Metadata().Name == ref && visible(o) {
+				found = append(found, o.Identity())
+			}
 		}
 	}
 	switch len(found) {
@@ -97,7 +105,7 @@ func walk(v *store.View, visible func(dc.Object) bool, kind dc.Kind, path string
 		}
 		id = next
 	}
-	if id.Kind() != kind {
+	if kind != "" && id.Kind() != kind {
 		return "", dc.Errorf(dc.Invalid, "this is a %s", id.Kind().Noun()).On(dc.Describe(kind, path)).
 			Fix("give the path of a %s", kind.Noun())
 	}

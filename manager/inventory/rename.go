@@ -7,12 +7,12 @@ import (
 	"hanok/manager/store"
 )
 
-// renameable maps the kinds that Rename works on to the privilege it asks for: mostly the one to create such an object.
+// renameable maps the kinds that Rename works on to the privilege it asks for.
 var renameable = map[dc.Kind]dc.Privilege{
-	dc.KindDatacenter:   dc.PrivDatacenterCreate,
-	dc.KindFolder:       dc.PrivDatacenterCreate,
-	dc.KindCluster:      dc.PrivClusterCreate,
-	dc.KindDatastore:    dc.PrivDatastoreCreate,
+	dc.KindDatacenter:   dc.PrivDatacenterRename,
+	dc.KindFolder:       dc.PrivFolderRename,
+	dc.KindCluster:      dc.PrivClusterRename,
+	dc.KindDatastore:    dc.PrivDatastoreRename,
 	dc.KindPortGroup:    dc.PrivNetworkCreate,
 	dc.KindResourcePool: dc.PrivPoolRename,
 }

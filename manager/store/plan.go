@@ -179,7 +179,7 @@ func notEmpty(w *write) *dc.Error {
 func claimTaken(w *write, claim string, holder dc.ID) *dc.Error {
 	err := &dc.Error{Kind: dc.Exists, Object: dc.Describe(w.kind, w.name)}
 	space, _, _ := strings.Cut(claim, "/")
-	if slices.Contains([]string{"name", "user", "image"}, space) && strings.HasSuffix(claim, "/"+w.name) {
+	if slices.Contains([]string{"name", "user", "image", "role", "group"}, space) && strings.HasSuffix(claim, "/"+w.name) {
 		err.Message, err.Remedy = "the name is taken by "+string(holder), "choose another name"
 		return err
 	}

@@ -48,10 +48,10 @@ const (
 type FolderServiceClient interface {
 	// ListFolders returns all folders. Privilege: System.View.
 	ListFolders(context.Context, *v1.ListFoldersRequest) (*v1.ListFoldersResponse, error)
-	// CreateFolder makes a folder in another one and of its type. Privilege: Datacenter.Create. Invalid for a bad name,
+	// CreateFolder makes a folder in another one and of its type. Privilege: Folder.Create. Invalid for a bad name,
 	// Exists for one that is taken, NotFound without the parent.
 	CreateFolder(context.Context, *v1.CreateFolderRequest) (*v1.CreateFolderResponse, error)
-	// DeleteFolder removes an empty folder. Privilege: Datacenter.Delete. NotFound; WrongState while anything is in it,
+	// DeleteFolder removes an empty folder. Privilege: Folder.Delete. NotFound; WrongState while anything is in it,
 	// and for the folders that belong to a data center.
 	DeleteFolder(context.Context, *v1.DeleteFolderRequest) (*v1.DeleteFolderResponse, error)
 }
@@ -126,10 +126,10 @@ func (c *folderServiceClient) DeleteFolder(ctx context.Context, req *v1.DeleteFo
 type FolderServiceHandler interface {
 	// ListFolders returns all folders. Privilege: System.View.
 	ListFolders(context.Context, *v1.ListFoldersRequest) (*v1.ListFoldersResponse, error)
-	// CreateFolder makes a folder in another one and of its type. Privilege: Datacenter.Create. Invalid for a bad name,
+	// CreateFolder makes a folder in another one and of its type. Privilege: Folder.Create. Invalid for a bad name,
 	// Exists for one that is taken, NotFound without the parent.
 	CreateFolder(context.Context, *v1.CreateFolderRequest) (*v1.CreateFolderResponse, error)
-	// DeleteFolder removes an empty folder. Privilege: Datacenter.Delete. NotFound; WrongState while anything is in it,
+	// DeleteFolder removes an empty folder. Privilege: Folder.Delete. NotFound; WrongState while anything is in it,
 	// and for the folders that belong to a data center.
 	DeleteFolder(context.Context, *v1.DeleteFolderRequest) (*v1.DeleteFolderResponse, error)
 }

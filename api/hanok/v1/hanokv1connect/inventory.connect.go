@@ -40,7 +40,7 @@ const (
 
 // InventoryServiceClient is a client for the hanok.v1.InventoryService service.
 type InventoryServiceClient interface {
-	// RenameObject gives an inventory object another name. Privilege: the one to create its kind, or
+	// RenameObject gives an inventory object another name. Privilege: vSphere's to rename its kind, such as Folder.Rename, or
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken, NotFound.
 	RenameObject(context.Context, *v1.RenameObjectRequest) (*v1.RenameObjectResponse, error)
 }
@@ -81,7 +81,7 @@ func (c *inventoryServiceClient) RenameObject(ctx context.Context, req *v1.Renam
 
 // InventoryServiceHandler is an implementation of the hanok.v1.InventoryService service.
 type InventoryServiceHandler interface {
-	// RenameObject gives an inventory object another name. Privilege: the one to create its kind, or
+	// RenameObject gives an inventory object another name. Privilege: vSphere's to rename its kind, such as Folder.Rename, or
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken, NotFound.
 	RenameObject(context.Context, *v1.RenameObjectRequest) (*v1.RenameObjectResponse, error)
 }
