@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,87 +17,234 @@ import (
 	"hanok/host/sim"
 )
 
-// viewing are the calls that a user may make who may only look.
-var viewing = map[string]bool{
-	"SessionService.Login": true, "SessionService.Logout": true, "SessionService.WhoAmI": true, "SystemService.About": true,
-	"DatacenterService.ListDatacenters": true, "FolderService.ListFolders": true, "ClusterService.ListClusters": true,
-	"HostService.ListHosts": true, "HostService.GetHost": true, "ResourcePoolService.ListResourcePools": true,
-	"DatastoreService.ListDatastores": true, "PortGroupService.ListPortGroups": true, "ImageService.ListImages": true,
-	"VirtualMachineService.ListVirtualMachines": true, "VirtualMachineService.GetVirtualMachine": true,
-	"VirtualMachineService.ListOrphans": true,
-	"TaskService.ListTasks":             true, "TaskService.GetTask": true, "TaskService.WatchTask": true,
-	"StatisticsService.ListCounters": true, "StatisticsService.QueryStatistics": true, "EventService.ListEvents": true,
-	"AlarmService.ListAlarms": true, "AlarmService.ListTriggeredAlarms": true, "UserService.ListUsers": true, "WatchService.Watch": true,
+// anybody, everybody and viewers are what calls need that need no privilege of their own: nothing, a login, and to see what they are
+// about. All others need privileges, which make a role together.
+var (
+	anybody   = []dc.Privilege{"nothing"}
+	everybody = []dc.Privilege{"a login"}
+	viewers   = []dc.Privilege{dc.PrivRead}
+)
+
+// needs are the privileges that each call of the contract asks for, with the request that the test makes.
+var needs = map[string][]dc.Privilege{
+	"SessionService.Login": anybody, "SystemService.About": anybody,
+	"SessionService.Logout": everybody, "SessionService.WhoAmI": everybody, "RoleService.ListRoles": everybody,
+	"RoleService.ListPrivileges": everybody, "StatisticsService.ListCounters": everybody, "WatchService.Watch": everybody,
+	"DatacenterService.ListDatacenters": everybody, "FolderService.ListFolders": everybody, "ClusterService.ListClusters": everybody,
+	"HostService.ListHosts": everybody, "ResourcePoolService.ListResourcePools": everybody, "DatastoreService.ListDatastores": everybody,
+	"PortGroupService.ListPortGroups": everybody, "ImageService.ListImages": everybody, "TaskService.ListTasks": everybody,
+	"EventService.ListEvents": everybody, "VirtualMachineService.ListVirtualMachines": everybody,
+	"VirtualMachineService.ListOrphans": everybody,
+
+	"HostService.GetHost": viewers, "VirtualMachineService.GetVirtualMachine": viewers, "TaskService.GetTask": viewers,
+	"TaskService.WatchTask": viewers, "StatisticsService.QueryStatistics": viewers, "PermissionService.ListPermissions": viewers,
+	"UserService.ListUsers": viewers, "GroupService.ListGroups": viewers,
+
+	"AlarmService.ListAlarms": viewers, "AlarmService.ListTriggeredAlarms": everybody, "AlarmService.CreateAlarm": {"Alarm.Create"},
+	"AlarmService.UpdateAlarm": {"Alarm.Edit"}, "AlarmService.DeleteAlarm": {"Alarm.Delete"},
+	"AlarmService.AcknowledgeAlarm": {"Alarm.Acknowledge"}, "AlarmService.ResetAlarm": {"Alarm.SetStatus"},
+	"ImageService.GetImageUpload": {dc.PrivImageCreate},
+
+	"BackupService.Backup": {dc.PrivBackup}, "SystemService.Doctor": {dc.PrivDiagnostics}, "TaskService.CancelTask": {dc.PrivTaskCancel},
+	"UserService.CreateUser": {dc.PrivUsers}, "UserService.SetRole": {dc.PrivUsers}, "UserService.DeleteUser": {dc.PrivUsers},
+	"UserService.SetPassword": {dc.PrivUsers}, "GroupService.CreateGroup": {dc.PrivUsers}, "GroupService.DeleteGroup": {dc.PrivUsers},
+	"GroupService.AddGroupMember": {dc.PrivUsers}, "GroupService.RemoveGroupMember": {dc.PrivUsers},
+	"PermissionService.SetPermission": {dc.PrivUsers}, "PermissionService.RemovePermission": {dc.PrivUsers},
+	"PermissionService.FetchPrivileges": {dc.PrivUsers}, "RoleService.CreateRole": {dc.PrivRoles}, "RoleService.UpdateRole": {dc.PrivRoles},
+	"RoleService.DeleteRole": {dc.PrivRoles},
+
+	"DatacenterService.CreateDatacenter": {dc.PrivDatacenterCreate}, "DatacenterService.DeleteDatacenter": {dc.PrivDatacenterDelete},
+	"FolderService.CreateFolder": {dc.PrivFolderCreate}, "FolderService.DeleteFolder": {dc.PrivFolderDelete},
+	"InventoryService.RenameObject": {dc.PrivFolderRename}, "ClusterService.CreateCluster": {dc.PrivClusterCreate},
+	"ClusterService.DeleteCluster": {dc.PrivClusterDelete}, "HostService.CreateJoinToken": {dc.PrivHostAdd},
+	"HostService.EnterMaintenanceMode": {dc.PrivHostMaintenance}, "HostService.ExitMaintenanceMode": {dc.PrivHostMaintenance},
+	"HostService.DisconnectHost": {dc.PrivHostConnection}, "HostService.ReconnectHost": {dc.PrivHostConnection},
+	"HostService.RemoveHost": {dc.PrivHostRemove}, "PortGroupService.CreatePortGroup": {dc.PrivNetworkCreate},
+	"PortGroupService.DeletePortGroup": {dc.PrivNetworkDelete}, "DatastoreService.CreateDatastore": {dc.PrivDatastoreCreate},
+	"DatastoreService.DeleteDatastore": {dc.PrivDatastoreDelete}, "DatastoreService.ListFiles": {"Datastore.Browse"},
+	"DatastoreService.MakeFolder": {"Datastore.FileManagement"}, "DatastoreService.GetUpload": {"Datastore.FileManagement"},
+	"DatastoreService.CopyFile":              {"Datastore.Browse", "Datastore.FileManagement"},
+	"DatastoreService.MoveFile":              {"Datastore.Browse", "Datastore.FileManagement", "Datastore.DeleteFile"},
+	"DatastoreService.DeleteFile":            {"Datastore.DeleteFile"},
+	"ResourcePoolService.CreateResourcePool": {"Resource.CreatePool"}, "ResourcePoolService.UpdateResourcePool": {"Resource.EditPool"},
+	"ResourcePoolService.MoveResourcePool": {"Resource.MovePool"}, "ResourcePoolService.DeleteResourcePool": {"Resource.DeletePool"},
+
+	"VirtualMachineService.CreateVirtualMachine": {dc.PrivVMCreate, dc.PrivAssignVMToPool, dc.PrivAllocateSpace},
+	"VirtualMachineService.AdoptVirtualMachine":  {dc.PrivVMRegister, dc.PrivAssignVMToPool},
+	"VirtualMachineService.PowerVirtualMachine":  {dc.PrivVMPowerOff}, "VirtualMachineService.RenameVirtualMachine": {dc.PrivVMRename},
+	"VirtualMachineService.DeleteVirtualMachine": {dc.PrivVMDelete}, "VirtualMachineService.OpenConsole": {dc.PrivVMConsole},
+	"VirtualMachineService.ScreenshotVirtualMachine":   {dc.PrivVMScreenshot},
+	"VirtualMachineService.SetVirtualMachineResources": {"VirtualMachine.Config.Resource"},
+	"VirtualMachineService.MoveVirtualMachineToPool":   {dc.PrivAssignVMToPool},
 }
 
-// TestEveryCall makes every call of the contract: without a login, which only two calls allow, and as a user who may only
-// look. The requests name objects that exist, so that nothing but the missing privilege is wrong with them.
+// TestEveryCall makes every call of the contract: without a login; as a user who has no permission, who learns nothing of what there
+// is; as one who has all privileges that the call needs but one, and who is refused; and as one who has exactly those. The requests
+// name objects that exist, so that nothing but the missing privilege is wrong with them. A call that needs names nothing fails.
 func TestEveryCall(t *testing.T) {
 	c := startCenter(t, sim.Options{})
 	c.must(t, "vm", "create", "hello", "--power-on")
-	c.must(t, "folder", "create", "web", "--parent", "/Datacenter/vm")
+	for _, name := range []string{"web", "team"} {
+		c.must(t, "folder", "create", name, "--parent", "/Datacenter/vm")
+	}
+	c.must(t, "pool", "create", "gold", "--parent", "Resources")
+	c.must(t, "group", "create", "club")
+	c.must(t, "role", "create", "Spare")
 	tasks, err := c.manager.Tasks.List(dc.System)
 	if err != nil {
 		t.Fatal(err)
 	}
-	viewer := c.readOnly(t)
+	access := c.manager.Access
+	user := func(name string, role dc.RoleID) string {
+		t.Helper()
+		const password = "may-only-look-around"
+		if _, err := access.CreateUser(t.Context(), dc.System, name, password, role); err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := access.Login(t.Context(), "192.0.2.1", name, password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	role, err := access.CreateRole(t.Context(), dc.System, "Exact", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user("victim", "")
+	stranger, exact := user("stranger", ""), user("exact", role.ID)
+	give := func(t *testing.T, privileges []dc.Privilege) {
+		t.Helper()
+		if err := access.UpdateRole(t.Context(), dc.System, role.ID, "Exact", "", privileges); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	methods := everyMethod()
+	for name := range needs {
+		if !slices.ContainsFunc(methods, func(m protoreflect.MethodDescriptor) bool { return nameOf(m) == name }) {
+			t.Errorf("there is no call %s", name)
+		}
+	}
+	for _, m := range methods {
+		t.Run(nameOf(m), func(t *testing.T) {
+			need, ok := needs[nameOf(m)]
+			if !ok {
+				t.Fatal("needs does not say which privileges it asks for")
+			}
+			req := request(m, string(tasks[0].ID))
+			isOpen := need[0] == anybody[0]
+			err := call(t, c.clientOf(t, ""), m, req)
+			if kind := dc.KindOf(err); !isOpen && kind != dc.Unauthenticated || nameOf(m) == "SystemService.About" && err != nil {
+				t.Errorf("without a login: %v", err)
+			}
+			err = call(t, c.clientOf(t, "guess"), m, req)
+			if kind := dc.KindOf(err); !isOpen && kind != dc.Unauthenticated {
+				t.Errorf("with a token that was never given: %v", err)
+			}
+			if isOpen || nameOf(m) == "SessionService.Logout" { // which would end the user's other calls
+				return
+			}
+			err = call(t, c.clientOf(t, stranger), m, req)
+			if need[0] == everybody[0] {
+				if err != nil {
+					t.Errorf("a user without permissions: %v", err)
+				}
+				return
+			}
+			if kind := dc.KindOf(err); kind != dc.Denied && kind != dc.NotFound {
+				t.Errorf("a user without permissions: %v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), "Secret") {
+				t.Errorf("a user without permissions learns of what there is: %v", err)
+			}
+			for i := range need {
+				if need[i] == dc.PrivRead { // which every role has
+					continue
+				}
+				give(t, slices.Delete(slices.Clone(need), i, i+1))
+				err = call(t, c.clientOf(t, exact), m, req)
+				if kind := dc.KindOf(err); kind != dc.Denied && !(unseen[nameOf(m)] && kind == dc.NotFound) {
+					t.Errorf("without %s: %v", need[i], err)
+				}
+			}
+			give(t, need)
+			err = call(t, c.clientOf(t, exact), m, req)
+			if kind := dc.KindOf(err); kind == dc.Denied || kind == dc.Unauthenticated || kind == dc.NotFound && !unseen[nameOf(m)] && !isFile(m) {
+				t.Errorf("with exactly %v: %v", need, err)
+			}
+		})
+	}
+}
+
+// unseen are the calls about what the test's center does not have, which nobody learns besides.
+var unseen = map[string]bool{"VirtualMachineService.AdoptVirtualMachine": true, "PermissionService.RemovePermission": true,
+	"GroupService.RemoveGroupMember": true, "DatastoreService.GetUpload": true}
+
+// isFile reports whether a call is about a file of a datastore; the center has none.
+func isFile(m protoreflect.MethodDescriptor) bool {
+	return m.Input().Fields().ByName("path") != nil && m.Name() != "CreateDatastore"
+}
+
+// request returns a request of the method about what the center has.
+func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 	values := map[string]string{
 		"name": "new", "username": "nobody", "password": "correct-horse-battery", "role": "ReadOnly", "kind": "vnc", "op": "powerOff", "path": "/x",
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
-		"datastore": "datastore1", "port_group": "VM Network", "virtual_machine": "hello", "resource_pool": "Resources", "task": string(tasks[0].ID),
-		"user": c.first.User, "object": "web", "alarm": "Host CPU usage",
+		"datastore": "datastore1", "target_path": "other", "port_group": "VM Network", "virtual_machine": "hello", "task": task, "user": "victim", "object": "team",
+		"entity": "web", "principal": "victim", "user_group": "club", "member": "victim", "resource_pool": "gold", "pool": "gold",
 	}
-	special := map[string]map[string]string{"InventoryService.RenameObject": {"kind": "Folder"},
-		"HostService.CreateJoinToken": {"host": "", "folder": ""}, "StatisticsService.QueryStatistics": {"kind": "Host", "object": "alpha"},
-		"ResourcePoolService.CreateResourcePool": {"parent": "Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "Resources"},
-		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"}}
-	// unseen are the calls about what the center does not have, which nobody learns besides.
-	unseen := map[string]bool{"VirtualMachineService.AdoptVirtualMachine": true}
+	special := map[string]map[string]string{
+		"InventoryService.RenameObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
+		"RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
+		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
+		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},
+		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
+		"RoleService.CreateRole": {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},
+	}
+	for _, file := range []string{"ListFiles", "MakeFolder", "GetUpload", "CopyFile", "MoveFile", "DeleteFile"} {
+		special["DatastoreService."+file] = map[string]string{"path": "none"}
+	}
+	req := dynamicpb.NewMessage(m.Input())
+	for k := range m.Input().Fields().Len() {
+		field := m.Input().Fields().Get(k)
+		value := values[string(field.Name())]
+		if v, ok := special[nameOf(m)][string(field.Name())]; ok {
+			value = v
+		}
+		if field.Kind() == protoreflect.StringKind && !field.IsList() && value != "" {
+			req.Set(field, protoreflect.ValueOfString(value))
+		}
+	}
+	return req
+}
 
-	seen := 0
+// everyMethod returns every method of the contract, with those last that take something away.
+func everyMethod() (all []protoreflect.MethodDescriptor) {
 	protoregistry.GlobalFiles.RangeFilesByPackage("hanok.v1", func(f protoreflect.FileDescriptor) bool {
 		for i := range f.Services().Len() {
-			methods := f.Services().Get(i).Methods()
-			for j := range methods.Len() {
-				m := methods.Get(j)
-				name := string(m.Parent().Name()) + "." + string(m.Name())
-				req := dynamicpb.NewMessage(m.Input())
-				for k := range m.Input().Fields().Len() {
-					field := m.Input().Fields().Get(k)
-					value := values[string(field.Name())]
-					if v, ok := special[name][string(field.Name())]; ok {
-						value = v
-					}
-					if field.Kind() == protoreflect.StringKind && !field.IsList() && value != "" {
-						req.Set(field, protoreflect.ValueOfString(value))
-					}
-				}
-				seen++
-				t.Run(name, func(t *testing.T) {
-					open := name == "SessionService.Login" || name == "SystemService.About"
-					err := call(t, c.clientOf(t, ""), m, req)
-					if kind := dc.KindOf(err); !open && kind != dc.Unauthenticated || name == "SystemService.About" && err != nil {
-						t.Errorf("without a login: %v", err)
-					}
-					err = call(t, c.clientOf(t, "guess"), m, req)
-					if kind := dc.KindOf(err); !open && kind != dc.Unauthenticated {
-						t.Errorf("with a token that was never given: %v", err)
-					}
-					if name == "SessionService.Logout" { // it would end the viewer's other calls
-						return
-					}
-					err = call(t, c.clientOf(t, viewer), m, req)
-					if denied := dc.KindOf(err) == dc.Denied || unseen[name] && dc.KindOf(err) == dc.NotFound; denied == viewing[name] {
-						t.Errorf("a user who may only look: %v", err)
-					}
-				})
+			for j := range f.Services().Get(i).Methods().Len() {
+				all = append(all, f.Services().Get(i).Methods().Get(j))
 			}
 		}
 		return true
 	})
-	if seen < len(viewing)+20 {
-		t.Errorf("only %d calls were found", seen)
+	takes := func(m protoreflect.MethodDescriptor) int {
+		for i, what := range []string{"Disconnect", "Reconnect", "Enter", "Exit", "Power", "Move", "Delete", "Remove"} {
+			if strings.HasPrefix(string(m.Name()), what) {
+				return i + 1
+			}
+		}
+		return 0
 	}
+	slices.SortFunc(all, func(a, b protoreflect.MethodDescriptor) int {
+		return cmp.Or(cmp.Compare(takes(a), takes(b)), cmp.Compare(nameOf(a), nameOf(b)))
+	})
+	return all
+}
+
+func nameOf(m protoreflect.MethodDescriptor) string {
+	return string(m.Parent().Name()) + "." + string(m.Name())
 }
 
 // call makes a call of any method and returns its error; of a stream it takes the first message only.
