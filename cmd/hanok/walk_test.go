@@ -64,7 +64,7 @@ var needs = map[string][]dc.Privilege{
 	"DatastoreService.DeleteDatastore": {dc.PrivDatastoreDelete}, "DatastoreService.ListFiles": {"Datastore.Browse"},
 	"DatastoreService.MakeFolder": {"Datastore.FileManagement"}, "DatastoreService.GetUpload": {"Datastore.FileManagement"},
 	"DatastoreService.CopyFile":              {"Datastore.Browse", "Datastore.FileManagement"},
-	"DatastoreService.MoveFile":              {"Datastore.Browse", "Datastore.FileManagement", "Datastore.DeleteFile"},
+	"DatastoreService.MoveFile":              {"Datastore.FileManagement", "Datastore.DeleteFile"},
 	"DatastoreService.DeleteFile":            {"Datastore.DeleteFile"},
 	"ResourcePoolService.CreateResourcePool": {"Resource.CreatePool"}, "ResourcePoolService.UpdateResourcePool": {"Resource.EditPool"},
 	"ResourcePoolService.MoveResourcePool": {"Resource.MovePool"}, "ResourcePoolService.DeleteResourcePool": {"Resource.DeletePool"},

@@ -78,7 +78,7 @@ type LoginResponse struct {
 	// The bearer token. The server keeps only its hash.
 	Token    string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	// The user's role on the whole inventory: "Admin" or "ReadOnly".
+	// As User.role.
 	Role          string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -28,7 +28,8 @@ type User struct {
 	Name     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Created  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created,proto3" json:"created,omitempty"`
 	Revision int64                  `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The role on the whole inventory: "Admin" or "ReadOnly".
+	// The name of the role that it has on the root folder and so, as a rule, everywhere; its groups' where it has none. Empty for none:
+	// it may have permissions below.
 	Role string `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
 	// Whether the password is still the one that the installation made.
 	InitialPassword bool `protobuf:"varint,6,opt,name=initial_password,json=initialPassword,proto3" json:"initial_password,omitempty"`

@@ -81,7 +81,8 @@ type DatastoreServiceClient interface {
 	// CopyFile starts a task that copies a file or a folder. Privileges: Datastore.Browse on the source's datastore,
 	// Datastore.FileManagement on the target's. Exists, NotFound; Conflict while another task works on one of the paths.
 	CopyFile(context.Context, *v1.CopyFileRequest) (*v1.CopyFileResponse, error)
-	// MoveFile starts a task that moves a file or a folder. Privileges: as CopyFile, and Datastore.DeleteFile on the source's datastore.
+	// MoveFile starts a task that moves a file or a folder. Privileges: Datastore.FileManagement on both
+	// datastores, Datastore.DeleteFile on the source's.
 	MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error)
 	// DeleteFile starts a task that deletes a file, or a folder with all that is in it. Privilege: Datastore.DeleteFile.
 	DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error)
@@ -268,7 +269,8 @@ type DatastoreServiceHandler interface {
 	// CopyFile starts a task that copies a file or a folder. Privileges: Datastore.Browse on the source's datastore,
 	// Datastore.FileManagement on the target's. Exists, NotFound; Conflict while another task works on one of the paths.
 	CopyFile(context.Context, *v1.CopyFileRequest) (*v1.CopyFileResponse, error)
-	// MoveFile starts a task that moves a file or a folder. Privileges: as CopyFile, and Datastore.DeleteFile on the source's datastore.
+	// MoveFile starts a task that moves a file or a folder. Privileges: Datastore.FileManagement on both
+	// datastores, Datastore.DeleteFile on the source's.
 	MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error)
 	// DeleteFile starts a task that deletes a file, or a folder with all that is in it. Privilege: Datastore.DeleteFile.
 	DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error)

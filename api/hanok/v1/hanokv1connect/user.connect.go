@@ -47,16 +47,16 @@ const (
 
 // UserServiceClient is a client for the hanok.v1.UserService service.
 type UserServiceClient interface {
-	// ListUsers returns all users. Privilege: System.View.
+	// ListUsers returns all users. Privilege: System.Read on the root folder.
 	ListUsers(context.Context, *v1.ListUsersRequest) (*v1.ListUsersResponse, error)
-	// CreateUser makes a user. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak password or an
-	// unknown role, Exists for a name that is taken.
+	// CreateUser makes a user with a role on the root folder. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak
+	// password or an unknown role, Denied for a role with privileges that the caller does not have, Exists for a name that is taken.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
-	// SetRole gives a user another role, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
-	// Invalid for an unknown role; WrongState for the last administrator.
+	// SetRole gives a user another role on the root folder, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
+	// Invalid for an unknown role; Denied as CreateUser says; WrongState where nobody would be left who may do all.
 	SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error)
-	// DeleteUser removes a user and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound; WrongState for
-	// the last administrator.
+	// DeleteUser removes a user with its permissions and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound;
+	// WrongState where nobody would be left who may do all.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
 	// SetPassword changes a password. Every user may change the own one; the privilege
 	// Authorization.ModifyPermissions is for those of others. NotFound; Invalid for a weak password.
@@ -163,16 +163,16 @@ func (c *userServiceClient) SetPassword(ctx context.Context, req *v1.SetPassword
 
 // UserServiceHandler is an implementation of the hanok.v1.UserService service.
 type UserServiceHandler interface {
-	// ListUsers returns all users. Privilege: System.View.
+	// ListUsers returns all users. Privilege: System.Read on the root folder.
 	ListUsers(context.Context, *v1.ListUsersRequest) (*v1.ListUsersResponse, error)
-	// CreateUser makes a user. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak password or an
-	// unknown role, Exists for a name that is taken.
+	// CreateUser makes a user with a role on the root folder. Privilege: Authorization.ModifyPermissions. Invalid for a bad name, a weak
+	// password or an unknown role, Denied for a role with privileges that the caller does not have, Exists for a name that is taken.
 	CreateUser(context.Context, *v1.CreateUserRequest) (*v1.CreateUserResponse, error)
-	// SetRole gives a user another role, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
-	// Invalid for an unknown role; WrongState for the last administrator.
+	// SetRole gives a user another role on the root folder, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
+	// Invalid for an unknown role; Denied as CreateUser says; WrongState where nobody would be left who may do all.
 	SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error)
-	// DeleteUser removes a user and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound; WrongState for
-	// the last administrator.
+	// DeleteUser removes a user with its permissions and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound;
+	// WrongState where nobody would be left who may do all.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
 	// SetPassword changes a password. Every user may change the own one; the privilege
 	// Authorization.ModifyPermissions is for those of others. NotFound; Invalid for a weak password.

@@ -84,8 +84,9 @@ type VirtualMachineServiceClient interface {
 	// ListOrphans returns the virtual machines that connected hosts have and that are not theirs by the inventory: after a restore
 	// of the manager from an older backup, say. Privilege: System.View.
 	ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error)
-	// AdoptVirtualMachine starts to make an orphan a virtual machine of the inventory, as it is and where it is. Privilege:
-	// VirtualMachine.Inventory.Create. NotFound where no connected host has it as an orphan; WrongState for one that is another
+	// AdoptVirtualMachine starts to make an orphan a virtual machine of the inventory, as it is and where it is. Privileges:
+	// VirtualMachine.Inventory.Register on its folder, Resource.AssignVMToPool on its pool, Datastore.AllocateSpace on its datastore,
+	// Network.Assign on its port groups. NotFound where no connected host has it as an orphan; WrongState for one that is another
 	// host's, is being deleted or lacks its files, and where its datastore or a port group is not in the inventory; Unsupported
 	// where its host's program is too old; Exists where its name, its folder or an address is taken; Unavailable while its host is
 	// away; Invalid for a bad name and an ambiguous reference.
@@ -338,8 +339,9 @@ type VirtualMachineServiceHandler interface {
 	// ListOrphans returns the virtual machines that connected hosts have and that are not theirs by the inventory: after a restore
 	// of the manager from an older backup, say. Privilege: System.View.
 	ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error)
-	// AdoptVirtualMachine starts to make an orphan a virtual machine of the inventory, as it is and where it is. Privilege:
-	// VirtualMachine.Inventory.Create. NotFound where no connected host has it as an orphan; WrongState for one that is another
+	// AdoptVirtualMachine starts to make an orphan a virtual machine of the inventory, as it is and where it is. Privileges:
+	// VirtualMachine.Inventory.Register on its folder, Resource.AssignVMToPool on its pool, Datastore.AllocateSpace on its datastore,
+	// Network.Assign on its port groups. NotFound where no connected host has it as an orphan; WrongState for one that is another
 	// host's, is being deleted or lacks its files, and where its datastore or a port group is not in the inventory; Unsupported
 	// where its host's program is too old; Exists where its name, its folder or an address is taken; Unavailable while its host is
 	// away; Invalid for a bad name and an ambiguous reference.
