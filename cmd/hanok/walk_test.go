@@ -192,7 +192,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"name": "new", "username": "nobody", "password": "correct-horse-battery", "role": "ReadOnly", "kind": "vnc", "op": "powerOff", "path": "/x",
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
 		"datastore": "datastore1", "target_path": "other", "port_group": "VM Network", "virtual_machine": "hello", "task": task, "user": "victim", "object": "team",
-		"entity": "web", "principal": "victim", "user_group": "club", "member": "victim", "resource_pool": "gold", "pool": "gold",
+		"entity": "web", "principal": "victim", "user_group": "club", "alarm": "Host CPU usage", "member": "victim", "resource_pool": "gold", "pool": "gold",
 	}
 	special := map[string]map[string]string{
 		"InventoryService.RenameObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
@@ -200,7 +200,9 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},
 		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
-		"RoleService.CreateRole": {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},
+		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"},
+		"AlarmService.UpdateAlarm": {"name": ""},
+		"RoleService.CreateRole":   {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},
 	}
 	for _, file := range []string{"ListFiles", "MakeFolder", "GetUpload", "CopyFile", "MoveFile", "DeleteFile"} {
 		special["DatastoreService."+file] = map[string]string{"path": "none"}
