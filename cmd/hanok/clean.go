@@ -41,7 +41,7 @@ func (a *app) clean(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	files := volume.NewLocal(log)
-	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Log: log})
+	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Groups: data.groups(), Log: log})
 	if err != nil {
 		return err
 	}

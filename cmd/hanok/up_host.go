@@ -53,7 +53,7 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 		return nil, err
 	}
 	facts.Version = version
-	driver, err := qemu.New(qemu.Config{Volume: volumes, RunDir: data.run, Groups: cgroup.Open("hanok-" + filepath.Base(data.run)), CPUMHz: facts.CPUMHz, Log: log})
+	driver, err := qemu.New(qemu.Config{Volume: volumes, RunDir: data.run, Groups: data.groups(), CPUMHz: facts.CPUMHz, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,9 @@ func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(strin
 	})
 	return &localHost{driver: driver, ended: done}, nil
 }
+
+// groups returns the control groups of the host's machines.
+func (d *dataFolder) groups() *cgroup.Tree { return cgroup.Open("hanok-" + filepath.Base(d.run)) }
 
 // close waits for the agent, whose context has ended, and lets go of the machines.
 func (h *localHost) close() {

@@ -343,12 +343,21 @@ func newCenter(t *testing.T) *center {
 			c.cmd.Process.Kill()
 			<-c.exited
 		}
+		var groups []string
+		if _, err := os.Stat(filepath.Join(c.data, "hanok.json")); err == nil {
+			groups = []string{"/sys/fs/cgroup/hanok-" + filepath.Base(c.runFolder()), "/sys/fs/cgroup/*/hanok-" + filepath.Base(c.runFolder())}
+		}
 		out, err := exec.Command(program(t), "clean", "--data", c.data).CombinedOutput()
 		if err != nil {
 			t.Errorf("hanok clean: %v\n%s", err, out)
 		}
 		if _, err := os.Stat(c.data); err == nil {
 			t.Errorf("%s is left after hanok clean", c.data)
+		}
+		for _, pattern := range groups {
+			if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {
+				t.Errorf("control groups are left after hanok clean: %v, %v", left, err)
+			}
 		}
 	})
 	return c
