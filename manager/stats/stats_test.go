@@ -1,9 +1,11 @@
 package stats
 
 import (
+	"bufio"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -115,6 +117,53 @@ func TestBounded(t *testing.T) {
 		q := dc.SeriesQuery{Object: dc.ID(fmt.Sprintf("vm-%d-0", test.day))}
 		if got := values(t, d, test.interval, q, now) != ""; got != test.want {
 			t.Errorf("interval %d has samples of day %d of 40: %v", test.interval, test.day, got)
+		}
+	}
+}
+
+// TestKilled kills processes that write: what each has said that it kept is there, and the file is whole.
+func TestKilled(t *testing.T) {
+	const variable = "HANOK_TEST_WRITER"
+	if path := os.Getenv(variable); path != "" {
+		d := open(t, path)
+		for n := 1; ; n++ {
+			if err := d.keep([]dc.Frame{frame(begin.Add(time.Duration(n)*5*time.Minute), "vm-a", int64(n))}); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Println("kept", n)
+		}
+	}
+	for round := range 3 {
+		path := filepath.Join(t.TempDir(), "db")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+		cmd.Env = append(os.Environ(), variable+"="+path)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		kept := 0
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if n, _ := fmt.Sscanf(lines.Text(), "kept %d", &kept); n == 1 && kept == 20+round*15 {
+				if err := cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_ = cmd.Wait() // it was killed
+		if kept < 20 {
+			t.Fatalf("the writer kept %d", kept)
+		}
+		d := open(t, path)
+		now := begin.Add(time.Duration(kept) * 5 * time.Minute)
+		all, err := d.query(0, dc.SeriesQuery{Object: "vm-a", Counters: []dc.CounterID{dc.CPUUsage}, End: now}, now)
+		if err != nil || len(all) != 1 || len(all[0].Samples) != kept || all[0].Samples[kept-1].Value != int64(kept) {
+			t.Errorf("%d were kept, and there are %+v, %v", kept, all, err)
+		}
+		if aside, _ := filepath.Glob(path + ".damaged-*"); len(aside) != 0 {
+			t.Errorf("a file was set aside: %v", aside)
 		}
 	}
 }

@@ -1,0 +1,67 @@
+package stats
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hanok/dc"
+)
+
+// BenchmarkKeep keeps 5 minutes of a thousand hosts with a hundred machines each, twelve counters a machine, as Service.write does.
+func BenchmarkKeep(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "db")
+	d, err := openDatabase(path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.close()
+	counters := []dc.CounterID{dc.CPUUsage, dc.CPUUsageMHz, dc.CPUReady, dc.MemoryUsage, dc.MemoryActive, dc.MemoryConsumed, dc.DiskRead, dc.DiskWrite,
+		dc.DiskUsage, dc.NetReceived, dc.NetTransmitted, dc.SysUptime}
+	now := begin
+	for b.Loop() {
+		now = now.Add(5 * time.Minute)
+		var frames []dc.Frame
+		figures := 0
+		for host := range 1000 {
+			f := dc.Frame{End: now, Period: 5 * time.Minute}
+			for vm := range 100 {
+				for n, c := range counters {
+					f.Figures = append(f.Figures, dc.Figure{Object: dc.ID(fmt.Sprintf("vm-%05d%08d", vm*7919%100, host*100+vm)), Counter: c, Value: int64(host * n)})
+				}
+			}
+			frames, figures = append(frames, f), figures+len(f.Figures)
+			if figures >= batchFigures || host == 999 {
+				if err := d.keep(frames); err != nil {
+					b.Fatal(err)
+				}
+				frames, figures = nil, 0
+			}
+		}
+	}
+	b.StopTimer()
+	start := time.Now()
+	if _, err := d.query(0, dc.SeriesQuery{Object: "vm-0000000000000"}, now); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(time.Since(start).Microseconds()), "us/query")
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/float64(b.N)/1e6, "MB-file/op")
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if strings.HasPrefix(line, "RssAnon") {
+			var kb float64
+			fmt.Sscanf(line, "RssAnon: %f", &kb)
+			b.ReportMetric(kb/1024, "MB-RssAnon")
+		}
+	}
+}
