@@ -110,7 +110,20 @@ func (a *Agent) checkFileOp(root, to string, req dc.FileRequest) error {
 		return a.checkFileUse(root, req.Path)
 	case dc.FileCopy:
 		return a.checkFileUse(to, req.To.Path)
+	case dc.FileImport:
+		if err := dc.CheckWorkPath(req.Aside); err != nil {
+			return err
+		}
+		if err := a.checkFileUse(root, req.Aside); err != nil {
+			return err
+		}
+		return a.checkFileUse(root, req.To.Path)
 	case dc.FilePlace:
+		if req.Aside != "" {
+			if err := dc.CheckWorkPath(req.Aside); err != nil {
+				return err
+			}
+		}
 		if err := a.checkFileUse(root, req.Path); err != nil {
 			return err
 		}

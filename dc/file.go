@@ -89,6 +89,7 @@ const (
 	FileUpload     FileOp = "upload"     // takes the bytes of the file Path from Offset on
 	FileCopy       FileOp = "copy"       // all of Path to To, which is not there, or what an earlier try has left
 	FilePlace      FileOp = "place"      // gives Path the name To; what has that name gets the name Aside, if that is set
+	FileImport     FileOp = "import"     // the disk image Path becomes the bytes To and the descriptor Aside, which leads to the file Extent
 	FileRemove     FileOp = "remove"     // Path with all that is in it, if it is there
 )
 
@@ -98,6 +99,7 @@ type FileRequest struct {
 	FileRef
 	To      *FileRef  `json:"to,omitempty"`
 	Aside   string    `json:"aside,omitempty"`
+	Extent  string    `json:"extent,omitempty"`
 	Query   FileQuery `json:"query,omitzero"`
 	Parents bool      `json:"parents,omitempty"`
 	Offset  int64     `json:"offset,omitempty"`

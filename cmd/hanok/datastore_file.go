@@ -132,7 +132,18 @@ on where it was.`,
 			}
 			return a.downloadFile(ctx, c, f, filepath.Clean(local))
 		}})
-	return []*cobra.Command{ls, mkdir, upload, download, cp, mv, rm}
+	imp := fileCommand(command{use: "import FILE PATH", short: "Make a virtual disk of a disk image", args: cobra.ExactArgs(2), object: true,
+		long: `Make a virtual disk of a disk image: raw, qcow2, or VMDK of any kind that is not a snapshot. PATH ends in ".vmdk". The host inspects the
+file before anything else is done with it. After an interruption of the upload the same command goes on where it was.`,
+		do: func(ctx context.Context, c *client, args []string) error {
+			f, err := ref(ctx, c, args[1])
+			if err != nil {
+				return err
+			}
+			return a.importDisk(ctx, c, args[0], f, async)
+		}})
+	asyncFlag(imp, &async)
+	return []*cobra.Command{ls, mkdir, upload, download, cp, mv, rm, imp}
 }
 
 // listFiles prints a folder, or the file or the files that the last element names.

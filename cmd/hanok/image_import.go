@@ -20,29 +20,53 @@ import (
 // importImage uploads a disk and returns the task that makes an image of it.
 func (a *app) importImage(ctx context.Context, c *client, local, name, guestID string) (*hanokv1.Task, error) {
 	to, query := c.server+"/images/"+url.PathEscape(name), url.Values{"guest-id": {guestID}}
+	answer, err := a.putDisk(ctx, c, local, to, query, func() (int64, string, error) {
+		res, err := c.images.GetImageUpload(ctx, &hanokv1.GetImageUploadRequest{Name: name})
+		return res.GetOffset(), res.GetSha256(), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	t := &hanokv1.Task{}
+	return t, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(answer, t)
+}
+
+// importDisk uploads a disk to a file beside the virtual disk that it becomes there.
+func (a *app) importDisk(ctx context.Context, c *client, local string, f fileRef, async bool) error {
+	source := fileRef{f.Datastore, f.Path + ".import"}
+	_, err := a.putDisk(ctx, c, local, c.fileURL(source), url.Values{"overwrite": {"1"}}, func() (int64, string, error) {
+		res, err := c.datastores.GetUpload(ctx, &hanokv1.GetUploadRequest{Datastore: source.Datastore, Path: source.Path})
+		return res.GetOffset(), res.GetSha256(), err
+	})
+	if err != nil {
+		return err
+	}
+	res, err := c.datastores.ImportDisk(ctx, &hanokv1.ImportDiskRequest{Datastore: f.Datastore, Path: source.Path, TargetPath: f.Path, RemoveSource: true})
+	if err != nil {
+		return err
+	}
+	return a.await(ctx, c, res.Task, async)
+}
+
+// putDisk uploads a disk: a single file as it is, the parts of a VMDK put together, which does not go on after an interruption.
+func (a *app) putDisk(ctx context.Context, c *client, local, to string, query url.Values, there func() (int64, string, error)) ([]byte, error) {
 	dir, image, closeAll, err := openDisk(local)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
 	defer closeAll()
-	var answer []byte
 	if image == nil {
-		answer, err = a.putFile(ctx, c, local, to, query, func() (int64, string, error) {
-			res, err := c.images.GetImageUpload(ctx, &hanokv1.GetImageUploadRequest{Name: name})
-			return res.GetOffset(), res.GetSha256(), err
-		})
-	} else {
-		r, w := io.Pipe()
-		go func() { w.CloseWithError(image.Stream(ctx, w)) }()
-		defer r.Close()
-		answer, err = a.put(ctx, c, to, query, r, sha256.New(), 0, image.Size)
+		return a.putFile(ctx, c, local, to, query, there)
 	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(image.Stream(ctx, w)) }()
+	defer r.Close()
+	answer, err := a.put(ctx, c, to, query, r, sha256.New(), 0, image.Size)
 	if err != nil {
 		return nil, diskError(local, err)
 	}
-	t := &hanokv1.Task{}
-	return t, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(answer, t)
+	return answer, nil
 }
 
 // openDisk opens a disk of several files; of one in a single file, which the server reads as it is, image is nil. The parts must lie beside it.

@@ -271,6 +271,8 @@ type Files interface {
 	Copy(ctx context.Context, by dc.Caller, from, to dc.FileRef, overwrite bool) (*dc.Task, error)
 	Move(ctx context.Context, by dc.Caller, from, to dc.FileRef, overwrite bool) (*dc.Task, error)
 	Delete(ctx context.Context, by dc.Caller, ref dc.FileRef) (*dc.Task, error)
+	// ImportDisk starts the task that makes a disk of an image on the same datastore.
+	ImportDisk(ctx context.Context, by dc.Caller, from, to dc.FileRef, removeSource bool) (*dc.Task, error)
 	// Open opens a file for reading; ctx is for as long as it is read.
 	Open(ctx context.Context, by dc.Caller, ref dc.FileRef) (Download, error)
 	// Uploaded says how much of an upload is there, and what it is.

@@ -113,6 +113,18 @@ func (s *service) DeleteFile(ctx context.Context, req *hanokv1.DeleteFileRequest
 	return &hanokv1.DeleteFileResponse{Task: s.task(caller(ctx), t)}, nil
 }
 
+func (s *service) ImportDisk(ctx context.Context, req *hanokv1.ImportDiskRequest) (*hanokv1.ImportDiskResponse, error) {
+	ref, err := s.fileRef(caller(ctx), req.Datastore, req.Path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Files.ImportDisk(ctx, caller(ctx), ref, dc.FileRef{Datastore: ref.Datastore, Path: req.TargetPath}, req.RemoveSource)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.ImportDiskResponse{Task: s.task(caller(ctx), t)}, nil
+}
+
 // fileOf returns the file that the path of a request names, and who asks for it.
 func (s *service) fileOf(r *http.Request) (by dc.Caller, ref dc.FileRef, err error) {
 	if by, err = s.Access.Authenticate(bearer(r.Header)); err != nil {

@@ -52,6 +52,8 @@ func do(ctx context.Context, dir *beneath.Dir, to string, req dc.FileRequest, pr
 		return dc.FileReply{}, duplicate(ctx, dir, req.Path, to, req.To.Path, progress)
 	case dc.FilePlace:
 		return dc.FileReply{}, place(dir, req.Path, req.To.Path, req.Aside)
+	case dc.FileImport:
+		return dc.FileReply{}, imageFailure(req.Path, importDisk(ctx, dir, req, progress))
 	case dc.FileRemove:
 		if err := dir.RemoveAll(ctx, req.Path); err != nil {
 			return dc.FileReply{}, err

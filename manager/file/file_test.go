@@ -200,6 +200,9 @@ func TestTasks(t *testing.T) {
 		{"move to another host", func(ctx context.Context, s *Service) (*dc.Task, error) {
 			return s.Move(ctx, admin, ref("local", "dir/a.iso"), ref("far", "b.iso"), false)
 		}, "datastore-far/b.iso: " + content + "\n"},
+		{"import", func(ctx context.Context, s *Service) (*dc.Task, error) {
+			return s.ImportDisk(ctx, admin, ref("local", "dir/a.iso"), ref("local", "a.vmdk"), false)
+		}, ""},
 		{"delete", func(ctx context.Context, s *Service) (*dc.Task, error) {
 			return s.Delete(ctx, admin, ref("local", "dir"))
 		}, ""},
@@ -216,7 +219,11 @@ func TestTasks(t *testing.T) {
 					Submit:      func(ctx context.Context) (*dc.Task, error) { return tt.submit(ctx, w.svc) },
 					Picture:     func(*store.View) string { return w.picture() },
 					Succeeded: func(t testing.TB, v *store.View) {
-						if got := w.picture(); got != tt.want {
+						if got := w.picture(); tt.name == "import" {
+							if !strings.Contains(got, "a-flat.vmdk: "+content+"\x00") || !strings.Contains(got, `RW 1 VMFS "a-flat.vmdk"`) || strings.Contains(got, dc.ReservedFile) {
+								t.Errorf("the files are\n%s", got)
+							}
+						} else if got != tt.want {
 							t.Errorf("the files are\n%swant\n%s", got, tt.want)
 						}
 					},

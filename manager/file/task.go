@@ -25,6 +25,8 @@ type args struct {
 	From      dc.FileRef `json:"from"`
 	To        dc.FileRef `json:"to,omitzero"`
 	Overwrite bool       `json:"overwrite,omitempty"`
+	// Consume removes the source of an import when it is done.
+	Consume bool `json:"consume,omitempty"`
 }
 
 // Copy starts the task that copies a file, or a folder with all that is in it, to the path to, perhaps of another datastore and host.
@@ -44,7 +46,7 @@ func (s *Service) Copy(ctx context.Context, by dc.Caller, from, to dc.FileRef, o
 	if err := checkUse(s.store.View(), false, ds, from.Path); err != nil {
 		return nil, err
 	}
-	return s.submit(ctx, by, copyType, []dc.FileRef{to}, args{from, to, overwrite})
+	return s.submit(ctx, by, copyType, []dc.FileRef{to}, args{From: from, To: to, Overwrite: overwrite})
 }
 
 // Move is Copy, and the source is gone afterwards. Privileges: PrivFileManagement on both, PrivFileDelete on the source.
@@ -57,7 +59,7 @@ func (s *Service) Move(ctx context.Context, by dc.Caller, from, to dc.FileRef, o
 			return nil, err
 		}
 	}
-	return s.submit(ctx, by, moveType, []dc.FileRef{from, to}, args{from, to, overwrite})
+	return s.submit(ctx, by, moveType, []dc.FileRef{from, to}, args{From: from, To: to, Overwrite: overwrite})
 }
 
 // Delete starts the task that deletes a file, or a folder with all that is in it. Kinds: NotFound, WrongState for files of
@@ -100,6 +102,7 @@ func (s *Service) definitions() []task.Definition {
 		{Name: "remove what is no longer needed", Final: true, Do: s.cleanUp},
 	}
 	return []task.Definition{
+		s.importDefinition(),
 		{Type: copyType, Steps: transfer},
 		{Type: moveType, Steps: transfer},
 		{Type: deleteType, Steps: []task.Step{

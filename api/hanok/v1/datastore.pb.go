@@ -1200,6 +1200,121 @@ func (x *DeleteFileResponse) GetTask() *Task {
 	return nil
 }
 
+type ImportDiskRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Datastore string                 `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	// The disk image.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// The disk to be: "folder/name.vmdk", whose bytes will be in "folder/name-flat.vmdk".
+	TargetPath string `protobuf:"bytes,3,opt,name=target_path,json=targetPath,proto3" json:"target_path,omitempty"`
+	// Remove the image when the disk is there.
+	RemoveSource  bool `protobuf:"varint,4,opt,name=remove_source,json=removeSource,proto3" json:"remove_source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDiskRequest) Reset() {
+	*x = ImportDiskRequest{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDiskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDiskRequest) ProtoMessage() {}
+
+func (x *ImportDiskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDiskRequest.ProtoReflect.Descriptor instead.
+func (*ImportDiskRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ImportDiskRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *ImportDiskRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ImportDiskRequest) GetTargetPath() string {
+	if x != nil {
+		return x.TargetPath
+	}
+	return ""
+}
+
+func (x *ImportDiskRequest) GetRemoveSource() bool {
+	if x != nil {
+		return x.RemoveSource
+	}
+	return false
+}
+
+type ImportDiskResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDiskResponse) Reset() {
+	*x = ImportDiskResponse{}
+	mi := &file_hanok_v1_datastore_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDiskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDiskResponse) ProtoMessage() {}
+
+func (x *ImportDiskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_datastore_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDiskResponse.ProtoReflect.Descriptor instead.
+func (*ImportDiskResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_datastore_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ImportDiskResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 var File_hanok_v1_datastore_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_datastore_proto_rawDesc = "" +
@@ -1290,7 +1405,15 @@ const file_hanok_v1_datastore_proto_rawDesc = "" +
 	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\"8\n" +
 	"\x12DeleteFileResponse\x12\"\n" +
-	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xbb\x05\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\x8b\x01\n" +
+	"\x11ImportDiskRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1f\n" +
+	"\vtarget_path\x18\x03 \x01(\tR\n" +
+	"targetPath\x12#\n" +
+	"\rremove_source\x18\x04 \x01(\bR\fremoveSource\"8\n" +
+	"\x12ImportDiskResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\x84\x06\n" +
 	"\x10DatastoreService\x12S\n" +
 	"\x0eListDatastores\x12\x1f.hanok.v1.ListDatastoresRequest\x1a .hanok.v1.ListDatastoresResponse\x12V\n" +
 	"\x0fCreateDatastore\x12 .hanok.v1.CreateDatastoreRequest\x1a!.hanok.v1.CreateDatastoreResponse\x12V\n" +
@@ -1302,7 +1425,9 @@ const file_hanok_v1_datastore_proto_rawDesc = "" +
 	"\bCopyFile\x12\x19.hanok.v1.CopyFileRequest\x1a\x1a.hanok.v1.CopyFileResponse\x12A\n" +
 	"\bMoveFile\x12\x19.hanok.v1.MoveFileRequest\x1a\x1a.hanok.v1.MoveFileResponse\x12G\n" +
 	"\n" +
-	"DeleteFile\x12\x1b.hanok.v1.DeleteFileRequest\x1a\x1c.hanok.v1.DeleteFileResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"DeleteFile\x12\x1b.hanok.v1.DeleteFileRequest\x1a\x1c.hanok.v1.DeleteFileResponse\x12G\n" +
+	"\n" +
+	"ImportDisk\x12\x1b.hanok.v1.ImportDiskRequest\x1a\x1c.hanok.v1.ImportDiskResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_datastore_proto_rawDescOnce sync.Once
@@ -1316,7 +1441,7 @@ func file_hanok_v1_datastore_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_datastore_proto_rawDescData
 }
 
-var file_hanok_v1_datastore_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_hanok_v1_datastore_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_hanok_v1_datastore_proto_goTypes = []any{
 	(*Datastore)(nil),               // 0: hanok.v1.Datastore
 	(*ListDatastoresRequest)(nil),   // 1: hanok.v1.ListDatastoresRequest
@@ -1338,43 +1463,48 @@ var file_hanok_v1_datastore_proto_goTypes = []any{
 	(*MoveFileResponse)(nil),        // 17: hanok.v1.MoveFileResponse
 	(*DeleteFileRequest)(nil),       // 18: hanok.v1.DeleteFileRequest
 	(*DeleteFileResponse)(nil),      // 19: hanok.v1.DeleteFileResponse
-	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
-	(*Failure)(nil),                 // 21: hanok.v1.Failure
-	(*Task)(nil),                    // 22: hanok.v1.Task
+	(*ImportDiskRequest)(nil),       // 20: hanok.v1.ImportDiskRequest
+	(*ImportDiskResponse)(nil),      // 21: hanok.v1.ImportDiskResponse
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
+	(*Failure)(nil),                 // 23: hanok.v1.Failure
+	(*Task)(nil),                    // 24: hanok.v1.Task
 }
 var file_hanok_v1_datastore_proto_depIdxs = []int32{
-	20, // 0: hanok.v1.Datastore.created:type_name -> google.protobuf.Timestamp
-	21, // 1: hanok.v1.Datastore.failure:type_name -> hanok.v1.Failure
+	22, // 0: hanok.v1.Datastore.created:type_name -> google.protobuf.Timestamp
+	23, // 1: hanok.v1.Datastore.failure:type_name -> hanok.v1.Failure
 	0,  // 2: hanok.v1.ListDatastoresResponse.datastores:type_name -> hanok.v1.Datastore
 	0,  // 3: hanok.v1.CreateDatastoreResponse.datastore:type_name -> hanok.v1.Datastore
-	20, // 4: hanok.v1.File.modified:type_name -> google.protobuf.Timestamp
+	22, // 4: hanok.v1.File.modified:type_name -> google.protobuf.Timestamp
 	7,  // 5: hanok.v1.ListFilesResponse.files:type_name -> hanok.v1.File
-	22, // 6: hanok.v1.CopyFileResponse.task:type_name -> hanok.v1.Task
-	22, // 7: hanok.v1.MoveFileResponse.task:type_name -> hanok.v1.Task
-	22, // 8: hanok.v1.DeleteFileResponse.task:type_name -> hanok.v1.Task
-	1,  // 9: hanok.v1.DatastoreService.ListDatastores:input_type -> hanok.v1.ListDatastoresRequest
-	3,  // 10: hanok.v1.DatastoreService.CreateDatastore:input_type -> hanok.v1.CreateDatastoreRequest
-	5,  // 11: hanok.v1.DatastoreService.DeleteDatastore:input_type -> hanok.v1.DeleteDatastoreRequest
-	8,  // 12: hanok.v1.DatastoreService.ListFiles:input_type -> hanok.v1.ListFilesRequest
-	10, // 13: hanok.v1.DatastoreService.MakeFolder:input_type -> hanok.v1.MakeFolderRequest
-	12, // 14: hanok.v1.DatastoreService.GetUpload:input_type -> hanok.v1.GetUploadRequest
-	14, // 15: hanok.v1.DatastoreService.CopyFile:input_type -> hanok.v1.CopyFileRequest
-	16, // 16: hanok.v1.DatastoreService.MoveFile:input_type -> hanok.v1.MoveFileRequest
-	18, // 17: hanok.v1.DatastoreService.DeleteFile:input_type -> hanok.v1.DeleteFileRequest
-	2,  // 18: hanok.v1.DatastoreService.ListDatastores:output_type -> hanok.v1.ListDatastoresResponse
-	4,  // 19: hanok.v1.DatastoreService.CreateDatastore:output_type -> hanok.v1.CreateDatastoreResponse
-	6,  // 20: hanok.v1.DatastoreService.DeleteDatastore:output_type -> hanok.v1.DeleteDatastoreResponse
-	9,  // 21: hanok.v1.DatastoreService.ListFiles:output_type -> hanok.v1.ListFilesResponse
-	11, // 22: hanok.v1.DatastoreService.MakeFolder:output_type -> hanok.v1.MakeFolderResponse
-	13, // 23: hanok.v1.DatastoreService.GetUpload:output_type -> hanok.v1.GetUploadResponse
-	15, // 24: hanok.v1.DatastoreService.CopyFile:output_type -> hanok.v1.CopyFileResponse
-	17, // 25: hanok.v1.DatastoreService.MoveFile:output_type -> hanok.v1.MoveFileResponse
-	19, // 26: hanok.v1.DatastoreService.DeleteFile:output_type -> hanok.v1.DeleteFileResponse
-	18, // [18:27] is the sub-list for method output_type
-	9,  // [9:18] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	24, // 6: hanok.v1.CopyFileResponse.task:type_name -> hanok.v1.Task
+	24, // 7: hanok.v1.MoveFileResponse.task:type_name -> hanok.v1.Task
+	24, // 8: hanok.v1.DeleteFileResponse.task:type_name -> hanok.v1.Task
+	24, // 9: hanok.v1.ImportDiskResponse.task:type_name -> hanok.v1.Task
+	1,  // 10: hanok.v1.DatastoreService.ListDatastores:input_type -> hanok.v1.ListDatastoresRequest
+	3,  // 11: hanok.v1.DatastoreService.CreateDatastore:input_type -> hanok.v1.CreateDatastoreRequest
+	5,  // 12: hanok.v1.DatastoreService.DeleteDatastore:input_type -> hanok.v1.DeleteDatastoreRequest
+	8,  // 13: hanok.v1.DatastoreService.ListFiles:input_type -> hanok.v1.ListFilesRequest
+	10, // 14: hanok.v1.DatastoreService.MakeFolder:input_type -> hanok.v1.MakeFolderRequest
+	12, // 15: hanok.v1.DatastoreService.GetUpload:input_type -> hanok.v1.GetUploadRequest
+	14, // 16: hanok.v1.DatastoreService.CopyFile:input_type -> hanok.v1.CopyFileRequest
+	16, // 17: hanok.v1.DatastoreService.MoveFile:input_type -> hanok.v1.MoveFileRequest
+	18, // 18: hanok.v1.DatastoreService.DeleteFile:input_type -> hanok.v1.DeleteFileRequest
+	20, // 19: hanok.v1.DatastoreService.ImportDisk:input_type -> hanok.v1.ImportDiskRequest
+	2,  // 20: hanok.v1.DatastoreService.ListDatastores:output_type -> hanok.v1.ListDatastoresResponse
+	4,  // 21: hanok.v1.DatastoreService.CreateDatastore:output_type -> hanok.v1.CreateDatastoreResponse
+	6,  // 22: hanok.v1.DatastoreService.DeleteDatastore:output_type -> hanok.v1.DeleteDatastoreResponse
+	9,  // 23: hanok.v1.DatastoreService.ListFiles:output_type -> hanok.v1.ListFilesResponse
+	11, // 24: hanok.v1.DatastoreService.MakeFolder:output_type -> hanok.v1.MakeFolderResponse
+	13, // 25: hanok.v1.DatastoreService.GetUpload:output_type -> hanok.v1.GetUploadResponse
+	15, // 26: hanok.v1.DatastoreService.CopyFile:output_type -> hanok.v1.CopyFileResponse
+	17, // 27: hanok.v1.DatastoreService.MoveFile:output_type -> hanok.v1.MoveFileResponse
+	19, // 28: hanok.v1.DatastoreService.DeleteFile:output_type -> hanok.v1.DeleteFileResponse
+	21, // 29: hanok.v1.DatastoreService.ImportDisk:output_type -> hanok.v1.ImportDiskResponse
+	20, // [20:30] is the sub-list for method output_type
+	10, // [10:20] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_datastore_proto_init() }
@@ -1391,7 +1521,7 @@ func file_hanok_v1_datastore_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_datastore_proto_rawDesc), len(file_hanok_v1_datastore_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

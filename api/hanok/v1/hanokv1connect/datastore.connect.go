@@ -60,6 +60,9 @@ const (
 	// DatastoreServiceDeleteFileProcedure is the fully-qualified name of the DatastoreService's
 	// DeleteFile RPC.
 	DatastoreServiceDeleteFileProcedure = "/hanok.v1.DatastoreService/DeleteFile"
+	// DatastoreServiceImportDiskProcedure is the fully-qualified name of the DatastoreService's
+	// ImportDisk RPC.
+	DatastoreServiceImportDiskProcedure = "/hanok.v1.DatastoreService/ImportDisk"
 )
 
 // DatastoreServiceClient is a client for the hanok.v1.DatastoreService service.
@@ -86,6 +89,9 @@ type DatastoreServiceClient interface {
 	MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error)
 	// DeleteFile starts a task that deletes a file, or a folder with all that is in it. Privilege: Datastore.DeleteFile.
 	DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error)
+	// ImportDisk starts a task that makes a virtual disk of a disk image on the same datastore: raw, qcow2 or VMDK, with its parts beside
+	// it. Privilege: Datastore.FileManagement, and Datastore.DeleteFile to remove the source. Exists; Invalid for a target that does not end in ".vmdk".
+	ImportDisk(context.Context, *v1.ImportDiskRequest) (*v1.ImportDiskResponse, error)
 }
 
 // NewDatastoreServiceClient constructs a client for the hanok.v1.DatastoreService service. By
@@ -153,6 +159,12 @@ func NewDatastoreServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(datastoreServiceMethods.ByName("DeleteFile")),
 			connect.WithClientOptions(opts...),
 		),
+		importDisk: connect.NewClient[v1.ImportDiskRequest, v1.ImportDiskResponse](
+			httpClient,
+			baseURL+DatastoreServiceImportDiskProcedure,
+			connect.WithSchema(datastoreServiceMethods.ByName("ImportDisk")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -167,6 +179,7 @@ type datastoreServiceClient struct {
 	copyFile        *connect.Client[v1.CopyFileRequest, v1.CopyFileResponse]
 	moveFile        *connect.Client[v1.MoveFileRequest, v1.MoveFileResponse]
 	deleteFile      *connect.Client[v1.DeleteFileRequest, v1.DeleteFileResponse]
+	importDisk      *connect.Client[v1.ImportDiskRequest, v1.ImportDiskResponse]
 }
 
 // ListDatastores calls hanok.v1.DatastoreService.ListDatastores.
@@ -250,6 +263,15 @@ func (c *datastoreServiceClient) DeleteFile(ctx context.Context, req *v1.DeleteF
 	return nil, err
 }
 
+// ImportDisk calls hanok.v1.DatastoreService.ImportDisk.
+func (c *datastoreServiceClient) ImportDisk(ctx context.Context, req *v1.ImportDiskRequest) (*v1.ImportDiskResponse, error) {
+	response, err := c.importDisk.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DatastoreServiceHandler is an implementation of the hanok.v1.DatastoreService service.
 type DatastoreServiceHandler interface {
 	// ListDatastores returns all datastores with their usage. Privilege: System.View.
@@ -274,6 +296,9 @@ type DatastoreServiceHandler interface {
 	MoveFile(context.Context, *v1.MoveFileRequest) (*v1.MoveFileResponse, error)
 	// DeleteFile starts a task that deletes a file, or a folder with all that is in it. Privilege: Datastore.DeleteFile.
 	DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error)
+	// ImportDisk starts a task that makes a virtual disk of a disk image on the same datastore: raw, qcow2 or VMDK, with its parts beside
+	// it. Privilege: Datastore.FileManagement, and Datastore.DeleteFile to remove the source. Exists; Invalid for a target that does not end in ".vmdk".
+	ImportDisk(context.Context, *v1.ImportDiskRequest) (*v1.ImportDiskResponse, error)
 }
 
 // NewDatastoreServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -337,6 +362,12 @@ func NewDatastoreServiceHandler(svc DatastoreServiceHandler, opts ...connect.Han
 		connect.WithSchema(datastoreServiceMethods.ByName("DeleteFile")),
 		connect.WithHandlerOptions(opts...),
 	)
+	datastoreServiceImportDiskHandler := connect.NewUnaryHandlerSimple(
+		DatastoreServiceImportDiskProcedure,
+		svc.ImportDisk,
+		connect.WithSchema(datastoreServiceMethods.ByName("ImportDisk")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.DatastoreService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case DatastoreServiceListDatastoresProcedure:
@@ -357,6 +388,8 @@ func NewDatastoreServiceHandler(svc DatastoreServiceHandler, opts ...connect.Han
 			datastoreServiceMoveFileHandler.ServeHTTP(w, r)
 		case DatastoreServiceDeleteFileProcedure:
 			datastoreServiceDeleteFileHandler.ServeHTTP(w, r)
+		case DatastoreServiceImportDiskProcedure:
+			datastoreServiceImportDiskHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -400,4 +433,8 @@ func (UnimplementedDatastoreServiceHandler) MoveFile(context.Context, *v1.MoveFi
 
 func (UnimplementedDatastoreServiceHandler) DeleteFile(context.Context, *v1.DeleteFileRequest) (*v1.DeleteFileResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.DeleteFile is not implemented"))
+}
+
+func (UnimplementedDatastoreServiceHandler) ImportDisk(context.Context, *v1.ImportDiskRequest) (*v1.ImportDiskResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.DatastoreService.ImportDisk is not implemented"))
 }
