@@ -1,4 +1,5 @@
-// Command bench compares how fast Hanok powers on a virtual machine with a bare QEMU and with libvirt. `make bench` runs it,
+// Command bench compares how fast Hanok powers on a virtual machine with a bare QEMU and with libvirt, and how fast it imports disks with
+// qemu-img. `make bench` runs it,
 // as root and in network, mount and process namespaces of its own: it mounts over libvirt's folders and starts a guest
 // with a NIC. doc/benchmarks.md says what it measures and how.
 //
@@ -22,12 +23,13 @@ func main() {
 	program := flag.String("hanok", "bin/hanok", "the program")
 	machines := flag.Int("machines", 200, "how many machines are powered on at once; 0 leaves that out")
 	rounds := flag.Int("rounds", 2, "how often that is done each way")
+	imports := flag.Int("imports", 5, "how often a disk of each format is imported; 0 leaves that out")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, *turns, *machines, *rounds, *program, *packages, *scratch); err != nil {
+	if err := run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		cancel()
 		os.Exit(1)
@@ -35,7 +37,7 @@ func main() {
 }
 
 // run measures and prints.
-func run(ctx context.Context, turns, machines, rounds int, program, packages, scratch string) (err error) {
+func run(ctx context.Context, turns, machines, rounds, imports int, program, packages, scratch string) (err error) {
 	if os.Getenv(testhost.Variable) != "1" {
 		return fmt.Errorf("needs a prepared host: run make bench")
 	}
@@ -50,6 +52,9 @@ func run(ctx context.Context, turns, machines, rounds int, program, packages, sc
 
 	if machines > 0 {
 		err = measureMany(ctx, work, machines, rounds)
+	}
+	if imports > 0 {
+		err = errors.Join(err, measureImport(ctx, work, imports))
 	}
 	if turns > 0 {
 		err = errors.Join(err, measureOne(ctx, work, turns, program, packages))
