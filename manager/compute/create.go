@@ -64,26 +64,9 @@ func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (
 		return nil, err
 	}
 	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		pool, folder, err := s.admitPlace(tx, by, dc.PrivVMCreate, req)
+		vm, imageBytes, err := s.admit(tx, by, req, random.MAC)
 		if err != nil {
 			return nil, on(err, object)
-		}
-		if req.PowerOn {
-			if err := s.access.Authorize(by, dc.PrivVMPowerOn, dc.ID(folder)); err != nil {
-				return nil, err
-			}
-		}
-		if err := dc.CheckName(dc.KindVirtualMachine, req.Name); err != nil {
-			return nil, err
-		}
-		hardware, imageBytes, err := s.admitHardware(tx, req)
-		if err != nil {
-			return nil, on(err, object)
-		}
-		vm := &dc.VirtualMachine{
-			ID:   dc.VirtualMachineID(dc.NewID(dc.KindVirtualMachine, random.Suffix())),
-			Meta: dc.Meta{Name: req.Name, Parent: dc.ID(folder), Created: time.Now().UTC()},
-			Spec: dc.VirtualMachineSpec{Hardware: hardware, Annotation: req.Annotation, Pool: pool},
 		}
 		tx.Put(vm)
 		args := taskArgs{Host: req.Host, Datastore: req.Datastore, ImageBytes: imageBytes}
@@ -92,6 +75,31 @@ func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (
 		}
 		return s.tasks.Submit(tx, by, createType, vm, args)
 	})
+}
+
+// admit returns the machine that is asked for, and how many bytes its images have. nextMAC makes addresses up.
+func (s *Service) admit(tx *store.Tx, by dc.Caller, req CreateRequest, nextMAC func() string) (*dc.VirtualMachine, int64, error) {
+	pool, folder, err := s.admitPlace(tx, by, dc.PrivVMCreate, req)
+	if err != nil {
+		return nil, 0, err
+	}
+	if req.PowerOn {
+		if err := s.access.Authorize(by, dc.PrivVMPowerOn, dc.ID(folder)); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := dc.CheckName(dc.KindVirtualMachine, req.Name); err != nil {
+		return nil, 0, err
+	}
+	hardware, imageBytes, err := s.admitHardware(tx, req, nextMAC)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &dc.VirtualMachine{
+		ID:   dc.VirtualMachineID(dc.NewID(dc.KindVirtualMachine, random.Suffix())),
+		Meta: dc.Meta{Name: req.Name, Parent: dc.ID(folder), Created: time.Now().UTC()},
+		Spec: dc.VirtualMachineSpec{Hardware: hardware, Annotation: req.Annotation, Pool: pool},
+	}, imageBytes, nil
 }
 
 // admitPlace returns the machine's resource pool and folder, and makes it a condition of tx that both stay. The caller needs
@@ -233,7 +241,7 @@ func datacenterOf(v *store.View, id dc.ID) dc.ID {
 }
 
 // admitHardware returns the machine's hardware and how many bytes its images have.
-func (s *Service) admitHardware(tx *store.Tx, req CreateRequest) (dc.Hardware, int64, error) {
+func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() string) (dc.Hardware, int64, error) {
 	v := tx.View()
 	h := dc.Hardware{
 		UUID: random.UUID(), GuestID: req.GuestID, Firmware: cmp.Or(req.Firmware, dc.BIOS),
@@ -261,7 +269,7 @@ func (s *Service) admitHardware(tx *store.Tx, req CreateRequest) (dc.Hardware, i
 	}
 	h.GuestID = cmp.Or(h.GuestID, defaultGuestID)
 	for i, n := range req.NICs {
-		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), MAC: freeMAC(v, h.NICs, random.MAC), PortGroup: n.PortGroup})
+		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), MAC: freeMAC(v, h.NICs, nextMAC), PortGroup: n.PortGroup})
 	}
 	return h, imageBytes, dc.CheckHardware(h)
 }
@@ -279,8 +287,9 @@ func freeMAC(v *store.View, nics []dc.NIC, next func() string) string {
 }
 
 // folderName returns the name of the machine's folder on a datastore: its own name without what a path or a shell could
-// stumble over, and with a number behind it where the name is taken, as vSphere does. That of an orphan is taken, too.
-func (s *Service) folderName(v *store.View, ds dc.DatastoreID, name string) string {
+// stumble over, and with a number behind it where the name is taken, as vSphere does. That of an orphan is taken, too, and
+// what is in used, as DATASTORE/FOLDER.
+func (s *Service) folderName(v *store.View, ds dc.DatastoreID, name string, used map[string]bool) string {
 	orphans, base := map[string]bool{}, sanitize(name)
 	for _, o := range s.hosts.Orphans() {
 		if id, err := orphanDatastore(v, o); err == nil && id == ds {
@@ -292,7 +301,7 @@ func (s *Service) folderName(v *store.View, ds dc.DatastoreID, name string) stri
 		if n > 0 {
 			folder = fmt.Sprintf("%s_%d", base, n)
 		}
-		if _, taken := store.Claimed(v, "datastore/"+string(ds)+"/"+folder); !taken && !orphans[folder] {
+		if _, taken := store.Claimed(v, "datastore/"+string(ds)+"/"+folder); !taken && !orphans[folder] && !used[string(ds)+"/"+folder] {
 			return folder
 		}
 	}

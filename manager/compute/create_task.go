@@ -60,7 +60,7 @@ func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
 		}
 		tx.Exists(dc.ID(host))
 		tx.Exists(dc.ID(ds))
-		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, s.folderName(v, ds, vm.Name)
+		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, s.folderName(v, ds, vm.Name, nil)
 		tx.Put(vm)
 		return nil
 	})
@@ -103,10 +103,15 @@ func (s *Service) candidates(v *store.View, pool dc.ResourcePoolID) (string, []c
 	}
 	var candidates []candidate
 	for host := range store.Children[*dc.Host](v, dc.ID(cluster.ID)) {
-		candidates = append(candidates, candidate{host: host, givenMB: store.GivenOn(v, host.ID).MemoryMB,
-			datastores: func() []target { return s.targets(v, host.ID) }})
+		candidates = append(candidates, s.candidate(v, host))
 	}
 	return cluster.Name, candidates, nil
+}
+
+// candidate returns a host with what it reaches.
+func (s *Service) candidate(v *store.View, host *dc.Host) candidate {
+	return candidate{host: host, givenMB: store.GivenOn(v, host.ID).MemoryMB,
+		datastores: func() []target { return s.targets(v, host.ID) }}
 }
 
 // targets returns the datastores that a host reaches.

@@ -145,7 +145,7 @@ func TestFolderNameIsNumberedWhereTaken(t *testing.T) {
 		vm.Spec.Datastore, vm.Spec.Folder = "datastore-a", folder
 		w.change(func(tx *store.Tx) error { tx.Put(vm); return nil })
 	}
-	if got := w.svc.folderName(w.st.View(), "datastore-a", "hello"); got != "hello_2" {
+	if got := w.svc.folderName(w.st.View(), "datastore-a", "hello", nil); got != "hello_2" {
 		t.Errorf("got %q", got)
 	}
 	w.hosts.set(func(h *hosts) {
@@ -153,10 +153,10 @@ func TestFolderNameIsNumberedWhereTaken(t *testing.T) {
 		o.Machine.Folder = "hello_2"
 		h.orphans = []dc.Orphan{o}
 	})
-	if got := w.svc.folderName(w.st.View(), "datastore-a", "hello"); got != "hello_4" {
+	if got := w.svc.folderName(w.st.View(), "datastore-a", "hello", nil); got != "hello_4" {
 		t.Errorf("beside an orphan got %q", got)
 	}
-	if got := w.svc.folderName(w.st.View(), "datastore-b", "hello"); got != "hello" {
+	if got := w.svc.folderName(w.st.View(), "datastore-b", "hello", nil); got != "hello" {
 		t.Errorf("another datastore: got %q", got)
 	}
 }

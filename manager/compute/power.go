@@ -64,13 +64,17 @@ func (s *Service) admitPower(v *store.View, vm *dc.VirtualMachine, op dc.PowerOp
 
 // checkHost returns an error of kind Exhausted where the host can't hold the machine besides the others with power on it.
 func checkHost(v *store.View, host *dc.Host, vm *dc.VirtualMachine) error {
-	var taken dc.Amount
+	return on(dc.AdmitOnHost(vm, host.Status, takenOf(v, host, vm.ID)), dc.Describe(dc.KindHost, host.Name))
+}
+
+// takenOf returns what the machines with power on a host take of it, without one of them.
+func takenOf(v *store.View, host *dc.Host, without dc.VirtualMachineID) (taken dc.Amount) {
 	for o := range store.OnHost(v, host.ID) {
-		if o.ID != vm.ID && o.HasPower() {
+		if o.ID != without && o.HasPower() {
 			taken = taken.Plus(o.Taken(host.Status.Hypervisor.Accelerator))
 		}
 	}
-	return on(dc.AdmitOnHost(vm, host.Status, taken), dc.Describe(dc.KindHost, host.Name))
+	return taken
 }
 
 // record adds an event about the machine that the task t caused.

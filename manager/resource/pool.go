@@ -29,7 +29,7 @@ func (s *Service) Runtimes(by dc.Caller) (map[dc.ResourcePoolID]Runtime, error) 
 	}
 	v, all := s.store.View(), map[dc.ResourcePoolID]Runtime{}
 	for cluster := range store.List[*dc.Cluster](v) {
-		tree, _ := s.tree(v, cluster, "")
+		tree, _ := s.tree(v, cluster, "", nil)
 		for _, p := range Below(v, cluster) {
 			if !visible(p) {
 				continue
@@ -91,7 +91,7 @@ func (s *Service) admit(tx *store.Tx, p *dc.ResourcePool) error {
 	if err != nil {
 		return err
 	}
-	tree, _ := s.tree(v, cluster, "")
+	tree, _ := s.tree(v, cluster, "", nil)
 	if err := tree.AdmitPool(p); dc.KindOf(err) == dc.Exhausted {
 		return onPool(v, parent, err) // it is the parent that lacks it
 	} else if err != nil {

@@ -9,6 +9,8 @@ package resource
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"hanok/dc"
 	"hanok/manager/access"
@@ -76,7 +78,7 @@ func (s *Service) AdmitMachine(tx *store.Tx, vm *dc.VirtualMachine) error {
 		return err
 	}
 	want := vm.Reserved(acceleratorOf(tx.View(), vm.Spec.Host))
-	tree, before := s.tree(tx.View(), cluster, vm.ID)
+	tree, before := s.tree(tx.View(), cluster, vm.ID, nil)
 	if before.pool == vm.Spec.Pool { // what it has already is not asked for again
 		if want.CPUMHz <= before.amount.CPUMHz {
 			want.CPUMHz = 0
@@ -86,6 +88,27 @@ func (s *Service) AdmitMachine(tx *store.Tx, vm *dc.VirtualMachine) error {
 		}
 	}
 	return onPool(tx.View(), vm.Spec.Pool, tree.AdmitMachine(vm.Spec.Pool, want))
+}
+
+// AdmitNew is AdmitMachine for machines that are made in tx and reserve nothing yet, all of them together.
+func (s *Service) AdmitNew(tx *store.Tx, machines []*dc.VirtualMachine) error {
+	wanted := map[dc.ResourcePoolID]dc.Amount{}
+	for _, vm := range machines {
+		wanted[vm.Spec.Pool] = wanted[vm.Spec.Pool].Plus(vm.Reserved(acceleratorOf(tx.View(), vm.Spec.Host)))
+	}
+	admitted := map[dc.ResourcePoolID]dc.Amount{}
+	for _, pool := range slices.Sorted(maps.Keys(wanted)) {
+		cluster, err := s.decide(tx, pool)
+		if err != nil {
+			return err
+		}
+		tree, _ := s.tree(tx.View(), cluster, "", admitted)
+		if err := tree.AdmitMachine(pool, wanted[pool]); err != nil {
+			return onPool(tx.View(), pool, err)
+		}
+		admitted[pool] = wanted[pool]
+	}
+	return nil
 }
 
 // decide returns the cluster of a pool, about which tx decides. It writes the cluster, unchanged: of two transactions at once
@@ -103,15 +126,16 @@ func (s *Service) decide(tx *store.Tx, pool dc.ResourcePoolID) (*dc.Cluster, err
 	return cluster, nil
 }
 
-// tree returns what is reserved in a cluster without one machine, and what that one has reserved.
-func (s *Service) tree(v *store.View, cluster *dc.Cluster, without dc.VirtualMachineID) (*dc.PoolTree, entry) {
+// tree returns what is reserved in a cluster without one machine, and what that one has reserved. added is what is to be
+// reserved in its pools besides.
+func (s *Service) tree(v *store.View, cluster *dc.Cluster, without dc.VirtualMachineID, added map[dc.ResourcePoolID]dc.Amount) (*dc.PoolTree, entry) {
 	pools := Below(v, cluster)
 	uses := make([]dc.PoolUse, len(pools))
 	sums := s.ledger.at(s.store)
 	defer sums.release()
 	left := sums.machines[without]
 	for i, p := range pools {
-		uses[i] = dc.PoolUse{Pool: p, InUse: sums.pools[p.ID]}
+		uses[i] = dc.PoolUse{Pool: p, InUse: sums.pools[p.ID].Plus(added[p.ID])}
 		if p.ID == left.pool {
 			uses[i].InUse = uses[i].InUse.Minus(left.amount)
 		}

@@ -241,6 +241,30 @@ func TestReservationIsGivenOnce(t *testing.T) {
 	}
 }
 
+// Machines that are made together are admitted together, also in several pools of one cluster.
+func TestAdmitNew(t *testing.T) {
+	w := open(t)
+	p := w.pool(root, "p", 500, true)
+	admit := func(inPool, inRoot int64) error {
+		return w.st.Change(t.Context(), func(tx *store.Tx) error {
+			machine := func(pool dc.ResourcePoolID, host dc.HostID, cpu int64) *dc.VirtualMachine {
+				return &dc.VirtualMachine{Spec: dc.VirtualMachineSpec{Pool: pool, Host: host,
+					Hardware: dc.Hardware{CPUs: 1, MemoryMB: 16}, Resources: dc.ResourceConfig{CPU: dc.Allocation{Reservation: cpu}}}}
+			}
+			return w.AdmitNew(tx, []*dc.VirtualMachine{machine(p.ID, "host-a", inPool/2), machine(p.ID, "host-a", inPool-inPool/2), machine(root, "host-b", inRoot)})
+		})
+	}
+	whole := w.runtime(root).Reservation.CPUMHz
+	if err := admit(whole-1000, 1000); err != nil {
+		t.Errorf("all that there is: %v", err)
+	}
+	for _, over := range [][2]int64{{whole - 999, 1000}, {whole - 1000, 1001}, {whole + 1, 0}} {
+		if err := admit(over[0], over[1]); dc.KindOf(err) != dc.Exhausted {
+			t.Errorf("%d MHz in the pool and %d beside it, of %d: %v", over[0], over[1], whole, err)
+		}
+	}
+}
+
 // Of two transactions at the same moment one sees the other, although they write different machines.
 func TestReservationIsNotGivenTwiceAtOnce(t *testing.T) {
 	w := open(t)

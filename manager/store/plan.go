@@ -57,7 +57,12 @@ func (tx *Tx) keepsFences(v *View) error {
 }
 
 func (p *plan) planExists() error {
+	required := map[dc.ID]bool{}
 	for _, id := range p.exists {
+		if required[id] {
+			continue
+		}
+		required[id] = true
 		kind := id.Kind()
 		if w := p.writes[id]; w != nil && w.object != nil {
 			continue // its own condition says it
