@@ -1,9 +1,7 @@
 package store
 
 import (
-	"context"
 	"slices"
-	"time"
 
 	"hanok/dc"
 )
@@ -67,43 +65,4 @@ func (s *Store) Changes(since int64) (changes []Change, upto int64, ok bool) {
 	}
 	changes, ok = s.ring.since(since)
 	return changes, upto, ok
-}
-
-// Wait returns nil when the view's revision is above since, at once or later. The error is that of ctx, or of kind
-// Unavailable when the store has ended.
-func (s *Store) Wait(ctx context.Context, since int64) error {
-	for {
-		s.mu.Lock()
-		changed, revision := s.changed, s.View().revision
-		s.mu.Unlock()
-		if revision > since {
-			return nil
-		}
-		if err := s.Err(); err != nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-s.Done():
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// patience is how long reach waits for the backend's stream before it asks for news.
-const patience = 50 * time.Millisecond
-
-// reach waits until the view's revision is at least revision, which the backend is known to have. Where others use the
-// same etcd, that revision may be one of theirs, which the stream does not mention by itself.
-func (s *Store) reach(ctx context.Context, revision int64) error {
-	for {
-		short, cancel := context.WithTimeout(ctx, patience)
-		err := s.Wait(short, revision-1)
-		cancel()
-		if err == nil || ctx.Err() != nil || s.Err() != nil {
-			return err
-		}
-		s.backend.advance(ctx)
-	}
 }

@@ -26,6 +26,8 @@ type EmbeddedConfig struct {
 	Dir string
 	// QuotaBytes is how much the store holds before it refuses new objects; 0 means 2 GiB.
 	QuotaBytes int64
+	// Unsynced is for a store that need not outlast a loss of power: nobody waits for the disk.
+	Unsynced bool
 	// Log gets etcd's warnings and errors; nil means slog.Default.
 	Log *slog.Logger
 }
@@ -54,12 +56,14 @@ func init() {
 // embedded is an etcd in this process, without any socket: one member, reached by function calls.
 type embedded struct {
 	etcd
-	log    *slog.Logger
-	dir    string
-	quota  int64
-	lock   *os.File
-	server *embed.Etcd
-	panics *reporter
+	log   *slog.Logger
+	dir   string
+	quota int64
+	// unsynced is the configuration's.
+	unsynced bool
+	lock     *os.File
+	server   *embed.Etcd
+	panics   *reporter
 	// launching is the start that OpenEmbedded did not wait for.
 	launching *launching
 
@@ -96,7 +100,7 @@ func newEmbedded(cfg EmbeddedConfig, sink sink, failed func(error)) (*embedded, 
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{log: cfg.Log, dir: cfg.Dir, quota: cfg.QuotaBytes, lock: lock}
+	e := &embedded{log: cfg.Log, dir: cfg.Dir, quota: cfg.QuotaBytes, unsynced: cfg.Unsynced, lock: lock}
 	e.etcd = etcd{prefix: defaultPrefix, sink: sink, log: cfg.Log, batch: embeddedBatch, failed: failed}
 	e.panics = newReporter(cfg.Log, func(err error) { failed(e.broken(err)) })
 	return e, nil
@@ -203,7 +207,7 @@ func (e *embedded) config(data string) *embed.Config {
 	c.MaxTxnOps, c.MaxRequestBytes = maxOperations, maxRequest
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, history
 	c.EnableGRPCGateway = false
-	c.UnsafeNoFsync = sabotage.Is(sabotage.UnsyncedStore)
+	c.UnsafeNoFsync = e.unsynced || sabotage.Is(sabotage.UnsyncedStore)
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(e.panics.logger())
 	return c
 }

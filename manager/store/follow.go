@@ -85,8 +85,7 @@ func (s *Store) publish(revision int64, d *draft) {
 		changed[slices.Index(kinds, c.Kind)] = revision
 	}
 	s.view.Store(&View{tables: d.tables, revision: revision, changed: changed})
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.waiting.wake(revision)
 }
 
 // set takes over one key. obj is the object in it, decoded, or nil.

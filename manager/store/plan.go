@@ -117,7 +117,7 @@ func (p *plan) planClaims() error {
 			p.taken[claim] = id
 		}
 		for claim := range p.view.claimsOf(id) {
-			if !slices.Contains(w.claims, claim) {
+			if p.taken[claim] != id {
 				p.released[claim] = id
 			}
 		}

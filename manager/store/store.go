@@ -24,7 +24,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	ring    ring
-	changed chan struct{} // closed and replaced with every new view
+	waiting queue // those who wait for a view
 }
 
 // Usage is how full a store is.
@@ -41,7 +41,7 @@ type Usage struct {
 const attempts = 100
 
 func newStore() *Store {
-	s := &Store{turn: make(chan struct{}, 1), changed: make(chan struct{})}
+	s := &Store{turn: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closed = sync.OnceValue(func() error { return s.backend.close() })
 	s.view.Store(emptyView())
