@@ -23,6 +23,9 @@ type Config struct {
 	Token string
 	// Name is what the host is to be called in the inventory. Empty: the machine's host name.
 	Name string
+	// Records, if not nil, keep what the host writes down of its machines and datastores, in the place of files in Dir. They are
+	// for simulated hosts, whose machines don't outlast a loss of power either.
+	Records Records
 	// Facts is what to say of this host. Without a BootID all but Version is found out; Hypervisor always is.
 	Facts dc.HostStatus
 	// The drivers. The caller closes the Hypervisor after Run has returned.
@@ -84,7 +87,7 @@ func New(cfg Config) (*Agent, error) {
 		}
 		facts.Version = cfg.Facts.Version
 	}
-	d, err := openDisk(cfg.Dir)
+	d, err := openDisk(cfg.Dir, cfg.Records)
 	if err != nil {
 		return nil, err
 	}

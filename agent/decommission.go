@@ -17,7 +17,7 @@ func Decommission(ctx context.Context, dir string, h Hypervisor, s Storage) erro
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	d, err := openDisk(dir)
+	d, err := openDisk(dir, nil)
 	if err != nil {
 		return err
 	}

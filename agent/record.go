@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,6 +86,8 @@ type disk struct {
 	write   func(path string, data []byte) error
 	remove  func(path string) error
 	reserve *reserve
+	// records, if not nil, have what is of machines and datastores.
+	records Records
 }
 
 const (
@@ -93,15 +96,33 @@ const (
 	identityFile    = "identity.json"
 )
 
-func openDisk(dir string) (*disk, error) {
-	for _, folder := range []string{machineFolder, datastoreFolder, reserveFolder} {
+// Records keep files by their names, which have slashes in them. Their methods are safe for concurrent use.
+type Records interface {
+	Write(name string, data []byte) error
+	// Remove is a success for what is not there.
+	Remove(name string) error
+	// All returns everything. The map is the caller's, what is in it is not.
+	All() map[string][]byte
+}
+
+// openDisk returns the folder's disk. records may be nil: then everything is in files.
+func openDisk(dir string, records Records) (*disk, error) {
+	folders := []string{machineFolder, datastoreFolder, reserveFolder}
+	d := &disk{dir: dir, records: records, remove: durable.Remove, reserve: &reserve{dir: filepath.Join(dir, reserveFolder), spent: records == nil},
+		write: func(path string, data []byte) error { return durable.WriteFile(path, data, 0o600) }}
+	if records != nil {
+		folders = []string{""}
+	}
+	for _, folder := range folders {
 		if err := durable.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
 			return nil, badFolder(dir, err)
 		}
 	}
-	return &disk{dir: dir, remove: durable.Remove, reserve: &reserve{dir: filepath.Join(dir, reserveFolder), spent: true},
-		write: func(path string, data []byte) error { return durable.WriteFile(path, data, 0o600) }}, nil
+	return d, nil
 }
+
+// kept reports whether a file is in the records, and not on the disk.
+func (d *disk) kept(path string) bool { return d.records != nil && path != identityFile }
 
 // lock takes the folder for this agent until the returned file is closed.
 func (d *disk) lock() (io.Closer, error) {
@@ -135,6 +156,9 @@ func (d *disk) put(path string, v any, first bool) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	data = append(data, '\n')
+	if d.kept(path) {
+		return d.records.Write(path, data)
+	}
 	err = d.write(filepath.Join(d.dir, path), data)
 	full := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 	switch {
@@ -149,7 +173,12 @@ func (d *disk) put(path string, v any, first bool) error {
 }
 
 // forget removes the file at path, relative to the folder.
-func (d *disk) forget(path string) error { return d.remove(filepath.Join(d.dir, path)) }
+func (d *disk) forget(path string) error {
+	if d.kept(path) {
+		return d.records.Remove(path)
+	}
+	return d.remove(filepath.Join(d.dir, path))
+}
 
 // kept is what a folder has a file of each.
 type kept interface{ id() string }
@@ -160,7 +189,7 @@ func (r datastoreRecord) id() string { return string(r.ID) }
 // load returns what save has put into a folder. A file that can't be understood is an error, and stays as it is: the
 // machine in it may run.
 func load[T kept](d *disk, folder string) ([]T, error) {
-	files, err := durable.ReadDir(filepath.Join(d.dir, folder), ".json")
+	files, err := d.files(folder)
 	if err != nil {
 		return nil, badFolder(d.dir, err)
 	}
@@ -177,6 +206,20 @@ func load[T kept](d *disk, folder string) ([]T, error) {
 		all = append(all, v)
 	}
 	return all, nil
+}
+
+// files returns the files of a folder by their names without ".json".
+func (d *disk) files(folder string) (map[string][]byte, error) {
+	if !d.kept(folder) {
+		return durable.ReadDir(filepath.Join(d.dir, folder), ".json")
+	}
+	files := map[string][]byte{}
+	for path, data := range d.records.All() {
+		if name, ok := strings.CutSuffix(filepath.Base(path), ".json"); ok && filepath.Dir(path) == folder {
+			files[name] = data
+		}
+	}
+	return files, nil
 }
 
 // remedies say what to do about a file that can't be understood, by what it is.

@@ -19,7 +19,7 @@ import (
 // TestRecordKept: what was saved is loaded, and what a crash left half written is not.
 func TestRecordKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "host")
-	d, err := openDisk(dir)
+	d, err := openDisk(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func TestReserveSpent(t *testing.T) {
 
 // TestReserveRefilled: the reserve is whole again as soon as there is room.
 func TestReserveRefilled(t *testing.T) {
-	d, err := openDisk(t.TempDir())
+	d, err := openDisk(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

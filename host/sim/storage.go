@@ -130,6 +130,7 @@ func (h *Host) FindMachine(ctx context.Context, m dc.Machine) error {
 	if err != nil {
 		return err
 	}
+	h.keep(ds, m)
 	f := ds.folders[m.Folder]
 	object := dc.Describe(dc.KindVirtualMachine, m.Name)
 	switch {
@@ -181,10 +182,23 @@ func (h *Host) files(m dc.Machine) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.keep(ds, m)
 	if f := ds.folders[m.Folder]; f != nil && f.owner == m.ID {
 		return f, nil
 	}
 	return nil, dc.Errorf(dc.NotFound, "it has no files").On(dc.Describe(dc.KindVirtualMachine, m.Name))
+}
+
+// keep puts the files of a machine there that an earlier process has made. The world is locked.
+func (h *Host) keep(ds *datastore, m dc.Machine) {
+	if !h.w.options.Kept || ds.folders[m.Folder] != nil {
+		return
+	}
+	f := &folder{owner: m.ID, disks: map[int32]bool{}}
+	for _, d := range m.Disks {
+		f.disks[d.Key] = true
+	}
+	ds.folders[m.Folder] = f
 }
 
 // Plug implements the agent's Network.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -17,6 +18,10 @@ type Options struct {
 	Start, Stop, Suspend, Copy, Boot, Shutdown time.Duration
 	// CapacityBytes is the size of each datastore; 0 is 1 TB.
 	CapacityBytes int64
+	// BootID is what the host's boots are called, besides a number; "" is "boot".
+	BootID string
+	// Kept is for a host that was simulated by an earlier process: the files of its machines are there, whatever they are.
+	Kept bool
 }
 
 // World is a simulated host and everything on it. It is safe for concurrent use.
@@ -68,6 +73,7 @@ func NewWorld(options Options) *World {
 	if options.CapacityBytes == 0 {
 		options.CapacityBytes = 1 << 40
 	}
+	options.BootID = cmp.Or(options.BootID, "boot")
 	now := time.Now()
 	return &World{
 		began: now, read: now,
@@ -81,7 +87,7 @@ func NewWorld(options Options) *World {
 func (w *World) Facts() dc.HostStatus {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return dc.HostStatus{BootID: fmt.Sprintf("boot-%d", w.boots), OS: "simulated", CPUs: 64, CPUCores: 64, CPUMHz: 2500,
+	return dc.HostStatus{BootID: fmt.Sprintf("%s-%d", w.options.BootID, w.boots), OS: "simulated", CPUs: 64, CPUCores: 64, CPUMHz: 2500,
 		CPUModel: "simulated", MemoryMB: 512 << 10, ReservedMemoryMB: 8 << 10}
 }
 
