@@ -31,7 +31,7 @@ import (
 	"hanok/manager/task"
 )
 
-// Config is what a Manager works with. All fields are needed.
+// Config is what a Manager works with. All fields are needed but Bare.
 type Config struct {
 	// Store stays the caller's to close, after the Manager.
 	Store *store.Store
@@ -39,6 +39,8 @@ type Config struct {
 	Images string
 	// Statistics is the file with the statistics, made if need be.
 	Statistics string
+	// Bare leaves the inventory of a new store without a first data center.
+	Bare bool
 	// Version is the program's, with which those of the hosts are compared.
 	Version string
 	Log     *slog.Logger
@@ -97,7 +99,11 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
-	if err := m.Inventory.Defaults(ctx, inventory.DefaultNames{}); err != nil {
+	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }
+	if cfg.Bare {
+		begin = m.Inventory.Root
+	}
+	if err := begin(ctx); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(m.Access.Defaults(ctx), m.Alarms.Defaults(ctx)); err != nil {

@@ -41,6 +41,9 @@ func (a *app) clean(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	files := volume.NewLocal(log)
+	if err := data.makeRun(); err != nil {
+		return err
+	}
 	driver, err := qemu.New(qemu.Config{Volume: files, RunDir: data.run, Groups: data.groups(), Log: log})
 	if err != nil {
 		return err

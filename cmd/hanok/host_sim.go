@@ -67,10 +67,11 @@ Commands on standard input make things go wrong:
 
 // fleet is the simulated hosts of this process.
 type fleet struct {
-	a   *app
-	c   *client
-	dir string
-	log *slog.Logger
+	a *app
+	c *client // nil where nobody gives commands
+	// manager is the manager's URL, and dir the folder of the hosts' own folders.
+	manager, dir string
+	log          *slog.Logger
 
 	mu    sync.Mutex
 	hosts map[string]*simHost
@@ -78,7 +79,8 @@ type fleet struct {
 
 // simHost is one of them.
 type simHost struct {
-	world *sim.World
+	world   *sim.World
+	records *sim.Records
 	// stop ends its agent and waits for that; nil while none runs.
 	stop func()
 }
@@ -95,7 +97,7 @@ func (a *app) simulate(ctx context.Context, c *client, count int, f simFlags) er
 			return err
 		}
 	}
-	fl := &fleet{a: a, c: c, dir: dir, log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	fl := &fleet{a: a, c: c, manager: c.server, dir: dir, log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		hosts: map[string]*simHost{}}
 	defer fl.close()
 	digits := len(strconv.Itoa(count))
@@ -117,7 +119,7 @@ func (fl *fleet) add(ctx context.Context, name string, f simFlags) error {
 	if err != nil {
 		return err
 	}
-	h := &simHost{world: sim.NewWorld(f.options)}
+	h := &simHost{world: sim.NewWorld(f.options), records: &sim.Records{}}
 	fl.mu.Lock()
 	fl.hosts[name] = h
 	fl.mu.Unlock()
@@ -140,7 +142,7 @@ func (fl *fleet) start(ctx context.Context, name string, h *simHost, token strin
 	facts := h.world.Facts()
 	facts.Version = version
 	agent, err := agent.New(agent.Config{
-		Dir: filepath.Join(fl.dir, name), Manager: fl.c.server, Token: token, Name: name, Facts: facts,
+		Dir: filepath.Join(fl.dir, name), Manager: fl.manager, Token: token, Name: name, Facts: facts, Records: h.records,
 		Hypervisor: drivers, Storage: drivers, Network: drivers, Meter: drivers, Inspector: inspect.Simulated{}, Log: fl.log,
 		Connected: func(id dc.HostID) {
 			select {

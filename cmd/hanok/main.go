@@ -2,7 +2,7 @@
 //
 // This package wires the rooms together by hand and holds the command line: one file for each group of commands. The
 // client's commands use the generated client of the native contract and nothing else of the system; up, manager run, host join,
-// host run and host sim start parts of it, and clean removes them.
+// host run, host sim and sim start parts of it, and clean removes them.
 package main
 
 import (

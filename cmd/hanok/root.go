@@ -22,6 +22,9 @@ type environment struct {
 	progress bool
 	// raw makes the terminal hand over every key, until restore is called.
 	raw func() (restore func(), err error)
+	// child returns what the environment of another process of this program needs besides the own one, for its arguments. Nil
+	// is nothing.
+	child func(args []string) []string
 }
 
 // The exit codes.
@@ -48,7 +51,7 @@ type app struct {
 func run(ctx context.Context, env environment, args []string) int {
 	a := &app{environment: env}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(doubled(root, args))
 	root.SetIn(env.stdin)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
@@ -115,6 +118,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.taskCommands(), a.eventCommands(), a.statsCommands(), a.alarmCommands(),
 		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.watchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
+		a.simCommand(), a.simHostsCommand(),
 	)
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -115,7 +116,7 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	m, err := manager.New(ctx, manager.Config{Store: st, Images: data.file("manager", "images"), Statistics: data.file("manager", "statistics.db"), Version: version, Log: log})
+	m, err := newManager(ctx, data, st, false, log)
 	if err != nil {
 		return err
 	}
@@ -179,6 +180,12 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 	a.welcome(say, data, m, s.url, first, f)
 	<-ctx.Done()
 	return ended(ctx, nil)
+}
+
+// newManager returns the manager of a data folder. A bare one begins without a first data center.
+func newManager(ctx context.Context, data *dataFolder, st *store.Store, bare bool, log *slog.Logger) (*manager.Manager, error) {
+	return manager.New(ctx, manager.Config{Store: st, Images: data.file("manager", "images"), Statistics: data.file("manager", "statistics.db"),
+		Bare: bare, Version: version, Log: log})
 }
 
 // ended returns why ctx ended if it did, since err is then only what followed.

@@ -35,6 +35,7 @@ import (
 //	agent/             the host's identity and its copy of its assignments
 //	datastore1/        the local datastore
 //	starter/           the starter image
+//	sim/               the simulated hosts of "hanok sim"
 type dataFolder struct {
 	path string
 	// run is the folder for sockets. It goes with a reboot, as what listens on the sockets does.
@@ -72,7 +73,7 @@ const (
 )
 
 // dataEntries are the names that may stand in a data folder.
-var dataEntries = []string{"hanok.json", "lock", "server.json", "first-login.json", "session.json", "ca.pem", "hanok.log", "manager", "agent", "datastore1", "starter"}
+var dataEntries = []string{"hanok.json", "lock", "server.json", "first-login.json", "session.json", "ca.pem", "hanok.log", "manager", "agent", "datastore1", "starter", "sim"}
 
 // errNoData says that a folder is no data folder.
 var errNoData = errors.New("there is no data center in it")
@@ -211,6 +212,11 @@ func (d *dataFolder) check() error {
 		return &dc.Error{Kind: dc.Exhausted, Object: dataName(d.path), Message: fmt.Sprintf("its disk has %d MB left, and a data center needs %d MB to start", free>>20, needed>>20),
 			Remedy: remedy}
 	}
+	return nil
+}
+
+// makeRun makes the run folder.
+func (d *dataFolder) makeRun() error {
 	if err := os.MkdirAll(d.run, 0o700); err != nil {
 		return dataError(d.run, err)
 	}

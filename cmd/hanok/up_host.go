@@ -47,6 +47,9 @@ type hostConfig struct {
 
 // startHost starts this host's agent. Until it is connected for the first time, each reason why it is not is said once.
 func startHost(data *dataFolder, c hostConfig, log *slog.Logger, part func(string, func(context.Context) error)) (*localHost, error) {
+	if err := data.makeRun(); err != nil {
+		return nil, err
+	}
 	volumes := volume.NewLocal(log)
 	facts, err := agent.Facts()
 	if err != nil {

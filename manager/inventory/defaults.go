@@ -33,7 +33,7 @@ func (s *Service) Defaults(ctx context.Context, names DefaultNames) error {
 			made = false
 			return nil
 		}
-		tx.Put(&dc.Folder{ID: dc.RootFolder, Meta: newMeta("Datacenters", ""), Type: dc.FolderDatacenter})
+		putRoot(tx)
 		d := putDatacenter(tx, dc.System, dc.RootFolder, datacenter)
 		putCluster(tx, dc.System, d.HostFolder, cluster)
 		putPortGroup(tx, dc.System, d.NetworkFolder, portGroup)
@@ -44,4 +44,18 @@ func (s *Service) Defaults(ctx context.Context, names DefaultNames) error {
 		s.log.Info("made the default inventory", "datacenter", datacenter, "cluster", cluster, "portGroup", portGroup)
 	}
 	return err
+}
+
+// Root makes the root folder of a new data center, and nothing in it. It may be called at every start.
+func (s *Service) Root(ctx context.Context) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		if _, ok := find(tx.View(), dc.ID(dc.RootFolder)); !ok {
+			putRoot(tx)
+		}
+		return nil
+	})
+}
+
+func putRoot(tx *store.Tx) {
+	tx.Put(&dc.Folder{ID: dc.RootFolder, Meta: newMeta("Datacenters", ""), Type: dc.FolderDatacenter})
 }

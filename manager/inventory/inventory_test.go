@@ -406,6 +406,18 @@ func TestListsAreSorted(t *testing.T) {
 	}
 }
 
+func TestRoot(t *testing.T) {
+	w := empty(t)
+	for range 2 {
+		if err := w.Root(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := only[*dc.Folder](w); f.ID != dc.RootFolder || f.Type != dc.FolderDatacenter || len(all[*dc.Datacenter](w)) != 0 {
+		t.Errorf("the root is %+v", f)
+	}
+}
+
 func TestCreateInFolders(t *testing.T) {
 	w := open(t)
 	ctx := t.Context()
