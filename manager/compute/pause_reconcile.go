@@ -19,7 +19,8 @@ func (s *Service) pauseReconciler() task.Reconciler {
 		Concerns: func(c store.Change) bool {
 			now, _ := c.Object.(*dc.VirtualMachine)
 			old, _ := c.Old.(*dc.VirtualMachine)
-			return now != nil && (old == nil || (now.Status.Paused == nil) != (old.Status.Paused == nil))
+			was := old != nil && old.Status.Paused != nil
+			return now != nil && was != (now.Status.Paused != nil)
 		},
 		Reconcile: s.recordPauses,
 	}

@@ -25,8 +25,9 @@ func (s *Service) powerReconciler() task.Reconciler {
 			switch o := c.Object.(type) {
 			case *dc.VirtualMachine:
 				return lostPower(o) || foundOn(o)
-			case *dc.Task:
-				return o.Done()
+			case *dc.Task: // what it has left alone may be for this now
+				vm, err := store.Get[*dc.VirtualMachine](s.store.View(), o.Target)
+				return o.Done() && err == nil && (lostPower(vm) || foundOn(vm))
 			}
 			return false
 		},
