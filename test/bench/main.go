@@ -26,10 +26,18 @@ func main() {
 	imports := flag.Int("imports", 5, "how often a disk of each format is imported; 0 leaves that out")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
+	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, and needs no prepared host`)
+	fleetHosts := flag.Int("hosts", 1000, "how many simulated hosts that is; 0 leaves that out")
+	fleetMachines := flag.Int("fleet-machines", 100, "how many machines each of them has")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch); err != nil {
+	fleet := fleetSize{program: *program, scratch: *scratch, hosts: *fleetHosts, machines: *fleetMachines}
+	err := measureFleet(ctx, fleet)
+	if *only != "fleet" {
+		err = errors.Join(err, run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		cancel()
 		os.Exit(1)
