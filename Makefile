@@ -42,7 +42,7 @@ test-clean: ## make run and the unit tests in clean Debian 12 and 13 roots (need
 soak: ## kill a data center's parts 200 times, and break each promise on purpose: HANOK_KILLS=N HANOK_SEED=N
 	@scripts/soak
 
-bench: ## compare the start of a virtual machine with a bare QEMU's and libvirt's (doc/benchmarks.md)
+bench: ## compare the start of a virtual machine with a bare QEMU's and libvirt's, and measure a thousand hosts (doc/benchmarks.md)
 	@scripts/bench
 
 check: ## format, vet, lint, import rules, and whether generated code is what its sources make

@@ -30,13 +30,18 @@ type batch struct {
 // Create. The IDs are in the order of the requests. The errors are those of Create, of the first request that has one, and
 // of kind Exhausted, Unavailable or WrongState where a host can't hold a machine. Privileges: those of Create.
 func (s *Service) CreateAll(ctx context.Context, by dc.Caller, requests []CreateRequest) ([]dc.VirtualMachineID, error) {
-	if n := len(requests); n == 0 || n > maxBatch {
-		return nil, dc.Errorf(dc.Invalid, "%d machines at once are none or too many", n).Fix("make from 1 to %d at once", maxBatch)
+	if len(requests) == 0 { // who may make none anywhere learns nothing else
+		if err := s.access.Authorize(by, dc.PrivVMCreate, dc.ID(dc.RootFolder)); err != nil {
+			return nil, err
+		}
 	}
 	for _, req := range requests {
 		if err := s.authorizeUse(by, dc.PrivVMCreate, req); err != nil {
 			return nil, err
 		}
+	}
+	if n := len(requests); n == 0 || n > maxBatch {
+		return nil, dc.Errorf(dc.Invalid, "%d machines at once are none or too many", n).Fix("make from 1 to %d at once", maxBatch)
 	}
 	var ids []dc.VirtualMachineID
 	err := s.store.Change(ctx, func(tx *store.Tx) error {

@@ -1,7 +1,8 @@
 // Command bench compares how fast Hanok powers on a virtual machine with a bare QEMU and with libvirt, and how fast it imports disks with
 // qemu-img. `make bench` runs it,
 // as root and in network, mount and process namespaces of its own: it mounts over libvirt's folders and starts a guest
-// with a NIC. doc/benchmarks.md says what it measures and how.
+// with a NIC. It also measures a data center of a thousand simulated hosts (-only fleet does nothing else). doc/benchmarks.md says
+// what it measures and how.
 //
 // It is no test: `go test ./...` runs only those of its arithmetic. It ends with an error when a figure is out of its bound.
 package main
