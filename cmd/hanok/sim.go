@@ -55,7 +55,7 @@ the first start only. "hanok host sim" adds simulated hosts to a data center tha
 	flags.IntVar(&m.datastores, "ds", 1, "number of datastores in each data center, on all of its hosts")
 	flags.IntVar(&m.portGroups, "pg", 1, "number of port groups in each data center, besides \"VM Network\"")
 	flags.IntVar(&m.folders, "folder", 0, "number of data centers that are in a folder, with a folder in each of theirs")
-	flags.IntVar(&m.pools, "pool", 0, "number of resource pools in each cluster, besides its own (none yet)")
+	flags.IntVar(&m.pools, "pool", 0, "number of resource pools in each cluster, besides its own")
 	flags.IntVar(&m.apps, "app", 0, "number of vApps in each cluster (none yet)")
 	flags.IntVar(&m.pods, "pod", 0, "number of datastore clusters in each data center (none yet)")
 	flags.BoolVar(&m.autostart, "autostart", true, "power the virtual machines on")

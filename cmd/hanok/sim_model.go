@@ -29,15 +29,15 @@ func (m *simModel) check() error {
 		flag      string
 		n, lo, hi int
 	}{{"dc", m.datacenters, 1, 100}, {"folder", m.folders, 0, 100}, {"cluster", m.clusters, 0, 1000}, {"host", m.hosts, 0, 10_000},
-		{"standalone-host", m.standalone, 0, 10_000}, {"vm", m.machines, 0, 100_000}, {"ds", m.datastores, 0, 1000}, {"pg", m.portGroups, 0, 1000}} {
+		{"standalone-host", m.standalone, 0, 10_000}, {"vm", m.machines, 0, 100_000}, {"ds", m.datastores, 0, 1000}, {"pg", m.portGroups, 0, 1000}, {"pool", m.pools, 0, 1000}} {
 		if n.n < n.lo || n.n > n.hi {
 			return dc.Errorf(dc.Invalid, "-%s %d is out of range", n.flag, n.n).Fix("give a number from %d to %d", n.lo, n.hi)
 		}
 	}
-	for flag, n := range map[string]int{"app": m.apps, "pod": m.pods, "pool": m.pools} {
+	for flag, n := range map[string]int{"app": m.apps, "pod": m.pods} {
 		if n != 0 {
 			return dc.Errorf(dc.Unsupported, "-%s %d: this version makes no %s", flag, n,
-				map[string]string{"app": "vApps", "pod": "datastore clusters", "pool": "nested resource pools"}[flag]).Fix("leave -%s out", flag)
+				map[string]string{"app": "vApps", "pod": "datastore clusters"}[flag]).Fix("leave -%s out", flag)
 		}
 	}
 	if hosts := m.datacenters * (m.standalone + m.clusters*m.hosts); hosts > 10_000 {
@@ -184,7 +184,18 @@ func (c *simCenter) buildCluster(ctx context.Context, in simFolders, name string
 		host := fmt.Sprintf("%s_H%d", name, n)
 		c.hosts, c.clusters[host] = append(c.hosts, host), cluster.ID
 	}
-	c.pools = append(c.pools, simPool{id: cluster.RootPool, prefix: name + "_RP0", folder: in.vm, hosts: c.hosts[before:], nic: nic, store: path})
+	pool := simPool{id: cluster.RootPool, prefix: name + "_RP0", folder: in.vm, hosts: c.hosts[before:], nic: nic, store: path}
+	if c.model.pools == 0 {
+		c.pools = append(c.pools, pool)
+	}
+	for n := range c.model.pools { // the root pool is number 0, and gets machines only where it is the only one
+		child, err := c.Pools.Create(ctx, dc.System, cluster.RootPool, fmt.Sprintf("%s_RP%d", name, n+1), dc.ResourceChange{})
+		if err != nil {
+			return err
+		}
+		pool.id, pool.prefix = child.ID, child.Name
+		c.pools = append(c.pools, pool)
+	}
 	return nil
 }
 
