@@ -273,18 +273,18 @@ func TestExternalErrors(t *testing.T) {
 		}
 	})
 	t.Run("newer format", func(t *testing.T) {
-		if _, err := s.client(t).Put(t.Context(), "/new/format", "3"); err != nil {
+		if _, err := s.client(t).Put(t.Context(), "/new/format", "4"); err != nil {
 			t.Fatal(err)
 		}
 		_, err := store.OpenExternal(t.Context(), store.ExternalConfig{Endpoints: []string{s.endpoint}, Prefix: "/new/"})
-		want := `the store: its format is "3" and this program knows 1 and 2; start the version of hanok that wrote it, or a newer one`
+		want := `the store: its format is "4" and this program knows 2 and 3; start the version of hanok that wrote it, or a newer one`
 		if err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	})
 	t.Run("format raised while running", func(t *testing.T) {
 		st := s.open(t, "/raised/")
-		if _, err := s.client(t).Put(t.Context(), "/raised/format", "3"); err != nil {
+		if _, err := s.client(t).Put(t.Context(), "/raised/format", "4"); err != nil {
 			t.Fatal(err)
 		}
 		<-st.Done()
@@ -340,7 +340,7 @@ func TestEraseExternal(t *testing.T) {
 	if err := store.EraseExternal(t.Context(), config("/somebody/")); err != nil {
 		t.Errorf("erasing where nothing of Hanok's is: %v", err)
 	}
-	if _, err := c.Put(t.Context(), "/newer/format", "3"); err != nil {
+	if _, err := c.Put(t.Context(), "/newer/format", "4"); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.EraseExternal(t.Context(), config("/newer/")); dc.KindOf(err) != dc.Unsupported {

@@ -213,5 +213,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.Task{ID: "task-a"}, &dc.Event{ID: "event-a"}, &dc.User{ID: "user-a", Meta: meta}, &dc.Session{ID: "session-a"},
 		&dc.JoinToken{ID: "join-a"}, &dc.Secret{ID: "secret-a", Data: []byte{0, 1}},
 		&dc.Role{ID: "role-a"}, &dc.Permission{ID: "permission-a"}, &dc.Group{ID: "usergroup-a"}, &dc.Sequence{ID: "sequence-a"},
+		&dc.Alarm{ID: "alarm-a", Meta: meta}, &dc.AlarmState{ID: "alarmstate-a"},
 	}
 }
