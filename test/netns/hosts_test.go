@@ -66,6 +66,22 @@ func TestHosts(t *testing.T) {
 	c.AwaitHost("beta", "connected")
 	undisturbed(beta)
 
+	// An agent stands still until it is taken for lost, and goes on.
+	c.Agents["beta"].Signal(syscall.SIGSTOP)
+	c.AwaitHost("beta", "notResponding")
+	undisturbed(beta)
+	c.Agents["beta"].Signal(syscall.SIGCONT)
+	c.AwaitHost("beta", "connected")
+	undisturbed(beta)
+
+	// So does the manager, until its hosts have given it up.
+	c.Service.Signal(syscall.SIGSTOP)
+	gamma.AwaitLog("TLS handshake timeout") // of a connection that it tries after it gave up the first
+	c.Service.Signal(syscall.SIGCONT)
+	c.Manager.Hanok("vm", "create", "afterward", "--host", "gamma", "--disk", "1M", "--memory", "32M")
+	c.Manager.Hanok("vm", "delete", "afterward")
+	undisturbed(beta, gamma)
+
 	// A host loses its power while the manager is away, and starts its machine again by itself.
 	c.Service.Signal(syscall.SIGKILL)
 	gamma.PowerOff()

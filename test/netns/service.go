@@ -113,7 +113,11 @@ func (v *Service) Signal(s syscall.Signal) {
 			v.m.s.t.Fatal(err)
 		}
 	}
-	if s == syscall.SIGSTOP || s == syscall.SIGCONT {
+	switch s {
+	case syscall.SIGCONT:
+		_ = v.cmd.Process.Signal(s) // nsenter stopped together with what it runs; it may have ended
+		return
+	case syscall.SIGSTOP:
 		return
 	}
 	select {
@@ -127,6 +131,16 @@ func (v *Service) Signal(s syscall.Signal) {
 func (m *Machine) Log() string {
 	data, _ := os.ReadFile(filepath.Join(m.Data, "hanok.log"))
 	return fmt.Sprintf("hanok.log of %s:\n%s", m.Name, data[max(0, len(data)-4000):])
+}
+
+// AwaitLog waits until the log of the machine's hanok has the text.
+func (m *Machine) AwaitLog(text string) {
+	m.s.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(m.Log(), text); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			m.s.t.Fatalf("no %q in %s", text, m.Log())
+		}
+	}
 }
 
 // Try runs a command of the client on the machine.
