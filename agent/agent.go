@@ -145,6 +145,8 @@ func (a *Agent) resume(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, rec := range machines {
+		m := &rec.Assignment.Machine
+		m.Hardware = dc.UpgradeHardware(m.Hardware, m.Folder)
 		a.employ(ctx, a.newMachine(sabotaged(rec)))
 	}
 	return nil

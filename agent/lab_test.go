@@ -332,8 +332,9 @@ const labPath = "/one"
 func labMachine(id dc.VirtualMachineID) dc.Machine {
 	return dc.Machine{ID: id, Name: "the " + string(id), Datastore: labDatastore, Folder: string(id), Hardware: dc.Hardware{
 		UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 64,
-		Disks: []dc.Disk{{Key: dc.FirstDiskKey, CapacityBytes: 1 << 20}},
-		NICs:  []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
+		Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
+		Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 20}},
+		NICs:        []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
 }
 
 // host is a simulated machine, its disk, and the agent's processes on it.

@@ -100,7 +100,7 @@ func TestRecordDamaged(t *testing.T) {
 		{"a foreign file", machineFile("notes"), `{"name": "a letter"}`, dc.Unsupported, "install"},
 		{"of a newer program", machine, edited(func(r map[string]any) { r["leases"] = 1 }), dc.Unsupported, "install that version"},
 		{"of a newer program, deep inside", machine, edited(func(r map[string]any) {
-			r["assignment"].(map[string]any)["machine"].(map[string]any)["tpm"] = true
+			r["assignment"].(map[string]any)["machine"].(map[string]any)["vtpm"] = true
 		}), dc.Unsupported, "install that version"},
 		{"a datastore's, cut off", datastore, content[datastore][:9], dc.Unavailable, "move the file away"},
 		{"another datastore's", datastoreFile("datastore-2"), content[datastore], dc.Unavailable, "move the file away"},

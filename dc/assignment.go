@@ -26,9 +26,13 @@ type PoolShare struct {
 // of an assignment asks for nothing.
 type Assignment struct {
 	// Revision is the store's revision of the virtual machine, or that of one of its resource pools where that is higher.
-	Revision int64        `json:"revision"`
-	Machine  Machine      `json:"machine"`
-	Power    PowerRequest `json:"power"`
+	Revision int64   `json:"revision"`
+	Machine  Machine `json:"machine"`
+	// Configuration counts the changes of Machine.Hardware. Discarded are the descriptors of disks that are to be removed with
+	// their files, on the machine's datastore: a disk's absence asks for nothing.
+	Configuration int64        `json:"configuration,omitempty"`
+	Discarded     []string     `json:"discarded,omitempty"`
+	Power         PowerRequest `json:"power"`
 	// Deleted asks the host to power the machine off and delete its files.
 	Deleted bool `json:"deleted,omitempty"`
 	// Known is for a host without a record of the machine.
@@ -63,6 +67,7 @@ func AssignmentOf(vm *VirtualMachine, pools ...*ResourcePool) (Assignment, bool)
 			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder,
 			Resources: vm.Spec.Resources, Pools: shares,
 		},
+		Configuration: vm.Spec.Configuration, Discarded: vm.Spec.Discarded,
 		Power:   vm.Spec.Power,
 		Deleted: vm.Spec.Deleted,
 		Known:   Known{Files: vm.Status.Files.made(), Outcome: vm.Status.Outcome.Generation},
@@ -94,6 +99,8 @@ type MachineState struct {
 	Guest Guest
 	// Unenforced says which parts of a running machine's resources the host can't enforce, each a sentence.
 	Unenforced []string
+	// Differences are what a machine with power has that was not asked for, or the other way round: each a sentence for a person.
+	Differences []string
 }
 
 // MachineExit is how a machine stopped.

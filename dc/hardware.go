@@ -2,6 +2,7 @@ package dc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,10 +17,9 @@ const (
 	// MinMemoryMB is less than any guest of today needs. Memory is a multiple of MemoryStepMB.
 	MinMemoryMB  = 32
 	MemoryStepMB = 4
+	// DefaultHardwareVersion is that of ESXi 7.0 U2 and later.
+	DefaultHardwareVersion = 19
 )
-
-// Each sort of device has a range of 1000 keys, as in vSphere: 3000 is the first IDE device.
-const keyRange = 1000
 
 // CheckHardware returns nil where a machine may have the hardware, else an error of kind Invalid that names the field by
 // its JSON name, the bad value, and what to give instead. It names no object: the caller knows the machine's name.
@@ -27,6 +27,8 @@ func CheckHardware(h Hardware) error {
 	switch {
 	case !validUUID(h.UUID):
 		return badField("uuid", fmt.Sprintf("%q is no UUID", h.UUID), "give 32 lower-case hexadecimal digits as 8-4-4-4-12")
+	case !validUUID(h.InstanceUUID):
+		return badField("instanceUuid", fmt.Sprintf("%q is no UUID", h.InstanceUUID), "give 32 lower-case hexadecimal digits as 8-4-4-4-12")
 	case !validGuestID(h.GuestID):
 		return badField("guestId", fmt.Sprintf("%q is no guest identifier", h.GuestID), `give one of vSphere's, such as "otherLinux64Guest"`)
 	case h.Firmware != BIOS && h.Firmware != EFI:
@@ -44,26 +46,34 @@ func CheckHardware(h Hardware) error {
 	case len(h.NICs) > MaxNICs:
 		return badField("nics", fmt.Sprintf("%d are too many", len(h.NICs)), fmt.Sprintf("give %d at most", MaxNICs))
 	}
-	if err := checkDisks(h.Disks); err != nil {
+	if err := checkDisks(h); err != nil {
 		return err
 	}
 	return checkNICs(h.NICs)
 }
 
-func checkDisks(disks []Disk) error {
-	last := int32(FirstDiskKey - 1)
-	for i, d := range disks {
+func checkDisks(h Hardware) error {
+	var last int32
+	for i, d := range h.Disks {
 		field := func(name string) string { return fmt.Sprintf("disks[%d].%s", i, name) }
+		key, ok := UnitKey(d.Controller, d.Unit)
 		switch {
+		case !slices.ContainsFunc(h.Controllers, func(c Controller) bool { return c.Key == d.Controller }):
+			return badField(field("controller"), fmt.Sprintf("there is no controller with the key %d", d.Controller), "give the key of a controller")
+		case !ok:
+			return badField(field("unit"), fmt.Sprintf("the controller %d has no unit %d for a disk", d.Controller, d.Unit), "choose a free unit")
+		case d.Key != key:
+			return badField(field("key"), fmt.Sprintf("%d is not that of unit %d of the controller %d", d.Key, d.Unit, d.Controller),
+				fmt.Sprintf("give %d", key))
 		case d.CapacityBytes <= 0 || d.CapacityBytes > MaxDiskBytes:
 			return badField(field("capacityBytes"), fmt.Sprintf("%d is out of range", d.CapacityBytes), "give 1 MB to 62 TB")
-		case d.CapacityBytes%(1<<20) != 0:
-			return badField(field("capacityBytes"), fmt.Sprintf("%d is no multiple of 1 MB", d.CapacityBytes),
+		case d.CapacityBytes%sectorBytes != 0:
+			return badField(field("capacityBytes"), fmt.Sprintf("%d is no multiple of %d", d.CapacityBytes, sectorBytes),
 				fmt.Sprintf("give %d", RoundUpMB(d.CapacityBytes)))
 		case d.Image != "" && !ValidDigest(d.Image):
 			return badField(field("image"), fmt.Sprintf("%q is no digest", d.Image), `give "sha256:" and 64 lower-case hexadecimal digits`)
 		}
-		if err := checkKey(field("key"), d.Key, last, FirstDiskKey); err != nil {
+		if err := checkOrder(field("key"), d.Key, last); err != nil {
 			return err
 		}
 		last = d.Key
@@ -72,7 +82,7 @@ func checkDisks(disks []Disk) error {
 }
 
 func checkNICs(nics []NIC) error {
-	last := int32(FirstNICKey - 1)
+	var last int32
 	seen := make(map[string]bool, len(nics))
 	for i, n := range nics {
 		field := func(name string) string { return fmt.Sprintf("nics[%d].%s", i, name) }
@@ -85,7 +95,11 @@ func checkNICs(nics []NIC) error {
 		case ID(n.PortGroup).Kind() != KindPortGroup:
 			return badField(field("portGroup"), fmt.Sprintf("%q is no port group's ID", n.PortGroup), "give the ID of a port group")
 		}
-		if err := checkKey(field("key"), n.Key, last, FirstNICKey); err != nil {
+		if n.Key < FirstNICKey || n.Key >= FirstNICKey+MaxNICs {
+			return badField(field("key"), fmt.Sprintf("%d is out of range", n.Key),
+				fmt.Sprintf("give %d to %d", FirstNICKey, FirstNICKey+MaxNICs-1))
+		}
+		if err := checkOrder(field("key"), n.Key, last); err != nil {
 			return err
 		}
 		last, seen[n.MAC] = n.Key, true
@@ -93,16 +107,16 @@ func checkNICs(nics []NIC) error {
 	return nil
 }
 
-// checkKey checks one device's key: in its range, and above the key before it.
-func checkKey(field string, key, last, first int32) error {
-	if key < first || key >= first+keyRange {
-		return badField(field, fmt.Sprintf("%d is out of range", key), fmt.Sprintf("give %d to %d", first, first+keyRange-1))
-	}
+// checkOrder checks that a device's key is above the key before it.
+func checkOrder(field string, key, last int32) error {
 	if key <= last {
 		return badField(field, fmt.Sprintf("%d does not follow %d", key, last), "give every device its own key, in rising order")
 	}
 	return nil
 }
+
+// sectorBytes is what the capacity of every disk is a multiple of.
+const sectorBytes = 512
 
 func badField(field, problem, remedy string) error {
 	return &Error{Kind: Invalid, Message: field + ": " + problem, Remedy: remedy}

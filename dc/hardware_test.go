@@ -1,21 +1,29 @@
 package dc
 
 import (
+	"cmp"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
 
 func goodHardware() Hardware {
 	return Hardware{
-		UUID: "420f3a1e-3c1d-4f4e-9a57-0123456789ab", GuestID: "otherLinux64Guest", Firmware: BIOS, CPUs: 2, MemoryMB: 512,
+		UUID: "420f3a1e-3c1d-4f4e-9a57-0123456789ab", InstanceUUID: "500f3a1e-3c1d-4f4e-9a57-0123456789ab",
+		Version: 19, GuestID: "otherLinux64Guest", Firmware: BIOS, CPUs: 2, CoresPerSocket: 1, MemoryMB: 512,
+		Controllers: []Controller{{Key: 1000, Type: ControllerVirtio}},
 		Disks: []Disk{
-			{Key: 2000, CapacityBytes: 1 << 30, Image: "sha256:" + strings.Repeat("0f", 32)},
-			{Key: 2002, CapacityBytes: 1 << 20},
+			{Key: 2000, Controller: 1000, CapacityBytes: 1 << 30, Provisioning: Thin, Mode: Persistent, File: "a/a.vmdk",
+				Image: "sha256:" + strings.Repeat("0f", 32)},
+			{Key: 2002, Controller: 1000, Unit: 2, CapacityBytes: 1 << 20, Provisioning: Thin, Mode: Persistent, File: "a/a_1.vmdk"},
 		},
 		NICs: []NIC{
-			{Key: 4000, MAC: "52:54:00:00:00:01", PortGroup: "network-1"},
-			{Key: 4001, MAC: "52:54:00:00:00:02", PortGroup: "network-1"},
+			{Key: 4000, Type: VirtioNet, MAC: "52:54:00:00:00:01", PortGroup: "network-1", Connected: true, StartConnected: true},
+			{Key: 4001, Type: VirtioNet, MAC: "52:54:00:00:00:02", PortGroup: "network-1", Connected: true, StartConnected: true},
 		},
+		SerialPorts: []SerialPort{{Key: 9000, Console: true}},
+		Video:       Video{MemoryKB: 16 << 10},
 	}
 }
 
@@ -34,6 +42,7 @@ func TestCheckHardware(t *testing.T) {
 		{"no UUID", func(h *Hardware) { h.UUID = "" }, `uuid: "" is no UUID`, "8-4-4-4-12"},
 		{"upper-case UUID", func(h *Hardware) { h.UUID = strings.ToUpper(h.UUID) }, "uuid: ", "lower-case"},
 		{"UUID without hyphens", func(h *Hardware) { h.UUID = strings.Repeat("0", 36) }, "uuid: ", "8-4-4-4-12"},
+		{"no instance UUID", func(h *Hardware) { h.InstanceUUID = "" }, `instanceUuid: "" is no UUID`, "8-4-4-4-12"},
 		{"no guest", func(h *Hardware) { h.GuestID = "" }, `guestId: ""`, "otherLinux64Guest"},
 		{"guest with a line break", func(h *Hardware) { h.GuestID = "a\nb" }, `guestId: "a\nb"`, "otherLinux64Guest"},
 		{"no firmware", func(h *Hardware) { h.Firmware = "" }, `firmware: ""`, `"bios" or "efi"`},
@@ -47,14 +56,15 @@ func TestCheckHardware(t *testing.T) {
 		{"empty disk", func(h *Hardware) { h.Disks[1].CapacityBytes = 0 }, "disks[1].capacityBytes: 0 is", "62 TB"},
 		{"negative disk", func(h *Hardware) { h.Disks[1].CapacityBytes = -1 << 20 }, "disks[1].capacityBytes: -1048576", "62 TB"},
 		{"huge disk", func(h *Hardware) { h.Disks[0].CapacityBytes = 62<<40 + 1<<20 }, "disks[0].capacityBytes: ", "62 TB"},
-		{"odd disk", func(h *Hardware) { h.Disks[0].CapacityBytes = 1<<20 + 1 }, "no multiple of 1 MB", "give 2097152"},
+		{"odd disk", func(h *Hardware) { h.Disks[0].CapacityBytes = 1<<20 + 1 }, "no multiple of 512", "give 2097152"},
 		{"short digest", func(h *Hardware) { h.Disks[0].Image = "sha256:00" }, "disks[0].image: ", "64"},
 		{"digest of another sort", func(h *Hardware) { h.Disks[0].Image = "md5:" + strings.Repeat("0", 64) }, "disks[0].image: ", "sha256"},
-		{"disk key too low", func(h *Hardware) { h.Disks[0].Key = 1999 }, "disks[0].key: 1999 is out", "2000 to 2999"},
-		{"disk key too high", func(h *Hardware) { h.Disks[1].Key = 3000 }, "disks[1].key: 3000 is out", "2000 to 2999"},
-		{"disk key twice", func(h *Hardware) { h.Disks[1].Key = 2000 }, "disks[1].key: 2000 does not follow 2000", "rising"},
-		{"disk keys out of order", func(h *Hardware) { h.Disks[0].Key = 2003 }, "disks[1].key: 2002 does not follow 2003", "rising"},
-		{"NIC with a disk's key", func(h *Hardware) { h.NICs[0].Key = 2001 }, "nics[0].key: 2001 is out", "4000 to 4999"},
+		{"another unit's key", func(h *Hardware) { h.Disks[0].Key = 2001 }, "disks[0].key: 2001 is not", "give 2000"},
+		{"the controller's unit", func(h *Hardware) { h.Disks[1].Unit = 7 }, "disks[1].unit: ", "free unit"},
+		{"no controller", func(h *Hardware) { h.Disks[1].Controller = 1001 }, "disks[1].controller: ", "key of a controller"},
+		{"disk twice", func(h *Hardware) { h.Disks[1] = h.Disks[0] }, "disks[1].key: 2000 does not follow 2000", "rising"},
+		{"disks out of order", func(h *Hardware) { h.Disks[0], h.Disks[1] = h.Disks[1], h.Disks[0] }, "does not follow 2002", "rising"},
+		{"NIC with a disk's key", func(h *Hardware) { h.NICs[0].Key = 2001 }, "nics[0].key: 2001 is out", "4000 to 4009"},
 		{"MAC twice", func(h *Hardware) { h.NICs[1].MAC = h.NICs[0].MAC }, "nics[1].mac: ", "its own address"},
 		{"upper-case MAC", func(h *Hardware) { h.NICs[0].MAC = "52:54:00:00:00:0A" }, "nics[0].mac: ", "lower-case"},
 		{"group MAC", func(h *Hardware) { h.NICs[0].MAC = "53:54:00:00:00:01" }, "nics[0].mac: ", "even"},
@@ -117,5 +127,71 @@ func checkRefusal(t *testing.T, err error, kind ErrorKind, want, remedy string) 
 	}
 	if e.Kind != kind || !strings.Contains(e.Message, want) || !strings.Contains(e.Remedy, remedy) {
 		t.Errorf("got %s %q (%q), want %s %q (%q)", e.Kind, e.Message, e.Remedy, kind, want, remedy)
+	}
+}
+
+func TestUnitKey(t *testing.T) {
+	for _, tt := range []struct{ controller, unit, want int32 }{
+		{200, 0, 3000}, {201, 1, 3003}, {200, 2, 0},
+		{1000, 0, 2000}, {1000, 15, 2015}, {1003, 15, 2063}, {1001, 7, 0}, {1000, 16, 0}, {1000, -1, 0}, {1004, 0, 0},
+		{15000, 0, 16000}, {15001, 29, 16059}, {15000, 30, 0},
+		{31000, 14, 32014}, {31001, 0, 32016}, {31000, 15, 0},
+		{0, 0, 0}, {7000, 0, 0},
+	} {
+		if got, ok := UnitKey(tt.controller, tt.unit); got != tt.want || ok != (tt.want != 0) {
+			t.Errorf("UnitKey(%d, %d) = %d, %v, want %d", tt.controller, tt.unit, got, ok, tt.want)
+		}
+	}
+}
+
+func TestUpgradeHardware(t *testing.T) {
+	old := Hardware{UUID: "420f3a1e-3c1d-4f4e-9a57-0123456789ab", GuestID: "otherLinux64Guest", Firmware: BIOS, CPUs: 2, MemoryMB: 512,
+		Disks: []Disk{{Key: 2000, CapacityBytes: 1 << 30}, {Key: 2007, CapacityBytes: 1 << 20}, {Key: 2015, CapacityBytes: 1 << 20}},
+		NICs:  []NIC{{Key: 4000, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}
+	got := UpgradeHardware(old, "web")
+	if err := CheckHardware(got); err != nil {
+		t.Error(err)
+	}
+	for i, want := range []Disk{{Key: 2000, Controller: 1000, File: "web/web.vmdk"}, {Key: 2008, Controller: 1000, Unit: 8, File: "web/web_7.vmdk"},
+		{Key: 2016, Controller: 1001, File: "web/web_15.vmdk"}} {
+		want.CapacityBytes, want.Provisioning, want.Mode = old.Disks[i].CapacityBytes, Thin, Persistent
+		if got.Disks[i] != want {
+			t.Errorf("got %+v, want %+v", got.Disks[i], want)
+		}
+	}
+	if old.Disks[0].Controller != 0 {
+		t.Error("the old hardware was changed")
+	}
+	if again := UpgradeHardware(got, "web"); !reflect.DeepEqual(again, got) {
+		t.Errorf("a second time: %+v", again)
+	}
+}
+
+func TestNameDisks(t *testing.T) {
+	h := Hardware{Disks: []Disk{{File: "a/a.vmdk"}, {}, {File: "b/x.vmdk"}, {}}}
+	h.NameDisks("a")
+	for i, want := range []string{"a/a.vmdk", "a/a_1.vmdk", "b/x.vmdk", "a/a_2.vmdk"} {
+		if h.Disks[i].File != want {
+			t.Errorf("disk %d is %s, want %s", i, h.Disks[i].File, want)
+		}
+	}
+}
+
+func TestAddDisk(t *testing.T) {
+	h := Hardware{Controllers: []Controller{{Key: 1001, Type: ControllerPVSCSI}}, Drives: []Drive{{Key: 2000}}}
+	for i := range 44 {
+		d, ok := h.AddDisk(ControllerVirtio)
+		switch want, _ := UnitKey(d.Controller, d.Unit); {
+		case !ok:
+			t.Fatalf("no room for disk %d", i)
+		case d.Key != want, d.Controller == 1001, d.Key == 2000:
+			t.Errorf("disk %d: %+v", i, *d)
+		}
+	}
+	if d, ok := h.AddDisk(ControllerVirtio); ok {
+		t.Errorf("one too many: %+v", d)
+	}
+	if len(h.Controllers) != 4 || !slices.IsSortedFunc(h.Disks, func(a, b Disk) int { return cmp.Compare(a.Key, b.Key) }) {
+		t.Errorf("out of order: %+v", h)
 	}
 }

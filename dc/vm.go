@@ -1,7 +1,6 @@
 package dc
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -20,6 +19,11 @@ type VirtualMachine struct {
 // VirtualMachineSpec is what was asked for.
 type VirtualMachineSpec struct {
 	Hardware Hardware `json:"hardware"`
+	// Configuration counts the changes of Hardware: the host reports the one that it has carried out.
+	Configuration int64 `json:"configuration,omitempty"`
+	// Discarded are the descriptors of disks that were removed with their files, on the machine's datastore, until the host has
+	// removed them.
+	Discarded []string `json:"discarded,omitempty"`
 	// Annotation is the administrator's note.
 	Annotation string `json:"annotation,omitempty"`
 	// Pool is the resource pool it draws from, and Resources what it gets of it.
@@ -45,51 +49,38 @@ const (
 	EFI  Firmware = "efi"
 )
 
-// Hardware is the virtual hardware of a machine. It is fixed while the machine has power.
+// Hardware is the virtual hardware of a machine.
 type Hardware struct {
-	// UUID is the BIOS UUID, in lower case with hyphens.
-	UUID string `json:"uuid"`
+	// UUID is the BIOS UUID, and InstanceUUID what tells the machine from all others of the data center; both in lower case with
+	// hyphens.
+	UUID         string `json:"uuid"`
+	InstanceUUID string `json:"instanceUuid"`
+	// Version is the virtual hardware version: 19 is vSphere's "vmx-19".
+	Version int `json:"version"`
 	// GuestID is the vSphere identifier of the guest operating system: "otherLinux64Guest".
 	GuestID  string   `json:"guestId"`
 	Firmware Firmware `json:"firmware"`
-	// CPUs is the number of virtual CPUs, each one core.
-	CPUs     int   `json:"cpus"`
-	MemoryMB int64 `json:"memoryMB"`
-	// Disks and NICs are in the order of their keys.
-	Disks []Disk `json:"disks"`
-	NICs  []NIC  `json:"nics"`
+	Boot     Boot     `json:"boot,omitzero"`
+	// CPUs is the number of virtual CPUs, each one core, and CoresPerSocket how many of them are one socket.
+	CPUs           int   `json:"cpus"`
+	CoresPerSocket int   `json:"coresPerSocket"`
+	MemoryMB       int64 `json:"memoryMB"`
+	// CPUHotAdd, CPUHotRemove and MemoryHotAdd say what may be done while the machine has power. They are fixed while it has.
+	CPUHotAdd    bool `json:"cpuHotAdd,omitempty"`
+	CPUHotRemove bool `json:"cpuHotRemove,omitempty"`
+	MemoryHotAdd bool `json:"memoryHotAdd,omitempty"`
+	// The devices, each list in the order of its keys.
+	Controllers []Controller `json:"controllers"`
+	Disks       []Disk       `json:"disks"`
+	Drives      []Drive      `json:"drives,omitempty"`
+	NICs        []NIC        `json:"nics"`
+	SerialPorts []SerialPort `json:"serialPorts,omitempty"`
+	Inputs      []InputType  `json:"inputs,omitempty"`
+	Video       Video        `json:"video"`
+	// TPM is a Trusted Platform Module 2.0.
+	TPM      bool      `json:"tpm,omitempty"`
+	Watchdog *Watchdog `json:"watchdog,omitempty"`
 }
-
-// Disk is a virtual disk, thin provisioned.
-type Disk struct {
-	// Key identifies the device in the machine for ever: 2000 and up, as in vSphere.
-	Key int32 `json:"key"`
-	// CapacityBytes is a multiple of 1 MB.
-	CapacityBytes int64 `json:"capacityBytes"`
-	// Image is the digest of the image that the disk starts as, or "" for an empty disk.
-	Image string `json:"image,omitempty"`
-}
-
-// Instance names the disk among the statistics of its machine by its place, as in vSphere: "scsi0:0".
-func (d Disk) Instance() string {
-	n := d.Key - FirstDiskKey
-	return fmt.Sprintf("scsi%d:%d", n/16, n%16)
-}
-
-// NIC is a virtual network adapter.
-type NIC struct {
-	// Key identifies the device in the machine for ever: 4000 and up, as in vSphere.
-	Key int32 `json:"key"`
-	// MAC is unique in the data center: six pairs of lower-case hexadecimal digits with colons.
-	MAC       string      `json:"mac"`
-	PortGroup PortGroupID `json:"portGroup"`
-}
-
-// First device keys, as in vSphere.
-const (
-	FirstDiskKey = 2000
-	FirstNICKey  = 4000
-)
 
 // PowerState is whether a machine has power.
 type PowerState string
@@ -124,6 +115,17 @@ type VirtualMachineStatus struct {
 	// Unenforced says which parts of Spec.Resources its host can't enforce, each a sentence, in a fixed order. It is empty without
 	// power.
 	Unenforced []string `json:"unenforced,omitempty"`
+	// Configured is how the last finished change of the hardware ended.
+	Configured ConfigurationOutcome `json:"configured,omitzero"`
+	// Differences are what a machine with power has that its Spec doesn't say, or the other way round: each a sentence for a person.
+	Differences []string `json:"differences,omitempty"`
+}
+
+// ConfigurationOutcome is how a change of the hardware ended.
+type ConfigurationOutcome struct {
+	// Generation is the Configuration that was carried out, or failed.
+	Generation int64    `json:"generation,omitempty"`
+	Failure    *Failure `json:"failure,omitempty"`
 }
 
 // FilesState says how far a machine's files are.

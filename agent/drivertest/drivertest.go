@@ -147,7 +147,7 @@ func (h *host) machine(n int) dc.Machine {
 		Hardware: h.Machine, Datastore: datastore, Folder: fmt.Sprintf("test %d", n),
 	}
 	m.UUID = fmt.Sprintf("3f2b6a10-0000-4000-8000-%012d", n)
-	m.Disks = append([]dc.Disk(nil), m.Disks...)
+	m.NameDisks(m.Folder)
 	m.NICs = append([]dc.NIC(nil), m.NICs...)
 	for i := range m.NICs {
 		m.NICs[i].MAC = fmt.Sprintf("52:54:00:00:%02x:%02x", n, i)

@@ -63,7 +63,10 @@ func testFiles(h *host) {
 	// What is there is found, and nothing is made by looking for more.
 	h.ok(h.FindMachine(h.ctx(), m))
 	larger := m
-	larger.Disks = append(slices.Clone(m.Disks), dc.Disk{Key: dc.FirstDiskKey + 5, CapacityBytes: 1 << 20})
+	larger.Disks = slices.Clone(m.Disks)
+	added, _ := larger.AddDisk(m.Controllers[0].Type)
+	added.CapacityBytes = 1 << 20
+	larger.NameDisks(larger.Folder)
 	h.missing(larger)
 	h.missing(larger)
 	h.ok(h.FindMachine(h.ctx(), m))

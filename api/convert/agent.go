@@ -42,6 +42,8 @@ func MachineAssignment(a dc.Assignment) *agentv1.MachineAssignment {
 			Timeout: duration(a.Power.Timeout)},
 		Deleted: a.Deleted,
 		Known:   &agentv1.Known{Files: a.Known.Files, OutcomeGeneration: a.Known.Outcome},
+
+		Configuration: a.Configuration, Discarded: slices.Clone(a.Discarded),
 	}
 }
 
@@ -63,20 +65,27 @@ func FromMachineAssignment(a *agentv1.MachineAssignment) (dc.Assignment, error) 
 		Power:    dc.PowerRequest{Generation: a.GetPower().GetGeneration(), Op: op, Timeout: a.GetPower().GetTimeout().AsDuration()},
 		Deleted:  a.Deleted,
 		Known:    dc.Known{Files: a.GetKnown().GetFiles(), Outcome: a.GetKnown().GetOutcomeGeneration()},
+
+		Configuration: a.Configuration, Discarded: slices.Clone(a.Discarded),
 	}, nil
 }
 
-// Machine returns m for the wire.
+// Machine returns m for the wire. Where an agent of protocol 2 can execute it, its hardware is there in that protocol's form, too.
 func Machine(m dc.Machine) *agentv1.Machine {
-	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Uuid: m.UUID, GuestId: m.GuestID, Firmware: string(m.Firmware),
-		Cpus: int32(m.CPUs), MemoryMb: m.MemoryMB, Datastore: string(m.Datastore), Folder: m.Folder, Resources: resources(m.Resources)}
+	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Datastore: string(m.Datastore), Folder: m.Folder, Hardware: Hardware(m.Hardware),
+		Resources: resources(m.Resources)}
 	for _, p := range m.Pools {
 		out.Pools = append(out.Pools, &agentv1.PoolShare{Id: string(p.ID), Config: resources(p.Config)})
 	}
-	for _, d := range m.Disks {
+	old, ok := classic(m.Hardware, m.Folder)
+	if !ok {
+		return out
+	}
+	out.Uuid, out.GuestId, out.Firmware, out.Cpus, out.MemoryMb = old.UUID, old.GuestID, string(old.Firmware), int32(old.CPUs), old.MemoryMB
+	for _, d := range old.Disks {
 		out.Disks = append(out.Disks, &agentv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
 	}
-	for _, n := range m.NICs {
+	for _, n := range old.NICs {
 		out.Nics = append(out.Nics, &agentv1.NIC{Key: n.Key, Mac: n.MAC, PortGroup: string(n.PortGroup)})
 	}
 	return out
@@ -88,8 +97,7 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "no virtual machine is named: %q", m.GetId())
 	}
 	out := dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
-		Hardware: dc.Hardware{UUID: m.Uuid, GuestID: m.GuestId, Firmware: dc.Firmware(m.Firmware), CPUs: int(m.Cpus),
-			MemoryMB: m.MemoryMb}, Resources: fromResources(m.Resources)}
+		Resources: fromResources(m.Resources)}
 	if len(m.Pools) > dc.MaxPoolDepth {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "%d resource pools are nested", len(m.Pools))
 	}
@@ -99,13 +107,28 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 		}
 		out.Pools = append(out.Pools, dc.PoolShare{ID: dc.ResourcePoolID(p.Id), Config: fromResources(p.Config)})
 	}
+	if m.Hardware != nil {
+		out.Hardware = FromHardware(m.Hardware)
+		return out, nil
+	}
+	old := dc.Hardware{UUID: m.Uuid, GuestID: m.GuestId, Firmware: dc.Firmware(m.Firmware), CPUs: int(m.Cpus), MemoryMB: m.MemoryMb}
 	for _, d := range m.Disks {
-		out.Disks = append(out.Disks, dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
+		old.Disks = append(old.Disks, dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
 	}
 	for _, n := range m.Nics {
-		out.NICs = append(out.NICs, dc.NIC{Key: n.Key, MAC: n.Mac, PortGroup: dc.PortGroupID(n.PortGroup)})
+		old.NICs = append(old.NICs, dc.NIC{Key: n.Key, MAC: n.Mac, PortGroup: dc.PortGroupID(n.PortGroup)})
 	}
+	out.Hardware = dc.UpgradeHardware(old, m.Folder)
 	return out, nil
+}
+
+// SpeaksMachine reports whether an agent of that version of the protocol can be given the machine.
+func SpeaksMachine(protocol int32, m dc.Machine) bool {
+	if protocol >= 3 {
+		return true
+	}
+	_, ok := classic(m.Hardware, m.Folder)
+	return ok
 }
 
 // MachineStatus returns s for the wire.
@@ -116,6 +139,8 @@ func MachineStatus(s dc.VirtualMachineStatus) *agentv1.MachineStatus {
 		Blocked: Failure(s.Blocked), Booted: Time(s.Booted), Unenforced: slices.Clone(s.Unenforced),
 		Guest: &agentv1.Guest{AgentRunning: s.Guest.AgentRunning, Hostname: s.Guest.Hostname, Os: s.Guest.OS,
 			Addresses: slices.Clone(s.Guest.Addresses)},
+		Configured: s.Configured.Generation, ConfigurationFailure: Failure(s.Configured.Failure),
+		Differences: slices.Clone(s.Differences),
 	}
 }
 
@@ -131,6 +156,8 @@ func FromMachineStatus(s *agentv1.MachineStatus) (dc.VirtualMachineStatus, error
 		Unenforced: slices.Clone(s.GetUnenforced()),
 		Guest: dc.Guest{AgentRunning: g.GetAgentRunning(), Hostname: g.GetHostname(), OS: g.GetOs(),
 			Addresses: slices.Clone(g.GetAddresses())},
+		Configured:  dc.ConfigurationOutcome{Generation: s.GetConfigured(), Failure: FromFailure(s.GetConfigurationFailure())},
+		Differences: slices.Clone(s.GetDifferences()),
 	}
 	switch out.Files {
 	case "", dc.FilesReady, dc.FilesFailed, dc.FilesMissing, dc.FilesRemoved:

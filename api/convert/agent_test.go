@@ -56,7 +56,7 @@ func TestAgentRoundTrip(t *testing.T) {
 	for _, s := range []dc.VirtualMachineStatus{{}, full[dc.VirtualMachineStatus]()} {
 		if s.Files != "" {
 			s.Files, s.Power = dc.FilesFailed, dc.Suspended
-			for _, f := range []*dc.Failure{s.FilesFailure, s.Paused, s.Outcome.Failure, s.Fault, s.Blocked} {
+			for _, f := range []*dc.Failure{s.FilesFailure, s.Paused, s.Outcome.Failure, s.Fault, s.Blocked, s.Configured.Failure} {
 				f.Kind = dc.Exhausted
 			}
 		}

@@ -9,9 +9,9 @@ import (
 // this version and of the one before, an agent to a manager of this version or a newer one.
 const (
 	// Protocol is the newest version, and the only one that an agent speaks.
-	Protocol = 2
+	Protocol = 3
 	// OldestProtocol is the oldest that a manager speaks.
-	OldestProtocol = 1
+	OldestProtocol = 2
 )
 
 // Hello returns the message that opens an agent's connection.

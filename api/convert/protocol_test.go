@@ -17,7 +17,8 @@ func TestChooseProtocol(t *testing.T) {
 		refusal        string // part of the remedy
 	}{
 		{"the agent of this program", convert.Protocol, convert.Protocol, convert.Protocol, ""},
-		{"the first agents, which say no oldest version", 1, 0, 1, ""},
+		{"an agent of the version before", convert.Protocol - 1, convert.Protocol - 1, convert.Protocol - 1, ""},
+		{"the first agents, which say no oldest version", 1, 0, 0, "on the host"},
 		{"a newer agent that knows this version", convert.Protocol + 1, convert.Protocol, convert.Protocol, ""},
 		{"a newer agent that knows older ones", convert.Protocol + 3, 1, convert.Protocol, ""},
 		{"a newer agent that does not", convert.Protocol + 1, convert.Protocol + 1, 0, "upgraded first"},

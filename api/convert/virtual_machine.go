@@ -31,13 +31,10 @@ func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
 
 		CpuAllocation: ResourceAllocation(o.Spec.Resources.CPU, cpu), MemoryAllocation: ResourceAllocation(o.Spec.Resources.Memory, memory),
 		Unenforced: status.Unenforced, ResourcePool: names(dc.ID(o.Spec.Pool)),
+		Configuration: o.Spec.Configuration, Configured: status.Configured.Generation,
+		ConfigurationFailure: Failure(status.Configured.Failure), Differences: status.Differences,
 	}
-	for _, d := range hw.Disks {
-		out.Disks = append(out.Disks, &hanokv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
-	}
-	for _, n := range hw.NICs {
-		out.Nics = append(out.Nics, &hanokv1.Nic{Key: n.Key, Mac: n.MAC, PortGroupId: string(n.PortGroup)})
-	}
+	out.Disks, out.Nics = each(hw.Disks, disk), each(hw.NICs, nic)
 	return out
 }
 

@@ -21,7 +21,9 @@ func (s *service) GetVirtualMachine(ctx context.Context, req *hanokv1.GetVirtual
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.GetVirtualMachineResponse{VirtualMachine: convert.VirtualMachine(vm, s.names(caller(ctx)))}, nil
+	out := convert.VirtualMachine(vm, s.names(caller(ctx)))
+	out.Hardware = convert.Hardware(vm.Spec.Hardware)
+	return &hanokv1.GetVirtualMachineResponse{VirtualMachine: out}, nil
 }
 
 // machine returns the virtual machine that a reference names.

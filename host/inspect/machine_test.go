@@ -39,7 +39,9 @@ func newLab(t *testing.T) *lab {
 	l := &lab{T: t, records: t.TempDir(), store: filepath.Join(t.TempDir(), "store"), m: dc.Machine{
 		ID: "vm-1", Name: "we,b", Datastore: "datastore-1", Folder: "we,b",
 		Hardware: dc.Hardware{UUID: "3f2b6a10-0000-4000-8000-0000000000ab", GuestID: "otherGuest", Firmware: dc.BIOS, CPUs: 2, MemoryMB: 64,
-			Disks: []dc.Disk{{Key: 2000, CapacityBytes: 1 << 20}, {Key: 2005, CapacityBytes: 2 << 20}}},
+			Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerVirtio}},
+			Disks: []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: 1 << 20, File: "we,b/we,b.vmdk"},
+				{Key: 2005, Controller: 1000, Unit: 5, CapacityBytes: 2 << 20, File: "we,b/we,b_5.vmdk"}}},
 	}}
 	var err error
 	if l.run, err = os.MkdirTemp("/run", "inspect"); err != nil {

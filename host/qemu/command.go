@@ -133,8 +133,7 @@ func (c Command) disks() []string {
 	var a []string
 	controllers := map[int32]bool{}
 	for i, d := range c.Machine.Disks {
-		n := d.Key - dc.FirstDiskKey
-		bus, unit := n/16, n%16
+		bus, unit := d.Controller-dc.FirstSCSIKey, d.Unit
 		if !controllers[bus] {
 			controllers[bus] = true
 			a = append(a, "-device", device("virtio-scsi-pci", fmt.Sprintf("scsi%d", bus), slotSCSI+int(bus)))

@@ -23,8 +23,9 @@ func commands() map[string]Command {
 			ID: "vm-1", Name: "hello, again", Datastore: "datastore-1", Folder: "hello, again",
 			Hardware: dc.Hardware{
 				UUID: "42009372-17da-be73-779d-007ccf1bd228", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 128,
-				Disks: []dc.Disk{{Key: 2000, CapacityBytes: 64 << 20}},
-				NICs:  []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:01"}},
+				Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerVirtio}},
+				Disks:       []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: 64 << 20}},
+				NICs:        []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:01"}},
 			},
 		},
 		NICs:        []dc.Attachment{{Key: 4000, UserMode: true}},
@@ -35,7 +36,8 @@ func commands() map[string]Command {
 	efi.Accelerator, efi.Type, efi.Incoming, efi.Check = dc.KVM, "pc-q35-10.0", true, "fd=8"
 	efi.Firmware, efi.NVRAM = "/dev/fdset/3", "/dev/fdset/4"
 	efi.Machine.Firmware, efi.Machine.CPUs, efi.Machine.MemoryMB = dc.EFI, 4, 4096
-	efi.Machine.Disks = []dc.Disk{{Key: 2000}, {Key: 2015}, {Key: 2016}, {Key: 2063}}
+	efi.Machine.Disks = []dc.Disk{{Key: 2000, Controller: 1000}, {Key: 2015, Controller: 1000, Unit: 15}, {Key: 2016, Controller: 1001},
+		{Key: 2063, Controller: 1003, Unit: 15}}
 	efi.Disks = map[int32]string{2000: "/dev/fdset/2", 2015: "/dev/fdset/5", 2016: "/dev/fdset/6", 2063: "/dev/fdset/7"}
 	efi.Machine.NICs = append(efi.Machine.NICs[:1:1], dc.NIC{Key: 4009, MAC: "52:54:00:00:00:02"})
 	return map[string]Command{"bios": bios, "efi": efi}

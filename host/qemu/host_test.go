@@ -208,8 +208,9 @@ func TestDrivers(t *testing.T) {
 			},
 			Path: filepath.Join(s.path, "datastore"),
 			Machine: dc.Hardware{GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 128,
-				Disks: []dc.Disk{{Key: dc.FirstDiskKey, CapacityBytes: info.Size(), Image: "sha256:starter"}},
-				NICs:  []dc.NIC{{Key: dc.FirstNICKey, PortGroup: "network-1"}}},
+				Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
+				Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: info.Size(), Image: "sha256:starter"}},
+				NICs:        []dc.NIC{{Key: dc.FirstNICKey, PortGroup: "network-1"}}},
 			Image:    func() (io.ReadCloser, error) { return os.Open(path) },
 			Patience: patience,
 			Kill: func(id dc.VirtualMachineID) {

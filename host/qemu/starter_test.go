@@ -21,7 +21,9 @@ func TestHardwareInTheGuest(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.m.CPUs, l.m.MemoryMB = 2, 128
-	l.m.Disks = []dc.Disk{{Key: 2000, CapacityBytes: info.Size(), Image: "sha256:starter"}, {Key: 2019, CapacityBytes: 3 << 20}}
+	l.m.Disks = []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: info.Size(), Image: "sha256:starter"},
+		{Key: 2019, Controller: 1001, Unit: 3, CapacityBytes: 3 << 20}}
+	l.m.NameDisks(l.m.Folder)
 	l.m.NICs = append(l.m.NICs, dc.NIC{Key: 4007, MAC: "52:54:00:00:00:bb", PortGroup: "network-1"})
 	l.reopen()
 	fetch := func(context.Context, string) (io.ReadCloser, error) { return os.Open(path) }

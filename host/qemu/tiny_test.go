@@ -39,8 +39,9 @@ func tinyMachine() dc.Machine {
 		ID: "vm-tiny", Name: `a,b=c "Müller",id=x`, Datastore: testStore, Folder: "a,b=c",
 		Hardware: dc.Hardware{
 			UUID: "3f2b6a10-0000-4000-8000-0000000000aa", GuestID: "otherGuest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 32,
-			Disks: []dc.Disk{{Key: 2000, CapacityBytes: tinySize, Image: "sha256:tiny"}},
-			NICs:  []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:aa", PortGroup: "network-1"}},
+			Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerVirtio}},
+			Disks:       []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: tinySize, File: "a,b=c/a,b=c.vmdk", Image: "sha256:tiny"}},
+			NICs:        []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:aa", PortGroup: "network-1"}},
 		},
 	}
 }

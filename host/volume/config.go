@@ -113,7 +113,7 @@ func configure(c *vmx.Config, n names, m dc.Machine) error {
 func configureDisks(c *vmx.Config, n names, m dc.Machine) {
 	used := map[string]bool{}
 	for _, d := range m.Disks {
-		bus, unit := scsiAddress(d.Key)
+		bus, unit := d.Controller-dc.FirstSCSIKey, d.Unit
 		controller := fmt.Sprintf("scsi%d.", bus)
 		c.Set(controller+"present", "TRUE")
 		c.Set(controller+"virtualDev", "pvscsi")
@@ -123,9 +123,8 @@ func configureDisks(c *vmx.Config, n names, m dc.Machine) {
 		c.Set(disk+"fileName", n.descriptor(d))
 		used[disk] = true
 	}
-	for n := range int32(scsiBuses * disksPerBus) {
-		bus, unit := scsiAddress(dc.FirstDiskKey + n)
-		disk := fmt.Sprintf("scsi%d:%d.", bus, unit)
+	for n := range scsiBuses * unitsPerBus {
+		disk := fmt.Sprintf("scsi%d:%d.", n/unitsPerBus, n%unitsPerBus)
 		if kind, _ := c.Get(disk + "deviceType"); kind == "scsi-hardDisk" && !used[disk] {
 			c.DeletePrefix(disk)
 		}

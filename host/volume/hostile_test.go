@@ -37,6 +37,8 @@ func TestLongAndOddNamesAreTaken(t *testing.T) {
 			l, path := mount(t)
 			m := machine()
 			m.Folder = name
+			m.Disks[0].File, m.Disks[1].File = "", ""
+			m.NameDisks(m.Folder)
 			run(t, l, m, t.TempDir())
 			if err := l.DeleteMachine(t.Context(), m); err != nil {
 				t.Error(err)
@@ -46,12 +48,17 @@ func TestLongAndOddNamesAreTaken(t *testing.T) {
 	}
 }
 
-func TestKeysWithoutAnAddressAreRefused(t *testing.T) {
+func TestDevicesWithoutAPlaceAreRefused(t *testing.T) {
 	l, path := mount(t)
-	for _, key := range []int32{0, 1999, 2060, -1} {
+	for _, controller := range []int32{0, 999, 1004, -1} {
 		m := machine()
-		m.Disks[1].Key = key
-		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "disk with the key")
+		m.Disks[1].Controller = controller
+		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "on no SCSI controller")
+	}
+	for _, file := range []string{"", "hello.vmdk", "hello/.vmdk", "hello/x.vmx", "other/x.vmdk", "hello/../x.vmdk", "/hello/x.vmdk"} {
+		m := machine()
+		m.Disks[1].File = file
+		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "no file in the machine's folder")
 	}
 	for _, key := range []int32{3999, 4010} {
 		m := machine()

@@ -24,7 +24,7 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 	if err != nil {
 		return err
 	}
-	if err := checkKeys(m); err != nil {
+	if err := checkDevices(m); err != nil {
 		return err
 	}
 	store, err := l.open(m.Datastore)

@@ -72,16 +72,6 @@ func TestCreateMachine(t *testing.T) {
 	wantList(t, dir, created...)
 }
 
-func TestDisksHaveTheAddressesOfVSphere(t *testing.T) {
-	for key, want := range map[int32][2]int32{
-		2000: {0, 0}, 2006: {0, 6}, 2007: {0, 8}, 2014: {0, 15}, 2015: {1, 0}, 2059: {3, 15},
-	} {
-		if bus, unit := scsiAddress(key); bus != want[0] || unit != want[1] {
-			t.Errorf("key %d: got scsi%d:%d, want scsi%d:%d", key, bus, unit, want[0], want[1])
-		}
-	}
-}
-
 func TestConfigFollowsTheMachine(t *testing.T) {
 	l, path := mount(t)
 	m := machine()

@@ -3,6 +3,7 @@ package volume
 import (
 	"fmt"
 	"hash/crc32"
+	"path"
 	"strconv"
 	"strings"
 	"unicode"
@@ -54,16 +55,10 @@ func (n names) suspend(id dc.VirtualMachineID) string {
 	return fmt.Sprintf("%s-%08x.vmss", n.base, crc32.ChecksumIEEE([]byte(id)))
 }
 
-// descriptor and flat are the names of a disk's two files. They follow from the disk's key, so that they stay when
-// another disk goes.
-func (n names) descriptor(d dc.Disk) string { return n.disk(d) + ".vmdk" }
-func (n names) flat(d dc.Disk) string       { return n.disk(d) + "-flat.vmdk" }
-
-func (n names) disk(d dc.Disk) string {
-	if d.Key == dc.FirstDiskKey {
-		return n.base
-	}
-	return n.base + "_" + strconv.Itoa(int(d.Key-dc.FirstDiskKey))
+// descriptor and flat are the names of a disk's two files.
+func (n names) descriptor(d dc.Disk) string { return path.Base(d.File) }
+func (n names) flat(d dc.Disk) string {
+	return strings.TrimSuffix(n.descriptor(d), ".vmdk") + "-flat.vmdk"
 }
 
 // oldLog is the name of an earlier log; a higher number is a younger log, as in ESXi.
@@ -85,29 +80,22 @@ func describe(m dc.Machine) string { return dc.Describe(dc.KindVirtualMachine, m
 // What a machine may have, as in vSphere: four SCSI controllers with sixteen addresses each, of which the controller
 // has one itself, and ten network adapters.
 const (
-	scsiBuses      = 4
-	disksPerBus    = 15
-	scsiController = 7
-	maxNICs        = 10
+	scsiBuses   = 4
+	unitsPerBus = 16
+	maxNICs     = 10
 )
 
-// scsiAddress returns the address that a disk's key stands for: keys count the addresses that a disk can have.
-func scsiAddress(key int32) (bus, unit int32) {
-	n := key - dc.FirstDiskKey
-	bus, unit = n/disksPerBus, n%disksPerBus
-	if unit >= scsiController {
-		unit++
-	}
-	return bus, unit
-}
-
-// checkKeys refuses devices whose keys stand for no address.
-func checkKeys(m dc.Machine) error {
-	const lastDisk = dc.FirstDiskKey + scsiBuses*disksPerBus - 1
+// checkDevices refuses disks that have no file in the machine's folder, and devices whose keys stand for no address.
+func checkDevices(m dc.Machine) error {
 	for _, d := range m.Disks {
-		if d.Key < dc.FirstDiskKey || d.Key > lastDisk {
-			return dc.Errorf(dc.Invalid, "no SCSI address belongs to a disk with the key %d", d.Key).On(describe(m)).
-				Fix("give disks keys from %d to %d", dc.FirstDiskKey, lastDisk)
+		folder, name := path.Split(d.File)
+		if folder != m.Folder+"/" || !strings.HasSuffix(name, ".vmdk") || name == ".vmdk" {
+			return dc.Errorf(dc.Invalid, "the disk %d has no file in the machine's folder: %q", d.Key, d.File).On(describe(m)).
+				Fix("give it a file such as %s/%[1]s.vmdk", m.Folder)
+		}
+		if d.Controller < dc.FirstSCSIKey || d.Controller >= dc.FirstSCSIKey+scsiBuses {
+			return dc.Errorf(dc.Invalid, "the disk %d is on no SCSI controller", d.Key).On(describe(m)).
+				Fix("give disks controllers from %d to %d", dc.FirstSCSIKey, dc.FirstSCSIKey+scsiBuses-1)
 		}
 	}
 	for _, nic := range m.NICs {

@@ -55,7 +55,7 @@ func open(path string) (*Local, error) {
 // slowMachine has disks that take a while.
 func slowMachine() dc.Machine {
 	m := machine()
-	m.Disks[1] = dc.Disk{Key: 2001, CapacityBytes: 8 << 20, Image: "sha256:2"}
+	m.Disks[1].CapacityBytes, m.Disks[1].Image = 8<<20, "sha256:2"
 	return m
 }
 

@@ -1,9 +1,9 @@
 package check
 
 import (
-	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"hanok/dc"
 )
@@ -57,7 +57,7 @@ func checkFiles(p *picture, c *collector, vm *dc.VirtualMachine) {
 		c.problem(Files, s, missingFiles, "its folder %s is that of the virtual machine %s", at, f.Owner)
 	default:
 		for _, d := range vm.Spec.Hardware.Disks {
-			checkDiskFile(c, s, at, f, vm.Spec.Folder, d)
+			checkDiskFile(c, s, at, f, d)
 		}
 		checkMemory(c, vm, at, f)
 	}
@@ -88,12 +88,9 @@ func (p *picture) store(host dc.HostID, ds *dc.Datastore) *dc.InspectedDatastore
 	return &h.Datastores[i]
 }
 
-// checkDiskFile checks one disk. The names of its two files follow from its key.
-func checkDiskFile(c *collector, s subject, at string, f *dc.InspectedFolder, base string, d dc.Disk) {
-	name := base
-	if n := d.Key - dc.FirstDiskKey; n > 0 {
-		name = fmt.Sprintf("%s_%d", base, n)
-	}
+// checkDiskFile checks one disk.
+func checkDiskFile(c *collector, s subject, at string, f *dc.InspectedFolder, d dc.Disk) {
+	name := strings.TrimSuffix(path.Base(d.File), ".vmdk")
 	const remedy = "restore the file from a backup, or delete the machine"
 	i := slices.IndexFunc(f.Disks, func(found dc.InspectedDisk) bool { return found.Name == name+".vmdk" })
 	if i < 0 {

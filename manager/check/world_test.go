@@ -69,8 +69,9 @@ func newWorld(t testing.TB) *world {
 			Spec: dc.VirtualMachineSpec{Pool: "resgroup-1", Host: m.host, Datastore: dc.DatastoreID(fmt.Sprintf("datastore-%s", m.host[5:])), Folder: m.name,
 				Power: dc.PowerRequest{Generation: 3, Op: dc.PowerOn},
 				Hardware: dc.Hardware{UUID: fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", n), CPUs: 2, MemoryMB: 64,
-					Disks: []dc.Disk{{Key: 2000, CapacityBytes: mb}, {Key: 2003, CapacityBytes: 2 * mb}},
-					NICs:  []dc.NIC{{Key: 4000, MAC: fmt.Sprintf("52:54:00:00:00:0%d", n), PortGroup: "network-1"}}}},
+					Disks: []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: mb, File: m.name + "/" + m.name + ".vmdk"},
+						{Key: 2003, Controller: 1000, Unit: 3, CapacityBytes: 2 * mb, File: m.name + "/" + m.name + "_3.vmdk"}},
+					NICs: []dc.NIC{{Key: 4000, MAC: fmt.Sprintf("52:54:00:00:00:0%d", n), PortGroup: "network-1"}}}},
 			Status: dc.VirtualMachineStatus{Files: dc.FilesReady, Power: m.power, Outcome: dc.PowerOutcome{Generation: 3}}}
 		if m.name == "new" {
 			vm.Spec.Power.Generation++

@@ -52,6 +52,7 @@ type NICRequest struct {
 const (
 	defaultMemoryMB = 512
 	defaultGuestID  = "otherLinux64Guest"
+	defaultVideoKB  = 16 << 10
 )
 
 // Create admits a new machine and starts the task that makes it, which the task's target names. Kinds: Invalid for what
@@ -244,12 +245,19 @@ func datacenterOf(v *store.View, id dc.ID) dc.ID {
 func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() string) (dc.Hardware, int64, error) {
 	v := tx.View()
 	h := dc.Hardware{
-		UUID: random.UUID(), GuestID: req.GuestID, Firmware: cmp.Or(req.Firmware, dc.BIOS),
-		CPUs: cmp.Or(req.CPUs, 1), MemoryMB: cmp.Or(req.MemoryMB, defaultMemoryMB),
+		UUID: random.UUID(), InstanceUUID: random.UUID(), Version: dc.DefaultHardwareVersion, GuestID: req.GuestID,
+		Firmware: cmp.Or(req.Firmware, dc.BIOS), CPUs: cmp.Or(req.CPUs, 1), CoresPerSocket: 1,
+		MemoryMB:    cmp.Or(req.MemoryMB, defaultMemoryMB),
+		SerialPorts: []dc.SerialPort{{Key: dc.FirstSerialKey, Console: true}},
+		Video:       dc.Video{MemoryKB: defaultVideoKB},
 	}
 	var imageBytes int64
 	for i, d := range req.Disks {
-		disk := dc.Disk{Key: dc.FirstDiskKey + int32(i), CapacityBytes: d.CapacityBytes}
+		disk, ok := h.AddDisk(dc.ControllerVirtio)
+		if !ok {
+			return h, 0, dc.Errorf(dc.Invalid, "disks: %d are too many", len(req.Disks)).Fix("give %d at most", dc.MaxDisks)
+		}
+		disk.CapacityBytes = d.CapacityBytes
 		if d.Image != "" {
 			image, err := store.Get[*dc.Image](v, dc.ID(d.Image))
 			if err != nil {
@@ -265,11 +273,11 @@ func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() 
 			imageBytes += image.SizeBytes
 			h.GuestID = cmp.Or(h.GuestID, image.GuestID)
 		}
-		h.Disks = append(h.Disks, disk)
 	}
 	h.GuestID = cmp.Or(h.GuestID, defaultGuestID)
 	for i, n := range req.NICs {
-		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), MAC: freeMAC(v, h.NICs, nextMAC), PortGroup: n.PortGroup})
+		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), Type: dc.VirtioNet,
+			MAC: freeMAC(v, h.NICs, nextMAC), PortGroup: n.PortGroup, Connected: true, StartConnected: true})
 	}
 	return h, imageBytes, dc.CheckHardware(h)
 }

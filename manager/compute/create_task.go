@@ -61,6 +61,7 @@ func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
 		tx.Exists(dc.ID(host))
 		tx.Exists(dc.ID(ds))
 		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, s.folderName(v, ds, vm.Name, nil)
+		vm.Spec.Hardware.NameDisks(vm.Spec.Folder)
 		tx.Put(vm)
 		return nil
 	})

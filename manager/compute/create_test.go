@@ -33,7 +33,7 @@ func TestCreateRefusals(t *testing.T) {
 			`virtual machine "sub": its folder has a folder of this name already`},
 		{"too many CPUs", admin, func(r *CreateRequest) { r.CPUs = 1000 }, dc.Invalid, `virtual machine "hello": cpus: 1000 is out of range`},
 		{"odd disk", admin, func(r *CreateRequest) { r.Disks = []DiskRequest{{CapacityBytes: 1}} }, dc.Invalid,
-			`virtual machine "hello": disks[0].capacityBytes: 1 is no multiple of 1 MB`},
+			`virtual machine "hello": disks[0].capacityBytes: 1 is no multiple of 512`},
 		{"disk smaller than its image", admin, func(r *CreateRequest) { r.Disks = []DiskRequest{{CapacityBytes: 1 << 20, Image: "image-1"}} },
 			dc.Invalid, `virtual machine "hello": disks[0].capacityBytes: 1048576 is less than the 104857088 of image "starter"`},
 		{"too many NICs", admin, func(r *CreateRequest) {

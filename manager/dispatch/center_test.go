@@ -218,8 +218,9 @@ func (c *center) machine(id dc.VirtualMachineID, host dc.HostID, ds dc.Datastore
 	c.put(&dc.VirtualMachine{ID: id, Meta: dc.Meta{Name: string(id), Parent: "group-v1"}, Spec: dc.VirtualMachineSpec{
 		Host: host, Datastore: ds, Folder: string(id),
 		Hardware: dc.Hardware{UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1,
-			MemoryMB: 64, Disks: []dc.Disk{{Key: dc.FirstDiskKey, CapacityBytes: 1 << 20, Image: image}},
-			NICs: []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:" + string(id)[len(id)-2:]}}},
+			MemoryMB: 64, Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
+			Disks: []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 20, Image: image}},
+			NICs:  []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:" + string(id)[len(id)-2:]}}},
 	}})
 }
 

@@ -388,8 +388,8 @@ func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]
 		if !ok || o.Spec.Host != l.host {
 			return
 		}
-		if l.protocol < 2 && a.Power.Op == "" {
-			a.Power = dc.PowerRequest{} // by that version a request without an operation shuts the guest down
+		if !convert.SpeaksMachine(l.protocol, a.Machine) {
+			return // it would execute another machine; this one waits until the host is upgraded
 		}
 		content := a
 		content.Revision, content.Known = 0, dc.Known{}

@@ -24,26 +24,35 @@ func (k *call) assigned() *agentv1.MachineAssignment {
 	}
 }
 
-// TestVersions: the newest version that both know is spoken, an older agent is told nothing that it would misunderstand, and
+// TestVersions: the newest version that both know is spoken, an older agent is given no machine that it would misunderstand, and
 // who can't talk is refused and told what to install.
 func TestVersions(t *testing.T) {
 	c := newCenter(t, time.Minute)
 	p := c.joinPuppet("box")
 	c.machine("vm-01", p.id, "", "")
-	c.vm("vm-01", func(vm *dc.VirtualMachine) { vm.Spec.Power = dc.PowerRequest{Generation: 1 << 40} })
-
-	k := p.dialWith(&agentv1.Hello{Protocol: 1})
-	if a := k.assigned(); a.Power.GetGeneration() != 0 || a.Power.GetOp() != "" {
-		t.Errorf("an agent of version 1 is asked for %v", a.Power)
+	classic := dc.UpgradeHardware(dc.Hardware{CPUs: 1, MemoryMB: 64, Disks: []dc.Disk{{Key: 2000, CapacityBytes: 1 << 20}},
+		NICs: []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:01"}}}, "one")
+	set := func(h dc.Hardware, generation int64) {
+		c.vm("vm-01", func(vm *dc.VirtualMachine) {
+			vm.Spec.Hardware, vm.Spec.Folder, vm.Spec.Power.Generation = h, "one", generation
+		})
 	}
-	c.power("vm-01", dc.PowerOn)
-	if a := k.assigned(); a.Power.Generation != 1<<40+1 || a.Power.Op != string(dc.PowerOn) {
-		t.Errorf("an agent of version 1 is asked for %v", a.Power)
+	newer := classic
+	newer.TPM = true
+	set(classic, 1)
+	k := p.dialWith(&agentv1.Hello{Protocol: 2})
+	if a := k.assigned(); a.Power.Generation != 1 || len(a.Machine.Disks) != 1 || a.Machine.Nics[0].Mac == "" {
+		t.Errorf("an agent of version 2 is given %v", a)
 	}
-	c.vm("vm-01", func(vm *dc.VirtualMachine) { vm.Spec.Power = dc.PowerRequest{Generation: 1 << 41} })
+	set(newer, 2)
+	set(classic, 3)
+	if a := k.assigned(); a.Power.Generation != 3 {
+		t.Errorf("an agent of version 2 is given %v", a)
+	}
+	set(newer, 4)
 	k = p.dialWith(&agentv1.Hello{Protocol: convert.Protocol + 7, OldestProtocol: 1})
-	if a := k.assigned(); a.Power.Generation != 1<<41 || a.Power.Op != "" {
-		t.Errorf("it is asked for %v", a.Power)
+	if a := k.assigned(); a.Power.Generation != 4 || !a.Machine.Hardware.GetTpm() {
+		t.Errorf("it is given %v", a)
 	}
 
 	err := p.greet(&agentv1.Hello{Protocol: convert.Protocol + 1, OldestProtocol: convert.Protocol + 1}).end()
@@ -117,7 +126,8 @@ func TestOrphanIsDescribed(t *testing.T) {
 	k := p.dial()
 	machine := dc.Machine{ID: "vm-01", Name: "lost", Datastore: "datastore-9", Folder: "lost", Hardware: dc.Hardware{
 		UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 64,
-		Disks: []dc.Disk{{Key: dc.FirstDiskKey, CapacityBytes: 1 << 20}}, NICs: []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
+		Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
+		Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 20}}, NICs: []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
 	status := dc.VirtualMachineStatus{Files: dc.FilesReady, Power: dc.PoweredOn, Outcome: dc.PowerOutcome{Generation: 6}}
 	send := func(r *agentv1.MachineReport) {
 		k.send(&agentv1.AgentMessage{Message: &agentv1.AgentMessage_MachineReport{MachineReport: r}})

@@ -20,7 +20,8 @@ type step func(old []byte) ([]dc.Object, error)
 
 // steps are those from the format before to the own one, by kind. They are removed with the format that they read.
 var steps = map[dc.Kind]step{
-	dc.KindUser: permitUser,
+	dc.KindUser:           permitUser,
+	dc.KindVirtualMachine: upgradeMachine,
 }
 
 // migrating is what stands in the format's place while the objects of a store are rewritten. It names the format that they will

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"hanok/api/convert"
 	"hanok/api/hanok/v1"
 	"hanok/api/hanok/v1/hanokv1connect"
 	"hanok/dc"
@@ -184,15 +185,7 @@ func (c *center) hardware(ctx context.Context, name string) (dc.Machine, error) 
 		return dc.Machine{}, err
 	}
 	vm := res.VirtualMachine
-	m := dc.Machine{ID: dc.VirtualMachineID(vm.Id), Name: vm.Name, Folder: vm.Name, Hardware: dc.Hardware{
-		UUID: vm.Uuid, GuestID: vm.GuestId, Firmware: dc.Firmware(vm.Firmware), CPUs: int(vm.Cpus), MemoryMB: vm.MemoryMb}}
-	for _, d := range vm.Disks {
-		m.Disks = append(m.Disks, dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image})
-	}
-	for _, n := range vm.Nics {
-		m.NICs = append(m.NICs, dc.NIC{Key: n.Key, MAC: n.Mac, PortGroup: dc.PortGroupID(n.PortGroupId)})
-	}
-	return m, nil
+	return dc.Machine{ID: dc.VirtualMachineID(vm.Id), Name: vm.Name, Folder: vm.Name, Hardware: convert.FromHardware(vm.Hardware)}, nil
 }
 
 func (c *center) powerOn(ctx context.Context) (r reached, err error) {

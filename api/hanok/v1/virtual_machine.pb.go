@@ -84,7 +84,15 @@ type VirtualMachine struct {
 	MemoryAllocation *ResourceAllocation `protobuf:"bytes,41,opt,name=memory_allocation,json=memoryAllocation,proto3" json:"memory_allocation,omitempty"`
 	Unenforced       []string            `protobuf:"bytes,42,rep,name=unenforced,proto3" json:"unenforced,omitempty"`
 	// The name of its resource pool when this message was made.
-	ResourcePool  string `protobuf:"bytes,43,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	ResourcePool string `protobuf:"bytes,43,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	// All of the hardware. Only GetVirtualMachine sets it; the fields above are its summary.
+	Hardware *Hardware `protobuf:"bytes,34,opt,name=hardware,proto3" json:"hardware,omitempty"`
+	// How often the hardware was changed, which change the host has finished last, and why that one failed.
+	Configuration        int64    `protobuf:"varint,35,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	Configured           int64    `protobuf:"varint,36,opt,name=configured,proto3" json:"configured,omitempty"`
+	ConfigurationFailure *Failure `protobuf:"bytes,37,opt,name=configuration_failure,json=configurationFailure,proto3" json:"configuration_failure,omitempty"`
+	// What a machine with power has that its hardware doesn't say, or the other way round: each a sentence.
+	Differences   []string `protobuf:"bytes,38,rep,name=differences,proto3" json:"differences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,129 +386,39 @@ func (x *VirtualMachine) GetResourcePool() string {
 	return ""
 }
 
-// Disk is a virtual disk, thin provisioned.
-type Disk struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// It identifies the device in the machine for ever: 2000 and up.
-	Key           int32 `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
-	CapacityBytes int64 `protobuf:"varint,2,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
-	// The digest of the image that it started as. Empty for a disk that started empty.
-	Image         string `protobuf:"bytes,3,opt,name=image,proto3" json:"image,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Disk) Reset() {
-	*x = Disk{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Disk) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Disk) ProtoMessage() {}
-
-func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[1]
+func (x *VirtualMachine) GetHardware() *Hardware {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Hardware
 	}
-	return mi.MessageOf(x)
+	return nil
 }
 
-// Deprecated: Use Disk.ProtoReflect.Descriptor instead.
-func (*Disk) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *Disk) GetKey() int32 {
+func (x *VirtualMachine) GetConfiguration() int64 {
 	if x != nil {
-		return x.Key
+		return x.Configuration
 	}
 	return 0
 }
 
-func (x *Disk) GetCapacityBytes() int64 {
+func (x *VirtualMachine) GetConfigured() int64 {
 	if x != nil {
-		return x.CapacityBytes
+		return x.Configured
 	}
 	return 0
 }
 
-func (x *Disk) GetImage() string {
+func (x *VirtualMachine) GetConfigurationFailure() *Failure {
 	if x != nil {
-		return x.Image
+		return x.ConfigurationFailure
 	}
-	return ""
+	return nil
 }
 
-// Nic is a virtual network adapter.
-type Nic struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// It identifies the device in the machine for ever: 4000 and up.
-	Key           int32  `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
-	Mac           string `protobuf:"bytes,2,opt,name=mac,proto3" json:"mac,omitempty"`
-	PortGroupId   string `protobuf:"bytes,3,opt,name=port_group_id,json=portGroupId,proto3" json:"port_group_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Nic) Reset() {
-	*x = Nic{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Nic) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Nic) ProtoMessage() {}
-
-func (x *Nic) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[2]
+func (x *VirtualMachine) GetDifferences() []string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Differences
 	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Nic.ProtoReflect.Descriptor instead.
-func (*Nic) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Nic) GetKey() int32 {
-	if x != nil {
-		return x.Key
-	}
-	return 0
-}
-
-func (x *Nic) GetMac() string {
-	if x != nil {
-		return x.Mac
-	}
-	return ""
-}
-
-func (x *Nic) GetPortGroupId() string {
-	if x != nil {
-		return x.PortGroupId
-	}
-	return ""
+	return nil
 }
 
 // PowerRequest is one power operation asked of a machine's host.
@@ -519,7 +437,7 @@ type PowerRequest struct {
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[3]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +449,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[3]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +462,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{3}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *PowerRequest) GetGeneration() int64 {
@@ -580,7 +498,7 @@ type PowerOutcome struct {
 
 func (x *PowerOutcome) Reset() {
 	*x = PowerOutcome{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[4]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +510,7 @@ func (x *PowerOutcome) String() string {
 func (*PowerOutcome) ProtoMessage() {}
 
 func (x *PowerOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[4]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +523,7 @@ func (x *PowerOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerOutcome.ProtoReflect.Descriptor instead.
 func (*PowerOutcome) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{4}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PowerOutcome) GetGeneration() int64 {
@@ -630,7 +548,7 @@ type ListVirtualMachinesRequest struct {
 
 func (x *ListVirtualMachinesRequest) Reset() {
 	*x = ListVirtualMachinesRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[5]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +560,7 @@ func (x *ListVirtualMachinesRequest) String() string {
 func (*ListVirtualMachinesRequest) ProtoMessage() {}
 
 func (x *ListVirtualMachinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[5]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +573,7 @@ func (x *ListVirtualMachinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVirtualMachinesRequest.ProtoReflect.Descriptor instead.
 func (*ListVirtualMachinesRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{5}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{3}
 }
 
 type ListVirtualMachinesResponse struct {
@@ -668,7 +586,7 @@ type ListVirtualMachinesResponse struct {
 
 func (x *ListVirtualMachinesResponse) Reset() {
 	*x = ListVirtualMachinesResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[6]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +598,7 @@ func (x *ListVirtualMachinesResponse) String() string {
 func (*ListVirtualMachinesResponse) ProtoMessage() {}
 
 func (x *ListVirtualMachinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[6]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +611,7 @@ func (x *ListVirtualMachinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVirtualMachinesResponse.ProtoReflect.Descriptor instead.
 func (*ListVirtualMachinesResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{6}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListVirtualMachinesResponse) GetVirtualMachines() []*VirtualMachine {
@@ -713,7 +631,7 @@ type GetVirtualMachineRequest struct {
 
 func (x *GetVirtualMachineRequest) Reset() {
 	*x = GetVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[7]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +643,7 @@ func (x *GetVirtualMachineRequest) String() string {
 func (*GetVirtualMachineRequest) ProtoMessage() {}
 
 func (x *GetVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[7]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +656,7 @@ func (x *GetVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*GetVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{7}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetVirtualMachineRequest) GetVirtualMachine() string {
@@ -757,7 +675,7 @@ type GetVirtualMachineResponse struct {
 
 func (x *GetVirtualMachineResponse) Reset() {
 	*x = GetVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +687,7 @@ func (x *GetVirtualMachineResponse) String() string {
 func (*GetVirtualMachineResponse) ProtoMessage() {}
 
 func (x *GetVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +700,7 @@ func (x *GetVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*GetVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{8}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetVirtualMachineResponse) GetVirtualMachine() *VirtualMachine {
@@ -819,7 +737,7 @@ type CreateVirtualMachineRequest struct {
 
 func (x *CreateVirtualMachineRequest) Reset() {
 	*x = CreateVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +749,7 @@ func (x *CreateVirtualMachineRequest) String() string {
 func (*CreateVirtualMachineRequest) ProtoMessage() {}
 
 func (x *CreateVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +762,7 @@ func (x *CreateVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*CreateVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{9}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateVirtualMachineRequest) GetName() string {
@@ -951,7 +869,7 @@ type NewDisk struct {
 
 func (x *NewDisk) Reset() {
 	*x = NewDisk{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +881,7 @@ func (x *NewDisk) String() string {
 func (*NewDisk) ProtoMessage() {}
 
 func (x *NewDisk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +894,7 @@ func (x *NewDisk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewDisk.ProtoReflect.Descriptor instead.
 func (*NewDisk) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{10}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *NewDisk) GetCapacityBytes() int64 {
@@ -1004,7 +922,7 @@ type NewNic struct {
 
 func (x *NewNic) Reset() {
 	*x = NewNic{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +934,7 @@ func (x *NewNic) String() string {
 func (*NewNic) ProtoMessage() {}
 
 func (x *NewNic) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +947,7 @@ func (x *NewNic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewNic.ProtoReflect.Descriptor instead.
 func (*NewNic) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{11}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NewNic) GetPortGroup() string {
@@ -1049,7 +967,7 @@ type CreateVirtualMachineResponse struct {
 
 func (x *CreateVirtualMachineResponse) Reset() {
 	*x = CreateVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +979,7 @@ func (x *CreateVirtualMachineResponse) String() string {
 func (*CreateVirtualMachineResponse) ProtoMessage() {}
 
 func (x *CreateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +992,7 @@ func (x *CreateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*CreateVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{12}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateVirtualMachineResponse) GetTask() *Task {
@@ -1109,7 +1027,7 @@ type Orphan struct {
 
 func (x *Orphan) Reset() {
 	*x = Orphan{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1039,7 @@ func (x *Orphan) String() string {
 func (*Orphan) ProtoMessage() {}
 
 func (x *Orphan) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1052,7 @@ func (x *Orphan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
 func (*Orphan) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Orphan) GetId() string {
@@ -1215,7 +1133,7 @@ type ListOrphansRequest struct {
 
 func (x *ListOrphansRequest) Reset() {
 	*x = ListOrphansRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1145,7 @@ func (x *ListOrphansRequest) String() string {
 func (*ListOrphansRequest) ProtoMessage() {}
 
 func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1158,7 @@ func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansRequest.ProtoReflect.Descriptor instead.
 func (*ListOrphansRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{12}
 }
 
 type ListOrphansResponse struct {
@@ -1253,7 +1171,7 @@ type ListOrphansResponse struct {
 
 func (x *ListOrphansResponse) Reset() {
 	*x = ListOrphansResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1183,7 @@ func (x *ListOrphansResponse) String() string {
 func (*ListOrphansResponse) ProtoMessage() {}
 
 func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1196,7 @@ func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansResponse.ProtoReflect.Descriptor instead.
 func (*ListOrphansResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListOrphansResponse) GetOrphans() []*Orphan {
@@ -1304,7 +1222,7 @@ type AdoptVirtualMachineRequest struct {
 
 func (x *AdoptVirtualMachineRequest) Reset() {
 	*x = AdoptVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1234,7 @@ func (x *AdoptVirtualMachineRequest) String() string {
 func (*AdoptVirtualMachineRequest) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1247,7 @@ func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AdoptVirtualMachineRequest) GetOrphan() string {
@@ -1370,7 +1288,7 @@ type AdoptVirtualMachineResponse struct {
 
 func (x *AdoptVirtualMachineResponse) Reset() {
 	*x = AdoptVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1300,7 @@ func (x *AdoptVirtualMachineResponse) String() string {
 func (*AdoptVirtualMachineResponse) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1313,7 @@ func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AdoptVirtualMachineResponse) GetTask() *Task {
@@ -1420,7 +1338,7 @@ type PowerVirtualMachineRequest struct {
 
 func (x *PowerVirtualMachineRequest) Reset() {
 	*x = PowerVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1350,7 @@ func (x *PowerVirtualMachineRequest) String() string {
 func (*PowerVirtualMachineRequest) ProtoMessage() {}
 
 func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1363,7 @@ func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PowerVirtualMachineRequest) GetVirtualMachine() string {
@@ -1478,7 +1396,7 @@ type PowerVirtualMachineResponse struct {
 
 func (x *PowerVirtualMachineResponse) Reset() {
 	*x = PowerVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1408,7 @@ func (x *PowerVirtualMachineResponse) String() string {
 func (*PowerVirtualMachineResponse) ProtoMessage() {}
 
 func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1421,7 @@ func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PowerVirtualMachineResponse) GetTask() *Task {
@@ -1524,7 +1442,7 @@ type RenameVirtualMachineRequest struct {
 
 func (x *RenameVirtualMachineRequest) Reset() {
 	*x = RenameVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1454,7 @@ func (x *RenameVirtualMachineRequest) String() string {
 func (*RenameVirtualMachineRequest) ProtoMessage() {}
 
 func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1467,7 @@ func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RenameVirtualMachineRequest) GetVirtualMachine() string {
@@ -1574,7 +1492,7 @@ type RenameVirtualMachineResponse struct {
 
 func (x *RenameVirtualMachineResponse) Reset() {
 	*x = RenameVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1504,7 @@ func (x *RenameVirtualMachineResponse) String() string {
 func (*RenameVirtualMachineResponse) ProtoMessage() {}
 
 func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1517,7 @@ func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
 }
 
 type SetVirtualMachineResourcesRequest struct {
@@ -1614,7 +1532,7 @@ type SetVirtualMachineResourcesRequest struct {
 
 func (x *SetVirtualMachineResourcesRequest) Reset() {
 	*x = SetVirtualMachineResourcesRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1544,7 @@ func (x *SetVirtualMachineResourcesRequest) String() string {
 func (*SetVirtualMachineResourcesRequest) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1557,7 @@ func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use SetVirtualMachineResourcesRequest.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetVirtualMachineResourcesRequest) GetVirtualMachine() string {
@@ -1671,7 +1589,7 @@ type SetVirtualMachineResourcesResponse struct {
 
 func (x *SetVirtualMachineResourcesResponse) Reset() {
 	*x = SetVirtualMachineResourcesResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1601,7 @@ func (x *SetVirtualMachineResourcesResponse) String() string {
 func (*SetVirtualMachineResourcesResponse) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1614,7 @@ func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use SetVirtualMachineResourcesResponse.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
 }
 
 type MoveVirtualMachineToPoolRequest struct {
@@ -1711,7 +1629,7 @@ type MoveVirtualMachineToPoolRequest struct {
 
 func (x *MoveVirtualMachineToPoolRequest) Reset() {
 	*x = MoveVirtualMachineToPoolRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1641,7 @@ func (x *MoveVirtualMachineToPoolRequest) String() string {
 func (*MoveVirtualMachineToPoolRequest) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1654,7 @@ func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolRequest.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MoveVirtualMachineToPoolRequest) GetVirtualMachine() string {
@@ -1761,7 +1679,7 @@ type MoveVirtualMachineToPoolResponse struct {
 
 func (x *MoveVirtualMachineToPoolResponse) Reset() {
 	*x = MoveVirtualMachineToPoolResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +1691,7 @@ func (x *MoveVirtualMachineToPoolResponse) String() string {
 func (*MoveVirtualMachineToPoolResponse) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +1704,7 @@ func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolResponse.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -1799,7 +1717,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +1729,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +1742,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -1843,7 +1761,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1773,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1786,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -1888,7 +1806,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +1818,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +1831,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -1933,7 +1851,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +1863,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +1876,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -1980,7 +1898,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1992,7 +1910,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2005,7 +1923,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -2036,7 +1954,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2048,7 +1966,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2061,7 +1979,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2089,8 +2007,7 @@ var File_hanok_v1_virtual_machine_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x13hanok/v1/task.proto\"\xdf\n" +
-	"\n" +
+	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x17hanok/v1/hardware.proto\x1a\x13hanok/v1/task.proto\"\xbf\f\n" +
 	"\x0eVirtualMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2135,15 +2052,14 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
 	"unenforced\x18* \x03(\tR\n" +
 	"unenforced\x12#\n" +
-	"\rresource_pool\x18+ \x01(\tR\fresourcePool\"U\n" +
-	"\x04Disk\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
-	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\x12\x14\n" +
-	"\x05image\x18\x03 \x01(\tR\x05image\"M\n" +
-	"\x03Nic\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x10\n" +
-	"\x03mac\x18\x02 \x01(\tR\x03mac\x12\"\n" +
-	"\rport_group_id\x18\x03 \x01(\tR\vportGroupId\"s\n" +
+	"\rresource_pool\x18+ \x01(\tR\fresourcePool\x12.\n" +
+	"\bhardware\x18\" \x01(\v2\x12.hanok.v1.HardwareR\bhardware\x12$\n" +
+	"\rconfiguration\x18# \x01(\x03R\rconfiguration\x12\x1e\n" +
+	"\n" +
+	"configured\x18$ \x01(\x03R\n" +
+	"configured\x12F\n" +
+	"\x15configuration_failure\x18% \x01(\v2\x11.hanok.v1.FailureR\x14configurationFailure\x12 \n" +
+	"\vdifferences\x18& \x03(\tR\vdifferences\"s\n" +
 	"\fPowerRequest\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
@@ -2271,105 +2187,108 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
-	(*Disk)(nil),                               // 1: hanok.v1.Disk
-	(*Nic)(nil),                                // 2: hanok.v1.Nic
-	(*PowerRequest)(nil),                       // 3: hanok.v1.PowerRequest
-	(*PowerOutcome)(nil),                       // 4: hanok.v1.PowerOutcome
-	(*ListVirtualMachinesRequest)(nil),         // 5: hanok.v1.ListVirtualMachinesRequest
-	(*ListVirtualMachinesResponse)(nil),        // 6: hanok.v1.ListVirtualMachinesResponse
-	(*GetVirtualMachineRequest)(nil),           // 7: hanok.v1.GetVirtualMachineRequest
-	(*GetVirtualMachineResponse)(nil),          // 8: hanok.v1.GetVirtualMachineResponse
-	(*CreateVirtualMachineRequest)(nil),        // 9: hanok.v1.CreateVirtualMachineRequest
-	(*NewDisk)(nil),                            // 10: hanok.v1.NewDisk
-	(*NewNic)(nil),                             // 11: hanok.v1.NewNic
-	(*CreateVirtualMachineResponse)(nil),       // 12: hanok.v1.CreateVirtualMachineResponse
-	(*Orphan)(nil),                             // 13: hanok.v1.Orphan
-	(*ListOrphansRequest)(nil),                 // 14: hanok.v1.ListOrphansRequest
-	(*ListOrphansResponse)(nil),                // 15: hanok.v1.ListOrphansResponse
-	(*AdoptVirtualMachineRequest)(nil),         // 16: hanok.v1.AdoptVirtualMachineRequest
-	(*AdoptVirtualMachineResponse)(nil),        // 17: hanok.v1.AdoptVirtualMachineResponse
-	(*PowerVirtualMachineRequest)(nil),         // 18: hanok.v1.PowerVirtualMachineRequest
-	(*PowerVirtualMachineResponse)(nil),        // 19: hanok.v1.PowerVirtualMachineResponse
-	(*RenameVirtualMachineRequest)(nil),        // 20: hanok.v1.RenameVirtualMachineRequest
-	(*RenameVirtualMachineResponse)(nil),       // 21: hanok.v1.RenameVirtualMachineResponse
-	(*SetVirtualMachineResourcesRequest)(nil),  // 22: hanok.v1.SetVirtualMachineResourcesRequest
-	(*SetVirtualMachineResourcesResponse)(nil), // 23: hanok.v1.SetVirtualMachineResourcesResponse
-	(*MoveVirtualMachineToPoolRequest)(nil),    // 24: hanok.v1.MoveVirtualMachineToPoolRequest
-	(*MoveVirtualMachineToPoolResponse)(nil),   // 25: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 26: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 27: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 28: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 29: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 30: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 31: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 32: google.protobuf.Timestamp
+	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
+	(*PowerOutcome)(nil),                       // 2: hanok.v1.PowerOutcome
+	(*ListVirtualMachinesRequest)(nil),         // 3: hanok.v1.ListVirtualMachinesRequest
+	(*ListVirtualMachinesResponse)(nil),        // 4: hanok.v1.ListVirtualMachinesResponse
+	(*GetVirtualMachineRequest)(nil),           // 5: hanok.v1.GetVirtualMachineRequest
+	(*GetVirtualMachineResponse)(nil),          // 6: hanok.v1.GetVirtualMachineResponse
+	(*CreateVirtualMachineRequest)(nil),        // 7: hanok.v1.CreateVirtualMachineRequest
+	(*NewDisk)(nil),                            // 8: hanok.v1.NewDisk
+	(*NewNic)(nil),                             // 9: hanok.v1.NewNic
+	(*CreateVirtualMachineResponse)(nil),       // 10: hanok.v1.CreateVirtualMachineResponse
+	(*Orphan)(nil),                             // 11: hanok.v1.Orphan
+	(*ListOrphansRequest)(nil),                 // 12: hanok.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),                // 13: hanok.v1.ListOrphansResponse
+	(*AdoptVirtualMachineRequest)(nil),         // 14: hanok.v1.AdoptVirtualMachineRequest
+	(*AdoptVirtualMachineResponse)(nil),        // 15: hanok.v1.AdoptVirtualMachineResponse
+	(*PowerVirtualMachineRequest)(nil),         // 16: hanok.v1.PowerVirtualMachineRequest
+	(*PowerVirtualMachineResponse)(nil),        // 17: hanok.v1.PowerVirtualMachineResponse
+	(*RenameVirtualMachineRequest)(nil),        // 18: hanok.v1.RenameVirtualMachineRequest
+	(*RenameVirtualMachineResponse)(nil),       // 19: hanok.v1.RenameVirtualMachineResponse
+	(*SetVirtualMachineResourcesRequest)(nil),  // 20: hanok.v1.SetVirtualMachineResourcesRequest
+	(*SetVirtualMachineResourcesResponse)(nil), // 21: hanok.v1.SetVirtualMachineResourcesResponse
+	(*MoveVirtualMachineToPoolRequest)(nil),    // 22: hanok.v1.MoveVirtualMachineToPoolRequest
+	(*MoveVirtualMachineToPoolResponse)(nil),   // 23: hanok.v1.MoveVirtualMachineToPoolResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 24: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 25: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 26: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 27: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 28: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 29: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 30: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 31: hanok.v1.Disk
+	(*Nic)(nil),                                // 32: hanok.v1.Nic
 	(*Failure)(nil),                            // 33: hanok.v1.Failure
 	(*ResourceAllocation)(nil),                 // 34: hanok.v1.ResourceAllocation
-	(*durationpb.Duration)(nil),                // 35: google.protobuf.Duration
-	(*Task)(nil),                               // 36: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 37: hanok.v1.ResourceAllocationChange
+	(*Hardware)(nil),                           // 35: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 36: google.protobuf.Duration
+	(*Task)(nil),                               // 37: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 38: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	32, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	1,  // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	2,  // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	30, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	31, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	32, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
 	33, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
 	33, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
 	33, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	32, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
-	3,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
-	4,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
+	30, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
+	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
 	33, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
 	34, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
 	34, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	35, // 12: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	33, // 13: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
-	0,  // 14: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
-	0,  // 15: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
-	10, // 16: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
-	11, // 17: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	36, // 18: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	33, // 19: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
-	13, // 20: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	36, // 21: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	35, // 22: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	36, // 23: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	37, // 24: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	37, // 25: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
-	36, // 26: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	32, // 27: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	5,  // 28: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	7,  // 29: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	9,  // 30: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	14, // 31: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	16, // 32: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	18, // 33: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	20, // 34: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	22, // 35: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	24, // 36: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	26, // 37: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	28, // 38: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	30, // 39: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	6,  // 40: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	8,  // 41: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	12, // 42: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	15, // 43: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	17, // 44: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	19, // 45: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	21, // 46: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	23, // 47: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	25, // 48: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	27, // 49: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	29, // 50: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	31, // 51: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	40, // [40:52] is the sub-list for method output_type
-	28, // [28:40] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	35, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	33, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	36, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	33, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
+	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
+	8,  // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
+	9,  // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
+	37, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	33, // 21: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	11, // 22: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
+	37, // 23: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	36, // 24: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	37, // 25: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	38, // 26: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	38, // 27: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	37, // 28: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	30, // 29: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 30: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 31: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 32: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	12, // 33: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	14, // 34: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	16, // 35: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	18, // 36: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	20, // 37: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	22, // 38: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	24, // 39: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	26, // 40: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	28, // 41: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 42: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 43: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	10, // 44: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	13, // 45: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	15, // 46: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	17, // 47: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	19, // 48: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	21, // 49: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	23, // 50: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	25, // 51: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	27, // 52: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	29, // 53: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	42, // [42:54] is the sub-list for method output_type
+	30, // [30:42] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -2379,6 +2298,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 	}
 	file_hanok_v1_failure_proto_init()
 	file_hanok_v1_resource_pool_proto_init()
+	file_hanok_v1_hardware_proto_init()
 	file_hanok_v1_task_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2386,7 +2306,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

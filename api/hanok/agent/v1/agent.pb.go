@@ -832,6 +832,7 @@ func (*ManagerMessage_StatisticsKept) isManagerMessage_Message() {}
 //	1  the first one
 //	2  says the oldest version and the highest revision in Hello and the version in Welcome; MachineAssignment.known;
 //	   a PowerRequest without an op; the state "missing" of files; what an orphan is, in MachineReport
+//	3  Machine.hardware, which may be more than the fields beside it can say; changes of the hardware
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The newest version of this protocol that the agent speaks.
@@ -1334,7 +1335,11 @@ type MachineAssignment struct {
 	// The tombstone: power the machine off and delete its files.
 	Deleted bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// For a host without a record of the machine.
-	Known         *Known `protobuf:"bytes,5,opt,name=known,proto3" json:"known,omitempty"`
+	Known *Known `protobuf:"bytes,5,opt,name=known,proto3" json:"known,omitempty"`
+	// The changes of the machine's hardware are counted.
+	Configuration int64 `protobuf:"varint,6,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	// The descriptors of disks to be removed with their files, on the machine's datastore.
+	Discarded     []string `protobuf:"bytes,7,rep,name=discarded,proto3" json:"discarded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1404,6 +1409,20 @@ func (x *MachineAssignment) GetKnown() *Known {
 	return nil
 }
 
+func (x *MachineAssignment) GetConfiguration() int64 {
+	if x != nil {
+		return x.Configuration
+	}
+	return 0
+}
+
+func (x *MachineAssignment) GetDiscarded() []string {
+	if x != nil {
+		return x.Discarded
+	}
+	return nil
+}
+
 // Known is what the manager has heard of a machine before.
 type Known struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1460,19 +1479,22 @@ func (x *Known) GetOutcomeGeneration() int64 {
 }
 
 type Machine struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Uuid      string                 `protobuf:"bytes,3,opt,name=uuid,proto3" json:"uuid,omitempty"`
-	GuestId   string                 `protobuf:"bytes,4,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
-	Firmware  string                 `protobuf:"bytes,5,opt,name=firmware,proto3" json:"firmware,omitempty"`
-	Cpus      int32                  `protobuf:"varint,6,opt,name=cpus,proto3" json:"cpus,omitempty"`
-	MemoryMb  int64                  `protobuf:"varint,7,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
-	Disks     []*Disk                `protobuf:"bytes,8,rep,name=disks,proto3" json:"disks,omitempty"`
-	Nics      []*NIC                 `protobuf:"bytes,9,rep,name=nics,proto3" json:"nics,omitempty"`
-	Datastore string                 `protobuf:"bytes,10,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The hardware as peers of protocol 2 know it; empty where they can't execute it.
+	Uuid      string  `protobuf:"bytes,3,opt,name=uuid,proto3" json:"uuid,omitempty"`
+	GuestId   string  `protobuf:"bytes,4,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	Firmware  string  `protobuf:"bytes,5,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	Cpus      int32   `protobuf:"varint,6,opt,name=cpus,proto3" json:"cpus,omitempty"`
+	MemoryMb  int64   `protobuf:"varint,7,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
+	Disks     []*Disk `protobuf:"bytes,8,rep,name=disks,proto3" json:"disks,omitempty"`
+	Nics      []*NIC  `protobuf:"bytes,9,rep,name=nics,proto3" json:"nics,omitempty"`
+	Datastore string  `protobuf:"bytes,10,opt,name=datastore,proto3" json:"datastore,omitempty"`
 	// The name of its folder there.
 	Folder string `protobuf:"bytes,11,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Since protocol 3.
+	Hardware *v1.Hardware `protobuf:"bytes,12,opt,name=hardware,proto3" json:"hardware,omitempty"`
 	// What it gets of its host, and the resource pools that it is in without the root, the outermost first. Absent: the defaults. A
 	// host that doesn't know these fields enforces nothing.
 	Resources     *ResourceConfig `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
@@ -1586,6 +1608,13 @@ func (x *Machine) GetFolder() string {
 		return x.Folder
 	}
 	return ""
+}
+
+func (x *Machine) GetHardware() *v1.Hardware {
+	if x != nil {
+		return x.Hardware
+	}
+	return nil
 }
 
 func (x *Machine) GetResources() *ResourceConfig {
@@ -2084,7 +2113,12 @@ type MachineStatus struct {
 	// Why the host can't carry out the assignment now, though it goes on trying: its own disk is full.
 	Blocked *v1.Failure `protobuf:"bytes,10,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	// Which parts of its resources the host can't enforce, each a sentence.
-	Unenforced    []string `protobuf:"bytes,40,rep,name=unenforced,proto3" json:"unenforced,omitempty"`
+	Unenforced []string `protobuf:"bytes,40,rep,name=unenforced,proto3" json:"unenforced,omitempty"`
+	// The last change of the hardware that was finished, and why it failed.
+	Configured           int64       `protobuf:"varint,11,opt,name=configured,proto3" json:"configured,omitempty"`
+	ConfigurationFailure *v1.Failure `protobuf:"bytes,12,opt,name=configuration_failure,json=configurationFailure,proto3" json:"configuration_failure,omitempty"`
+	// What a machine with power has that was not asked for, or the other way round.
+	Differences   []string `protobuf:"bytes,13,rep,name=differences,proto3" json:"differences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2192,6 +2226,27 @@ func (x *MachineStatus) GetBlocked() *v1.Failure {
 func (x *MachineStatus) GetUnenforced() []string {
 	if x != nil {
 		return x.Unenforced
+	}
+	return nil
+}
+
+func (x *MachineStatus) GetConfigured() int64 {
+	if x != nil {
+		return x.Configured
+	}
+	return 0
+}
+
+func (x *MachineStatus) GetConfigurationFailure() *v1.Failure {
+	if x != nil {
+		return x.ConfigurationFailure
+	}
+	return nil
+}
+
+func (x *MachineStatus) GetDifferences() []string {
+	if x != nil {
+		return x.Differences
 	}
 	return nil
 }
@@ -2772,7 +2827,7 @@ var File_hanok_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x1ahanok/agent/v1/agent.proto\x12\x0ehanok.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\xa0\x01\n" +
+	"\x1ahanok/agent/v1/agent.proto\x12\x0ehanok.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x17hanok/v1/hardware.proto\"\xa0\x01\n" +
 	"\vJoinRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x12\n" +
@@ -2865,16 +2920,18 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\afailure\x18\x03 \x01(\v2\x11.hanok.v1.FailureR\afailure\x12%\n" +
 	"\x0ecapacity_bytes\x18\x04 \x01(\x03R\rcapacityBytes\"!\n" +
 	"\x0fForgetDatastore\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xdd\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xa1\x02\n" +
 	"\x11MachineAssignment\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x121\n" +
 	"\amachine\x18\x02 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x122\n" +
 	"\x05power\x18\x03 \x01(\v2\x1c.hanok.agent.v1.PowerRequestR\x05power\x12\x18\n" +
 	"\adeleted\x18\x04 \x01(\bR\adeleted\x12+\n" +
-	"\x05known\x18\x05 \x01(\v2\x15.hanok.agent.v1.KnownR\x05known\"L\n" +
+	"\x05known\x18\x05 \x01(\v2\x15.hanok.agent.v1.KnownR\x05known\x12$\n" +
+	"\rconfiguration\x18\x06 \x01(\x03R\rconfiguration\x12\x1c\n" +
+	"\tdiscarded\x18\a \x03(\tR\tdiscarded\"L\n" +
 	"\x05Known\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\bR\x05files\x12-\n" +
-	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xa3\x03\n" +
+	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xd3\x03\n" +
 	"\aMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2887,7 +2944,8 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x04nics\x18\t \x03(\v2\x13.hanok.agent.v1.NICR\x04nics\x12\x1c\n" +
 	"\tdatastore\x18\n" +
 	" \x01(\tR\tdatastore\x12\x16\n" +
-	"\x06folder\x18\v \x01(\tR\x06folder\x12<\n" +
+	"\x06folder\x18\v \x01(\tR\x06folder\x12.\n" +
+	"\bhardware\x18\f \x01(\v2\x12.hanok.v1.HardwareR\bhardware\x12<\n" +
 	"\tresources\x18( \x01(\v2\x1e.hanok.agent.v1.ResourceConfigR\tresources\x12/\n" +
 	"\x05pools\x18) \x03(\v2\x19.hanok.agent.v1.PoolShareR\x05pools\"r\n" +
 	"\x0eResourceConfig\x12,\n" +
@@ -2927,7 +2985,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\amachine\x18\x04 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x12%\n" +
 	"\x0edatastore_path\x18\x05 \x01(\tR\rdatastorePath\x12)\n" +
 	"\x10power_generation\x18\x06 \x01(\x03R\x0fpowerGeneration\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"\xe0\x03\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\"\xea\x04\n" +
 	"\rMachineStatus\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
 	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +
@@ -2942,7 +3000,12 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	" \x01(\v2\x11.hanok.v1.FailureR\ablocked\x12\x1e\n" +
 	"\n" +
 	"unenforced\x18( \x03(\tR\n" +
-	"unenforced\"v\n" +
+	"unenforced\x12\x1e\n" +
+	"\n" +
+	"configured\x18\v \x01(\x03R\n" +
+	"configured\x12F\n" +
+	"\x15configuration_failure\x18\f \x01(\v2\x11.hanok.v1.FailureR\x14configurationFailure\x12 \n" +
+	"\vdifferences\x18\r \x03(\tR\vdifferences\"v\n" +
 	"\x05Guest\x12#\n" +
 	"\ragent_running\x18\x01 \x01(\bR\fagentRunning\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1c\n" +
@@ -3045,7 +3108,8 @@ var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*StatisticsQuery)(nil),       // 36: hanok.agent.v1.StatisticsQuery
 	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
 	(*v1.Failure)(nil),            // 38: hanok.v1.Failure
-	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(*v1.Hardware)(nil),           // 39: hanok.v1.Hardware
+	(*timestamppb.Timestamp)(nil), // 40: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	4,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
@@ -3075,41 +3139,43 @@ var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	18, // 24: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
 	23, // 25: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
 	24, // 26: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	20, // 27: hanok.agent.v1.Machine.resources:type_name -> hanok.agent.v1.ResourceConfig
-	22, // 28: hanok.agent.v1.Machine.pools:type_name -> hanok.agent.v1.PoolShare
-	21, // 29: hanok.agent.v1.ResourceConfig.cpu:type_name -> hanok.agent.v1.Allocation
-	21, // 30: hanok.agent.v1.ResourceConfig.memory:type_name -> hanok.agent.v1.Allocation
-	20, // 31: hanok.agent.v1.PoolShare.config:type_name -> hanok.agent.v1.ResourceConfig
-	37, // 32: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	27, // 33: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	19, // 34: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
-	38, // 35: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
-	38, // 36: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
-	38, // 37: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
-	38, // 38: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
-	39, // 39: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
-	28, // 40: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	38, // 41: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
-	36, // 42: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
-	38, // 43: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	37, // 44: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
-	39, // 45: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
-	39, // 46: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
-	34, // 47: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
-	39, // 48: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
-	39, // 49: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
-	39, // 50: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
-	0,  // 51: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 52: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 53: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 54: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 55: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 56: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	54, // [54:57] is the sub-list for method output_type
-	51, // [51:54] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	39, // 27: hanok.agent.v1.Machine.hardware:type_name -> hanok.v1.Hardware
+	20, // 28: hanok.agent.v1.Machine.resources:type_name -> hanok.agent.v1.ResourceConfig
+	22, // 29: hanok.agent.v1.Machine.pools:type_name -> hanok.agent.v1.PoolShare
+	21, // 30: hanok.agent.v1.ResourceConfig.cpu:type_name -> hanok.agent.v1.Allocation
+	21, // 31: hanok.agent.v1.ResourceConfig.memory:type_name -> hanok.agent.v1.Allocation
+	20, // 32: hanok.agent.v1.PoolShare.config:type_name -> hanok.agent.v1.ResourceConfig
+	37, // 33: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	27, // 34: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
+	19, // 35: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
+	38, // 36: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	38, // 37: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	38, // 38: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	38, // 39: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
+	40, // 40: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
+	28, // 41: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
+	38, // 42: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
+	38, // 43: hanok.agent.v1.MachineStatus.configuration_failure:type_name -> hanok.v1.Failure
+	36, // 44: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
+	38, // 45: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	37, // 46: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
+	40, // 47: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
+	40, // 48: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
+	34, // 49: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
+	40, // 50: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
+	40, // 51: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
+	40, // 52: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
+	0,  // 53: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 54: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 55: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 56: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 57: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 58: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	56, // [56:59] is the sub-list for method output_type
+	53, // [53:56] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
