@@ -109,7 +109,7 @@ func (a *app) vmCommands() *cobra.Command {
 	return group("vm", "Virtual machines",
 		a.client(command{use: "list", short: "List virtual machines", args: cobra.NoArgs,
 			do: func(ctx context.Context, c *client, _ []string) error {
-				res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{})
+				res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{Summary: !a.json})
 				if err != nil {
 					return err
 				}
@@ -266,6 +266,6 @@ func (a *app) vmScreenshotCommand() *cobra.Command {
 }
 
 func vmNames(ctx context.Context, c *client) ([]string, error) {
-	res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{})
+	res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{Summary: true})
 	return namesOf(res.GetVirtualMachines()), err
 }

@@ -65,6 +65,7 @@ var needs = map[string][]dc.Privilege{
 	"DatastoreService.MakeFolder": {"Datastore.FileManagement"}, "DatastoreService.GetUpload": {"Datastore.FileManagement"},
 	"DatastoreService.CopyFile":              {"Datastore.Browse", "Datastore.FileManagement"},
 	"DatastoreService.MoveFile":              {"Datastore.FileManagement", "Datastore.DeleteFile"},
+	"DatastoreService.ImportDisk":            {"Datastore.FileManagement"},
 	"DatastoreService.DeleteFile":            {"Datastore.DeleteFile"},
 	"ResourcePoolService.CreateResourcePool": {"Resource.CreatePool"}, "ResourcePoolService.UpdateResourcePool": {"Resource.EditPool"},
 	"ResourcePoolService.MoveResourcePool": {"Resource.MovePool"}, "ResourcePoolService.DeleteResourcePool": {"Resource.DeletePool"},
@@ -204,7 +205,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"AlarmService.UpdateAlarm": {"name": ""},
 		"RoleService.CreateRole":   {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},
 	}
-	for _, file := range []string{"ListFiles", "MakeFolder", "GetUpload", "CopyFile", "MoveFile", "DeleteFile"} {
+	for _, file := range []string{"ListFiles", "MakeFolder", "GetUpload", "CopyFile", "MoveFile", "DeleteFile", "ImportDisk"} {
 		special["DatastoreService."+file] = map[string]string{"path": "none"}
 	}
 	req := dynamicpb.NewMessage(m.Input())

@@ -8,11 +8,13 @@ import (
 	"hanok/dc"
 )
 
-func (s *service) ListVirtualMachines(ctx context.Context, _ *hanokv1.ListVirtualMachinesRequest) (*hanokv1.ListVirtualMachinesResponse, error) {
+func (s *service) ListVirtualMachines(ctx context.Context, req *hanokv1.ListVirtualMachinesRequest) (*hanokv1.ListVirtualMachinesResponse, error) {
 	names := s.names(caller(ctx))
-	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine {
-		return convert.VirtualMachine(o, names)
-	})(s.Machines.List(caller(ctx)))
+	of := convert.VirtualMachine
+	if req.Summary {
+		of = convert.VirtualMachineSummary
+	}
+	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine { return of(o, names) })(s.Machines.List(caller(ctx)))
 	return &hanokv1.ListVirtualMachinesResponse{VirtualMachines: all}, err
 }
 

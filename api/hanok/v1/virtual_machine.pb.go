@@ -541,7 +541,10 @@ func (x *PowerOutcome) GetFailure() *Failure {
 }
 
 type ListVirtualMachinesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only what a list shows of each machine: identity, folder, power and what keeps it from working, host, pool, datastore, guest,
+	// UUID, CPUs, memory and annotation. Devices, allocations, power operations and times are left out.
+	Summary       bool `protobuf:"varint,1,opt,name=summary,proto3" json:"summary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -574,6 +577,13 @@ func (x *ListVirtualMachinesRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ListVirtualMachinesRequest.ProtoReflect.Descriptor instead.
 func (*ListVirtualMachinesRequest) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListVirtualMachinesRequest) GetSummary() bool {
+	if x != nil {
+		return x.Summary
+	}
+	return false
 }
 
 type ListVirtualMachinesResponse struct {
@@ -2070,8 +2080,9 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
 	"generation\x12+\n" +
-	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure\"\x1c\n" +
-	"\x1aListVirtualMachinesRequest\"b\n" +
+	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure\"6\n" +
+	"\x1aListVirtualMachinesRequest\x12\x18\n" +
+	"\asummary\x18\x01 \x01(\bR\asummary\"b\n" +
 	"\x1bListVirtualMachinesResponse\x12C\n" +
 	"\x10virtual_machines\x18\x01 \x03(\v2\x18.hanok.v1.VirtualMachineR\x0fvirtualMachines\"C\n" +
 	"\x18GetVirtualMachineRequest\x12'\n" +
