@@ -36,6 +36,11 @@ type Hypervisor interface {
 	// Allocate gives a machine with power the share of the host's CPU and memory that m.Resources and m.Pools say; Start has done
 	// so already. What can't be enforced is no error: State says it. WrongState without power.
 	Allocate(ctx context.Context, m dc.Machine) error
+	// Reconfigure brings a machine with power in line with m: its devices, CPUs, memory, media and cables. The files of new and grown
+	// disks are there already. nics are the attachments of all NICs of m, in their order. Again is a success, and so is a machine
+	// that is in line. Kinds: WrongState without power; Unsupported, with the reason, for what can't be done with power: then nothing
+	// was changed, or State's Differences say what was.
+	Reconfigure(ctx context.Context, m dc.Machine, nics []dc.Attachment) error
 	// Stop takes the machine's power away at once; a suspended one loses its memory. It returns when nothing executes
 	// the machine any more. A machine without power is a success.
 	Stop(ctx context.Context, m dc.Machine) error
@@ -83,6 +88,14 @@ type Storage interface {
 	// or failure it may be called again: a disk is there whole or not at all. Kinds: Exhausted when the datastore is
 	// full, NotFound when it isn't mounted, Exists when the folder belongs to another machine.
 	CreateMachine(ctx context.Context, m dc.Machine, fetch ImageFetcher, progress func(done, total int64)) error
+	// ConfigureMachine brings the files of a machine in line with m, whether it has power or not. It makes the disks whose keys are in
+	// added, where they are not there; lengthens the files of disks that have grown; writes the configuration; and removes the
+	// disks whose descriptors discarded names, on m's datastore. All other disks must be there: one that is missing is not made anew.
+	// What m still has is never removed, whatever discarded says, and absent files are removed already. fetch and progress are
+	// as for CreateMachine. After a crash or failure it may be called again. Kinds: Exhausted when the datastore is full,
+	// NotFound when a disk is missing or the datastore isn't mounted, Exists when the folder belongs to another machine, Unavailable
+	// for a disk to remove that is in use.
+	ConfigureMachine(ctx context.Context, m dc.Machine, added []int32, discarded []string, fetch ImageFetcher, progress func(done, total int64)) error
 	// FindMachine looks for what CreateMachine has made, and changes nothing: it is a success when the machine's folder and
 	// all its disks are there. Kinds: NotFound when one of them is missing, which the error names, or the datastore isn't
 	// mounted, Exists when the folder belongs to another machine.

@@ -331,9 +331,10 @@ const labPath = "/one"
 
 func labMachine(id dc.VirtualMachineID) dc.Machine {
 	return dc.Machine{ID: id, Name: "the " + string(id), Datastore: labDatastore, Folder: string(id), Hardware: dc.Hardware{
-		UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 64,
+		UUID: "3f2b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Version: dc.DefaultHardwareVersion,
+		Firmware: dc.BIOS, CPUs: 1, MemoryMB: 64,
 		Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
-		Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 20}},
+		Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 20, File: string(id) + "/" + string(id) + ".vmdk"}},
 		NICs:        []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}}
 }
 

@@ -54,6 +54,8 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 		run  func(*host)
 	}{
 		{"Files", testFiles},
+		{"Configure", testConfigure},
+		{"Reconfigure", testReconfigure},
 		{"Unknown", testUnknown},
 		{"Power", testPower},
 		{"Keep", testKeep},

@@ -35,6 +35,7 @@ func testUnknown(h *host) {
 	h.kind(h.Suspend(h.ctx(), m), dc.WrongState)
 	h.kind(h.Continue(h.ctx(), m.ID), dc.WrongState)
 	h.kind(h.Allocate(h.ctx(), m), dc.WrongState)
+	h.kind(h.Reconfigure(h.ctx(), m, nil), dc.WrongState)
 	h.kind(h.ShutdownGuest(h.ctx(), m.ID), dc.WrongState)
 	h.kind(h.RebootGuest(h.ctx(), m.ID), dc.WrongState)
 	h.kind(h.Screenshot(h.ctx(), m.ID, io.Discard), dc.WrongState)

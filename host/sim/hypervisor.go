@@ -114,6 +114,27 @@ func (h *Host) Allocate(ctx context.Context, m dc.Machine) error {
 	return nil
 }
 
+// Reconfigure implements the agent's Hypervisor. A simulated machine can be changed in every way.
+func (h *Host) Reconfigure(ctx context.Context, m dc.Machine, _ []dc.Attachment) error {
+	running, err := h.running(ctx, m.ID)
+	if err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	f, err := h.files(m)
+	if err != nil {
+		return err
+	}
+	for _, d := range m.Disks {
+		if !f.disks[d.File] {
+			return diskMissing(m, d)
+		}
+	}
+	running.spec = m
+	h.w.notify(m.ID)
+	return nil
+}
+
 // Stop implements the agent's Hypervisor.
 func (h *Host) Stop(ctx context.Context, m dc.Machine) error {
 	if err := h.lock(ctx, h.w.options.Stop); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"slices"
 
 	"hanok/dc"
 )
@@ -57,7 +58,7 @@ func (h *Host) CreateMachine(ctx context.Context, m dc.Machine, fetch func(conte
 	}
 	progress(0, total)
 	for _, d := range m.Disks {
-		if d.Image != "" && !existing[d.Key] {
+		if d.Image != "" && !existing[d.File] {
 			if err := read(ctx, fetch, d.Image); err != nil {
 				return err
 			}
@@ -71,8 +72,89 @@ func (h *Host) CreateMachine(ctx context.Context, m dc.Machine, fetch func(conte
 	return nil
 }
 
+// ConfigureMachine implements the agent's Storage. It reads the images and keeps nothing of them.
+func (h *Host) ConfigureMachine(ctx context.Context, m dc.Machine, added []int32, discarded []string,
+	fetch func(context.Context, string) (io.ReadCloser, error), progress func(done, total int64)) error {
+	existing, err := h.existing(ctx, m, added)
+	if err != nil {
+		return err
+	}
+	var total, done int64
+	for _, d := range m.Disks {
+		if !existing[d.File] {
+			total += d.CapacityBytes
+		}
+	}
+	progress(0, total)
+	for _, d := range m.Disks {
+		if existing[d.File] {
+			continue
+		}
+		if d.Image != "" {
+			if err := read(ctx, fetch, d.Image); err != nil {
+				return err
+			}
+		}
+		if err := h.createDisk(ctx, m, d); err != nil {
+			return err
+		}
+		done += d.CapacityBytes
+		progress(done, total)
+	}
+	return h.discard(ctx, m, discarded)
+}
+
+// existing returns which disks of the machine are there, by their descriptors. All that are not in added must be.
+func (h *Host) existing(ctx context.Context, m dc.Machine, added []int32) (map[string]bool, error) {
+	if err := h.lock(ctx, h.w.options.Copy); err != nil {
+		return nil, err
+	}
+	defer h.w.mu.Unlock()
+	ds, err := h.mounted(m.Datastore)
+	if err != nil {
+		return nil, err
+	}
+	f, err := h.find(ds, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range m.Disks {
+		switch {
+		case f.disks[d.File]:
+		case !slices.Contains(added, d.Key):
+			return nil, diskMissing(m, d)
+		case ds.full:
+			return nil, dc.Errorf(dc.Exhausted, "the datastore is full").Fix("make room on it")
+		}
+	}
+	return maps.Clone(f.disks), nil
+}
+
+// discard removes disks that the machine has no more.
+func (h *Host) discard(ctx context.Context, m dc.Machine, discarded []string) error {
+	if err := h.lock(ctx, 0); err != nil {
+		return err
+	}
+	defer h.w.mu.Unlock()
+	f, err := h.files(m)
+	if err != nil {
+		return err
+	}
+	for _, file := range discarded {
+		has := func(d dc.Disk) bool { return d.File == file }
+		if slices.ContainsFunc(m.Disks, has) {
+			continue
+		}
+		if running := h.w.machines[m.ID]; running != nil && slices.ContainsFunc(running.spec.Disks, has) {
+			return dc.Errorf(dc.Unavailable, "the disk %s is in use", file).On(dc.Describe(dc.KindVirtualMachine, m.Name))
+		}
+		delete(f.disks, file)
+	}
+	return nil
+}
+
 // createFolder makes the machine's folder and returns which disks are in it.
-func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[int32]bool, error) {
+func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[string]bool, error) {
 	if err := h.lock(ctx, h.w.options.Copy); err != nil {
 		return nil, err
 	}
@@ -88,7 +170,7 @@ func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[int32]bool, 
 	case ds.full:
 		return nil, dc.Errorf(dc.Exhausted, "the datastore is full").Fix("make room on it")
 	case f == nil:
-		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[int32]bool{}}
+		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[string]bool{}}
 		h.w.count(m.ID, "create")
 		return nil, nil
 	}
@@ -104,7 +186,7 @@ func (h *Host) createDisk(ctx context.Context, m dc.Machine, d dc.Disk) error {
 	if err != nil {
 		return err
 	}
-	f.disks[d.Key] = true
+	f.disks[d.File] = true
 	return nil
 }
 
@@ -130,22 +212,36 @@ func (h *Host) FindMachine(ctx context.Context, m dc.Machine) error {
 	if err != nil {
 		return err
 	}
+	f, err := h.find(ds, m)
+	if err != nil {
+		return err
+	}
+	for _, d := range m.Disks {
+		if !f.disks[d.File] {
+			return diskMissing(m, d)
+		}
+	}
+	return nil
+}
+
+// find returns the machine's folder, which must be there. The world is locked.
+func (h *Host) find(ds *datastore, m dc.Machine) (*folder, error) {
 	h.keep(ds, m)
 	f := ds.folders[m.Folder]
 	object := dc.Describe(dc.KindVirtualMachine, m.Name)
 	switch {
 	case f == nil:
-		return dc.Errorf(dc.NotFound, "its folder %s is missing", filepath.Join(h.paths[m.Datastore], m.Folder)).On(object).
+		return nil, dc.Errorf(dc.NotFound, "its folder %s is missing", filepath.Join(h.paths[m.Datastore], m.Folder)).On(object).
 			Fix("bring it back, or delete the machine")
 	case f.owner != m.ID:
-		return dc.Errorf(dc.Exists, "the folder %q belongs to %s", m.Folder, f.owner).On(object)
+		return nil, dc.Errorf(dc.Exists, "the folder %q belongs to %s", m.Folder, f.owner).On(object)
 	}
-	for _, d := range m.Disks {
-		if !f.disks[d.Key] {
-			return dc.Errorf(dc.NotFound, "its disk %d is missing", d.Key).On(object).Fix("bring it back, or delete the machine")
-		}
-	}
-	return nil
+	return f, nil
+}
+
+func diskMissing(m dc.Machine, d dc.Disk) error {
+	return dc.Errorf(dc.NotFound, "its disk %d is missing", d.Key).On(dc.Describe(dc.KindVirtualMachine, m.Name)).
+		Fix("bring it back, or delete the machine")
 }
 
 // DeleteMachine implements the agent's Storage.
@@ -194,9 +290,9 @@ func (h *Host) keep(ds *datastore, m dc.Machine) {
 	if !h.w.options.Kept || ds.folders[m.Folder] != nil {
 		return
 	}
-	f := &folder{owner: m.ID, disks: map[int32]bool{}}
+	f := &folder{owner: m.ID, disks: map[string]bool{}}
 	for _, d := range m.Disks {
-		f.disks[d.Key] = true
+		f.disks[d.File] = true
 	}
 	ds.folders[m.Folder] = f
 }

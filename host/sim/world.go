@@ -64,7 +64,7 @@ type datastore struct {
 
 type folder struct {
 	owner     dc.VirtualMachineID
-	disks     map[int32]bool // by key
+	disks     map[string]bool // by descriptor
 	suspended bool
 }
 

@@ -117,8 +117,7 @@ func (f *Files) disk(d dc.Disk) (Disk, error) {
 	name := f.names.flat(d)
 	file, err := f.dir.Open(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Disk{}, dc.Errorf(dc.NotFound, "the file %s is missing in %s", name, f.Path).On(describe(f.m)).
-			Fix("restore it from a backup, or delete the machine")
+		return Disk{}, f.lost(name)
 	}
 	if err != nil {
 		return Disk{}, err
@@ -135,6 +134,12 @@ func (f *Files) disk(d dc.Disk) (Disk, error) {
 		return Disk{}, err
 	}
 	return Disk{Disk: d, Name: name, File: file}, nil
+}
+
+// lost says that a disk's file is missing.
+func (f *Files) lost(name string) error {
+	return dc.Errorf(dc.NotFound, "the file %s is missing in %s", name, f.Path).On(describe(f.m)).
+		Fix("restore it from a backup, or delete the machine")
 }
 
 // checkLength compares a disk's file with the disk's capacity.

@@ -43,6 +43,12 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 	if err != nil {
 		return l.failure(m, "looking for the disks", err)
 	}
+	return l.makeDisks(ctx, dir, n, m, missing, fetch, progress)
+}
+
+// makeDisks makes the bytes of the missing disks, and the descriptors of all.
+func (l *Local) makeDisks(ctx context.Context, dir *beneath.Dir, n names, m dc.Machine, missing []dc.Disk,
+	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(done, total int64)) error {
 	var done, total int64
 	for _, d := range missing {
 		if d.Image != "" {

@@ -1,0 +1,101 @@
+package volume
+
+import (
+	"context"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"hanok/dc"
+)
+
+// ConfigureMachine brings the machine's files in line with m: it makes the disks in added that are not there, lengthens those that
+// have grown, writes the .vmx, and removes the discarded disks that m has no more, where they lie in the machine's folder. It may be
+// called again after a crash or failure. fetch and progress are as for CreateMachine.
+//
+// Kinds: as CreateMachine, and NotFound for a disk that should be there and is not, WrongState for one that is longer than it
+// should be, Unavailable for a discarded disk that is in use.
+func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int32, discarded []string,
+	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(done, total int64)) error {
+	if err := checkDevices(m); err != nil {
+		return err
+	}
+	f, err := l.Files(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	missing, err := missingDisks(f.dir, f.names, m)
+	if err != nil {
+		return l.failure(m, "looking for the disks", err)
+	}
+	for _, d := range missing {
+		if !slices.Contains(added, d.Key) {
+			return l.failure(m, "looking for the disks", f.lost(f.names.flat(d)))
+		}
+	}
+	for _, d := range m.Disks {
+		if slices.ContainsFunc(missing, func(other dc.Disk) bool { return other.Key == d.Key }) {
+			continue
+		}
+		if err := f.extend(d); err != nil {
+			return l.failure(m, "extending the disk "+f.names.descriptor(d), err)
+		}
+	}
+	if err := l.makeDisks(ctx, f.dir, f.names, m, missing, fetch, progress); err != nil {
+		return err
+	}
+	if err := f.SaveConfig(); err != nil {
+		return err
+	}
+	for _, file := range discarded {
+		if err := f.discardDisk(file); err != nil {
+			return l.failure(m, "removing the disk "+file, err)
+		}
+	}
+	return nil
+}
+
+// extend lengthens the file of a disk that has grown. The descriptor comes first: as long as the file is shorter, both are done again.
+func (f *Files) extend(d dc.Disk) error {
+	file, err := f.dir.Open(f.names.flat(d), os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() >= d.CapacityBytes {
+		return checkLength(f.m, f.names.flat(d), info, d.CapacityBytes)
+	}
+	if err := f.dir.Write(f.names.descriptor(d), describeDisk(f.names, f.m, d).Bytes()); err != nil {
+		return err
+	}
+	if err := file.Truncate(d.CapacityBytes); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// discardDisk removes a disk that the machine has no more and nobody uses. The descriptor goes last: it says that the file is a disk.
+func (f *Files) discardDisk(file string) error {
+	folder, name := path.Split(file)
+	ours := folder == f.m.Folder+"/" && strings.HasSuffix(name, ".vmdk") && name != ".vmdk"
+	if !ours || slices.ContainsFunc(f.m.Disks, func(d dc.Disk) bool { return d.File == file }) {
+		return nil
+	}
+	doomed := dc.Disk{File: file}
+	if err := f.checkUnused(f.names.flat(doomed)); err != nil {
+		return err
+	}
+	for _, name := range []string{f.names.flat(doomed), f.names.descriptor(doomed)} {
+		if err := f.discard(name); err != nil {
+			return err
+		}
+	}
+	return f.dir.Sync()
+}
