@@ -73,7 +73,7 @@ func testFiles(h *host) {
 
 	// The folder is that machine's alone.
 	thief := h.machine(2)
-	thief.Folder = m.Folder
+	thief.Folder, thief.Disks = m.Folder, m.Disks
 	h.kind(h.FindMachine(h.ctx(), thief), dc.Exists)
 	h.kind(h.CreateMachine(h.ctx(), thief, h.fetch, ignore), dc.Exists)
 	h.ok(h.DeleteMachine(h.ctx(), thief))
@@ -84,7 +84,7 @@ func testFiles(h *host) {
 	h.ok(h.DeleteMachine(h.ctx(), renamed))
 	h.ok(h.DeleteMachine(h.ctx(), m))
 	h.missing(m)
-	thief.Folder = m.Folder // free again
+	thief.Folder, thief.Disks = m.Folder, m.Disks // free again
 	h.ok(h.CreateMachine(h.ctx(), thief, h.fetch, ignore))
 	h.ok(h.DeleteMachine(h.ctx(), thief))
 }

@@ -82,7 +82,7 @@ func counted(lines []string) map[string]int {
 	return counts
 }
 
-// The names are those that govmomi's vcsim v0.56 gives by simulator/model.go, for the same flags, but for its distributed switches.
+// The names are those that govmomi's vcsim gave in 2024 by simulator/model.go, for the same flags, but for its distributed switches.
 func TestSimNames(t *testing.T) {
 	for _, tt := range []struct {
 		flags string

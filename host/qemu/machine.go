@@ -264,6 +264,12 @@ func (m *machine) synchronize(ctx context.Context) error {
 	if err := m.refresh(ctx); err != nil {
 		return err
 	}
+	m.mu.Lock()
+	ended := m.ending.reason != ""
+	m.mu.Unlock()
+	if ended {
+		return nil // it quits, and may not answer any more
+	}
 	var backends []struct {
 		Label string `json:"label"`
 		Open  bool   `json:"frontend-open"`
