@@ -3,9 +3,11 @@ package stats
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"hanok/dc"
+	"hanok/internal/durable"
 	"hanok/manager/access"
 	"hanok/manager/store"
 )
@@ -44,9 +46,13 @@ type waiting struct {
 	kept  func()
 }
 
-// Open opens the statistics in the file at path, which is made if need be; a damaged one is set aside. Close it after Run.
+// Open opens the statistics in the file at path, which is made if need be, with its folder; a damaged one is set aside. Close it after Run.
 func Open(st *store.Store, acc *access.Service, path string, log *slog.Logger) (*Service, error) {
-	db, err := openDatabase(path, log)
+	err := durable.MkdirAll(filepath.Dir(path), 0o700)
+	var db *database
+	if err == nil {
+		db, err = openDatabase(path, log)
+	}
 	if err != nil {
 		return nil, dc.Errorf(dc.Unavailable, "the statistics can't be opened: %w", err).Fix("look at the file %s, or remove it: only statistics are in it", path)
 	}
