@@ -32,10 +32,13 @@ type reference struct {
 	kinds []dc.Kind
 }
 
+// parentField is the reference that every object of the tree has, but for its root.
+const parentField = "parent"
+
 // references returns what an object refers to.
 func references(o dc.Object) []reference {
 	ref := func(field string, id dc.ID, kinds ...dc.Kind) reference { return reference{field, id, kinds} }
-	parent := func(kinds ...dc.Kind) reference { return ref("parent", o.Metadata().Parent, kinds...) }
+	parent := func(kinds ...dc.Kind) reference { return ref(parentField, o.Metadata().Parent, kinds...) }
 	switch o := o.(type) {
 	case *dc.Folder:
 		return []reference{parent(dc.KindFolder, dc.KindDatacenter)}
@@ -77,11 +80,10 @@ func checkReferences(inv *inventory, c *collector, o dc.Object) {
 	}
 	c.examined[References]++
 	const remedy = "report this as a defect; restore the store from a backup of before"
-	if o.Metadata().Parent == "" && o.Identity() != dc.ID(dc.RootFolder) {
-		c.certain(References, subjectOf(o), remedy, "it stands in no folder")
-	}
 	for _, r := range all {
 		switch {
+		case r.id == "" && r.field == parentField && o.Identity() != dc.ID(dc.RootFolder):
+			c.certain(References, subjectOf(o), remedy, "it stands in no folder")
 		case r.id == "":
 		case !slices.Contains(r.kinds, r.id.Kind()):
 			c.certain(References, subjectOf(o), remedy, "its %s is %q, which can't be", r.field, r.id)
