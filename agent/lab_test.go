@@ -520,6 +520,14 @@ func (w watched) CreateMachine(ctx context.Context, m dc.Machine, fetch ImageFet
 	return w.p.do("CreateMachine", func() error { return w.Host.CreateMachine(ctx, m, fetch, progress) })
 }
 
+func (w watched) ConfigureMachine(ctx context.Context, m dc.Machine, added []int32, discarded []string, fetch ImageFetcher, progress func(done, total int64)) error {
+	return w.p.do("ConfigureMachine", func() error { return w.Host.ConfigureMachine(ctx, m, added, discarded, fetch, progress) })
+}
+
+func (w watched) Reconfigure(ctx context.Context, m dc.Machine, nics []dc.Attachment) error {
+	return w.p.do("Reconfigure", func() error { return w.Host.Reconfigure(ctx, m, nics) })
+}
+
 func (w watched) DeleteMachine(ctx context.Context, m dc.Machine) error {
 	return w.p.do("DeleteMachine", func() error { return w.Host.DeleteMachine(ctx, m) })
 }

@@ -233,6 +233,8 @@ func (m *machine) do(ctx context.Context, next step) error {
 		return m.interrupted()
 	case stepAllocate:
 		return m.allocate(ctx)
+	case stepConfigure:
+		return m.configure(ctx)
 	}
 	return m.power(ctx)
 }
@@ -330,7 +332,8 @@ func (m *machine) reportAs(rec record) {
 		m.a.board.setBlocked(m.id, m.blocked)
 		return
 	}
-	status := dc.VirtualMachineStatus{Files: rec.Files, Power: rec.Power, Outcome: rec.Outcome, Fault: rec.Fault, Blocked: m.blocked}
+	status := dc.VirtualMachineStatus{Files: rec.Files, Power: rec.Power, Outcome: rec.Outcome, Fault: rec.Fault, Blocked: m.blocked,
+		Configured: rec.Configured}
 	status.FilesFailure = m.failure
 	switch {
 	case rec.lostTrack() && !rec.Assignment.Deleted:
@@ -343,7 +346,7 @@ func (m *machine) reportAs(rec record) {
 		switch {
 		case s.executes():
 			status.Paused, status.Guest = m.a.datastores.named(m.state.Pause), m.state.Guest
-			status.Unenforced = m.state.Unenforced
+			status.Unenforced, status.Differences = m.state.Unenforced, m.state.Differences
 		case !rec.Assignment.Deleted:
 			status.Paused = m.waiting()
 		}

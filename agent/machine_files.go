@@ -36,6 +36,7 @@ func (m *machine) create(ctx context.Context) error {
 	m.failure = nil
 	rec := m.rec
 	rec.Files, rec.Power = dc.FilesReady, dc.PoweredOff
+	rec.Configured = dc.ConfigurationOutcome{Generation: rec.Assignment.Configuration}
 	return m.save(rec)
 }
 
@@ -71,7 +72,7 @@ func (m *machine) find(ctx context.Context) error {
 	}
 	m.failure = nil
 	rec := m.rec
-	rec.Files = dc.FilesReady
+	rec.Files, rec.Disks = dc.FilesReady, descriptors(spec)
 	if !rec.hasPower() {
 		rec.Power = dc.PoweredOff
 		rec = m.withoutPower(rec)
@@ -144,5 +145,5 @@ func (m *machine) removeFiles(ctx context.Context) error {
 	}
 	m.failure = nil
 	return m.save(record{Assignment: m.rec.Assignment, Files: dc.FilesRemoved, Power: dc.PoweredOff, Outcome: m.rec.Outcome,
-		Begun: m.rec.Begun})
+		Begun: m.rec.Begun, Configured: m.rec.Configured})
 }

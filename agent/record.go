@@ -36,6 +36,10 @@ type record struct {
 	Begun   int64           `json:"begun,omitempty"`
 	Outcome dc.PowerOutcome `json:"outcome"`
 	Fault   *dc.Failure     `json:"fault,omitempty"`
+	// Configured is how the last finished change of the hardware ended, and Disks the descriptors of the disks that were there before
+	// the one in progress: those of them that are missing are never made anew.
+	Configured dc.ConfigurationOutcome `json:"configured,omitzero"`
+	Disks      []string                `json:"disks,omitempty"`
 }
 
 // hasPower reports whether the machine has power, as far as the agent has written down.
@@ -50,6 +54,11 @@ func (r *record) pending() (dc.PowerRequest, bool) {
 	return r.Assignment.Power, r.Assignment.Power.Generation > r.Outcome.Generation
 }
 
+// unconfigured reports whether the machine has files, and the hardware that is asked for was neither made nor refused.
+func (r *record) unconfigured() bool {
+	return r.Files == dc.FilesReady && r.Configured.Generation < r.Assignment.Configuration
+}
+
 // with returns the record after an assignment of a higher revision. A tombstone stays, for the host may have begun. Only one
 // that was carried out gives way: the manager's store was restored from before, and what is said of the machine then is
 // that its files are missing. A host without a record takes what the manager knows for done.
@@ -62,6 +71,9 @@ func (r record) with(a dc.Assignment) record {
 		return record{Assignment: a, Begun: a.Known.Outcome, Outcome: dc.PowerOutcome{Generation: a.Known.Outcome}}
 	}
 	a.Deleted = a.Deleted || r.Assignment.Deleted
+	if r.Files == dc.FilesReady && !r.unconfigured() && r.Configured.Failure == nil {
+		r.Disks = descriptors(r.Assignment.Machine)
+	}
 	r.Assignment = a
 	return r
 }

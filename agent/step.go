@@ -20,6 +20,8 @@ const (
 	stepRestart step = "restart"
 	// stepCreate makes files. Cut off: the driver continues what is there.
 	stepCreate step = "create"
+	// stepConfigure brings files, and a machine with power, in line with the hardware. Cut off: done again.
+	stepConfigure step = "configure"
 	// stepFind looks for files, and a process, that were there before the host lost its record. Cut off: done again.
 	stepFind step = "find"
 	// stepRemove carries out a tombstone. Cut off: done again, what is gone already is a success.
@@ -77,6 +79,8 @@ func (s *situation) next() step {
 			return stepNone
 		}
 		return stepCreate
+	case s.unconfigured() && !(pending && request.Op == dc.PowerOff): // which may be the way out of what can't be done with power
+		return stepConfigure
 	case !pending && s.executes() && !s.allocated:
 		return stepAllocate
 	case !pending:

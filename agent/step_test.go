@@ -78,6 +78,8 @@ func lostTrack(s *situation) {
 	s.Files, s.Power, s.Assignment.Known.Files = "", "", true
 }
 
+func unconfigured(s *situation) { s.Assignment.Configuration = 1 }
+
 func TestNext(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -151,6 +153,20 @@ func TestNext(t *testing.T) {
 		{"the same before it was found", on().with(unallocated).with(unrecovered), stepRecover},
 		{"a newer revision without a request", on().done(dc.Reset).with(func(s *situation) { s.Assignment.Revision++ }), stepNone},
 		{"a request older than the last one done", on().asked(dc.PowerOff).with(func(s *situation) { s.Outcome.Generation = 4 }), stepNone},
+
+		// The hardware.
+		{"other hardware", off().with(unconfigured), stepConfigure},
+		{"other hardware of one that runs", on().with(unconfigured), stepConfigure},
+		{"the same before its share of the host", on().with(unconfigured).with(unallocated), stepConfigure},
+		{"other hardware before power on", off().with(unconfigured).asked(dc.PowerOn), stepConfigure},
+		{"other hardware and power off", on().with(unconfigured).asked(dc.PowerOff), stepPower},
+		{"other hardware that was made", on().with(unconfigured).with(func(s *situation) { s.Configured.Generation = 1 }), stepNone},
+		{"other hardware without files", off().with(unconfigured).with(noFiles), stepCreate},
+		{"other hardware of one that has crashed", crashed().with(unconfigured), stepLost},
+		{"other hardware of a dead host's", orphaned().with(unconfigured), stepRestart},
+		{"other hardware of one that can't be seen", on().with(unconfigured).with(unseen), stepNone},
+		{"other hardware while its datastore is looked for", off().with(unconfigured).with(looking), stepNone},
+		{"a tombstone of one with other hardware", off().with(unconfigured).with(deleted), stepRemove},
 
 		// A request.
 		{"power on", off().asked(dc.PowerOn), stepPower},
@@ -242,6 +258,8 @@ func TestNextNever(t *testing.T) {
 			never("no tombstone", !s.Assignment.Deleted)
 		case stepCreate:
 			never("a tombstone, or files that are or were there", s.Assignment.Deleted || s.Files == dc.FilesReady || s.Assignment.Known.Files && s.Files == "")
+		case stepConfigure:
+			never("nothing to configure", s.Files != dc.FilesReady || s.Configured.Generation >= s.Assignment.Configuration || s.Assignment.Deleted || gone)
 		case stepFind:
 			never("a tombstone, or nothing was lost", s.Assignment.Deleted || s.Files != "" || !s.Assignment.Known.Files)
 		case stepLost, stepRestart:
@@ -278,7 +296,7 @@ func situations() func(yield func(*situation) bool) {
 				for begun := range int64(2) {
 					for outcome := range int64(2) {
 						for _, files := range []dc.FilesState{"", dc.FilesReady, dc.FilesRemoved} {
-							for flags := range 1 << 7 {
+							for flags := range 1 << 8 {
 								flag := func(i int) bool { return flags>>i&1 == 1 }
 								s := *state
 								s.Files, s.Begun, s.Outcome.Generation = files, begun, outcome
@@ -288,6 +306,9 @@ func situations() func(yield func(*situation) bool) {
 								s.Assignment.Deleted, s.tried, s.mounted, s.looking = flag(0), flag(1), flag(2), flag(3)
 								s.Starting = flag(4) && s.hasPower()
 								s.Assignment.Known.Files, s.missed = flag(5), flag(6)
+								if flag(7) {
+									s.Assignment.Configuration = 1
+								}
 								if !yield(&s) {
 									return
 								}
