@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"hanok/dc"
@@ -13,12 +12,18 @@ import (
 // Where a machine's devices are on its PCI bus. The places follow from the devices' keys alone, so that a guest finds each device
 // where it was, whatever else was added or removed.
 const (
-	slotVideo   = 0x01
-	slotConsole = 0x02 // virtio-serial, for the guest agent
-	slotRandom  = 0x03
-	slotBalloon = 0x04
-	slotNIC     = 0x06 // up to 0x0f: ten NICs, as in vSphere
-	slotSCSI    = 0x10 // up to 0x13: four controllers with sixteen addresses each, as in vSphere
+	slotVideo    = 0x01
+	slotConsole  = 0x02 // virtio-serial, for the guest agent
+	slotRandom   = 0x03
+	slotBalloon  = 0x04
+	slotWatchdog = 0x05
+	slotNIC      = 0x06 // up to 0x0f: ten NICs, as in vSphere
+	slotSCSI     = 0x10 // up to 0x13: four controllers with sixteen addresses each, as in vSphere
+	slotSATA     = 0x14 // up to 0x17
+	slotNVMe     = 0x18 // up to 0x1b
+	slotIDE      = 0x1c // one device with both controllers of a PC
+	slotUSB      = 0x1d // USB 2.0 and its companions
+	slotXHCI     = 0x1e // USB 3.1; the chip set's own devices follow
 )
 
 const (
@@ -44,8 +49,9 @@ type Command struct {
 	// Monitor, Serial and Agent are what QEMU listens on: "fd=3" or "path=/tmp/qmp". Check is a second monitor, for who checks
 	// the driver (host/inspect): a monitor serves one client at a time. It may be empty.
 	Monitor, Serial, Agent, Check string
-	// Disks has one file name for each disk of the machine, by its key.
-	Disks map[int32]string
+	// Disks has one file name for each disk of the machine, by its key, Media one for each drive with something in it that can be
+	// opened, and Ports one for each serial port that writes to a file.
+	Disks, Media, Ports map[int32]string
 	// Firmware and NVRAM are the code and the variables of EFI firmware; empty for BIOS.
 	Firmware, NVRAM string
 	// Files are the descriptors that QEMU inherits, for names such as "/dev/fdset/1".
@@ -75,15 +81,17 @@ func (c Command) Args() []string {
 		"-nodefaults", "-no-user-config", "-S", "-msg", "timestamp=on",
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-machine", c.board(), "-accel", c.accel(), "-cpu", "max",
-		"-smp", fmt.Sprintf("cpus=%d,sockets=%[1]d,cores=1,threads=1", m.CPUs), "-m", fmt.Sprintf("size=%dM", m.MemoryMB),
+		"-smp", topology(m.Hardware), "-m", memory(m.Hardware),
 		"-smbios", "type=1,manufacturer=Hanok,product=Hanok Virtual Machine,uuid="+m.UUID,
 		"-fw_cfg", "name=opt/hanok/hostname,string="+hostname,
-		"-rtc", "base=utc", "-boot", "strict=on",
+		"-rtc", "base=utc", "-boot", boot(m.Boot),
 		// A guest that ends stays until the driver has seen it: the reason would be lost with the process.
 		"-action", "shutdown=pause,panic=pause", "-device", "pvpanic",
-		"-display", "none", "-vnc", "none,share=force-shared", "-device", device("VGA", videoID, slotVideo),
+		"-display", "none", "-vnc", "none,share=force-shared", "-device", video(m.Video),
 		"-chardev", "socket,id=monitor,server=on,wait=off,"+c.Monitor, "-mon", "chardev=monitor,mode=control",
-		"-chardev", "socket,id=serial,server=on,wait=off,"+c.Serial, "-device", "isa-serial,chardev=serial,id=serial0",
+	)
+	a = append(a, c.serialPorts()...)
+	a = append(a,
 		"-chardev", "socket,id="+agentChardev+",server=on,wait=off,"+c.Agent,
 		"-device", device("virtio-serial-pci", "console0", slotConsole),
 		"-device", "virtserialport,bus=console0.0,nr=1,chardev="+agentChardev+",id="+agentPort+",name=org.qemu.guest_agent.0",
@@ -94,8 +102,10 @@ func (c Command) Args() []string {
 		a = append(a, "-chardev", "socket,id=check,server=on,wait=off,"+c.Check, "-mon", "chardev=check,mode=control")
 	}
 	a = append(a, c.firmware()...)
-	a = append(a, c.disks()...)
+	a = append(a, c.storage()...)
 	a = append(a, c.nics(hostname)...)
+	a = append(a, usb(m.Hardware)...)
+	a = append(a, watchdog(m.Watchdog)...)
 	if c.Incoming {
 		a = append(a, "-incoming", "defer")
 	}
@@ -106,6 +116,9 @@ func (c Command) board() string {
 	board := c.Type + ",usb=off,vmport=off,dump-guest-core=off"
 	if c.Machine.Firmware == dc.EFI {
 		board += ",pflash0=firmware,pflash1=nvram"
+	}
+	if c.Machine.Boot.Secure {
+		board += ",smm=on" // guards the firmware's variables from the guest
 	}
 	return board
 }
@@ -121,71 +134,15 @@ func (c Command) firmware() []string {
 	if c.Machine.Firmware != dc.EFI {
 		return nil // QEMU's own BIOS
 	}
-	return []string{
+	a := []string{
 		"-blockdev", option(node{Driver: "file", Name: "firmware", Filename: c.Firmware, ReadOnly: true}),
 		"-blockdev", option(node{Driver: "file", Name: "nvram", Filename: c.NVRAM}),
 	}
-}
-
-// disks are SCSI disks at the addresses that their keys mean in vSphere. A disk whose datastore is full halts the guest
-// before the write is lost (werror); other errors are the guest's to handle.
-func (c Command) disks() []string {
-	var a []string
-	controllers := map[int32]bool{}
-	for i, d := range c.Machine.Disks {
-		bus, unit := d.Controller-dc.FirstSCSIKey, d.Unit
-		if !controllers[bus] {
-			controllers[bus] = true
-			a = append(a, "-device", device("virtio-scsi-pci", fmt.Sprintf("scsi%d", bus), slotSCSI+int(bus)))
-		}
-		name := fmt.Sprintf("disk%d", d.Key)
-		a = append(a,
-			"-blockdev", option(node{Driver: "raw", Name: name, Discard: "unmap", DetectZeroes: "unmap",
-				File: &node{Driver: "file", Name: name + "-file", Filename: c.Disks[d.Key], Discard: "unmap"}}),
-			"-device", fmt.Sprintf("scsi-hd,bus=scsi%d.0,channel=0,scsi-id=%d,lun=0,drive=%s,id=%[3]s,bootindex=%d,"+
-				"werror=enospc,rerror=report", bus, unit, name, i+1),
-		)
+	if c.Machine.Boot.Secure {
+		a = append(a, "-global", "driver=cfi.pflash01,property=secure,value=on")
 	}
 	return a
 }
-
-// nics have no boot ROM: reading it takes a sixth of the time to the guest's first instruction.
-func (c Command) nics(hostname string) []string {
-	var a []string
-	for _, nic := range c.Machine.NICs {
-		n := int(nic.Key - dc.FirstNICKey)
-		card := device("virtio-net-pci", nicID(nic.Key), slotNIC+n) + ",romfile=,mac=" + nic.MAC
-		if c.attachment(nic.Key).UserMode {
-			a = append(a, "-netdev", fmt.Sprintf("user,id=net%d,ipv6=off,hostname=%s", nic.Key, hostname))
-		} else {
-			a = append(a, "-netdev", fmt.Sprintf("hubport,id=net%d,hubid=%[1]d", nic.Key))
-		}
-		a = append(a, "-device", fmt.Sprintf("%s,netdev=net%d", card, nic.Key))
-	}
-	return a
-}
-
-// attachment returns what the NIC with the key is connected to.
-func (c Command) attachment(key int32) dc.Attachment {
-	i := slices.IndexFunc(c.NICs, func(a dc.Attachment) bool { return a.Key == key })
-	if i < 0 {
-		return dc.Attachment{Key: key}
-	}
-	return c.NICs[i]
-}
-
-// unplugged returns the NICs without a cable, by their QEMU names.
-func (c Command) unplugged() []string {
-	var names []string
-	for _, nic := range c.Machine.NICs {
-		if !c.attachment(nic.Key).UserMode {
-			names = append(names, nicID(nic.Key))
-		}
-	}
-	return names
-}
-
-func nicID(key int32) string { return fmt.Sprintf("nic%d", key) }
 
 // node is a part of QEMU's block layer, as its JSON.
 type node struct {

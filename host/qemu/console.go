@@ -23,6 +23,9 @@ func (d *Driver) OpenConsole(ctx context.Context, id dc.VirtualMachineID, kind d
 	case dc.ConsoleVNC:
 		return m.openVNC(ctx)
 	case dc.ConsoleSerial:
+		if consoleOf(m.spec.Hardware) == 0 {
+			return nil, failure(dc.WrongState, m.spec, "none of its serial ports has a console").Fix("add a serial port with a console")
+		}
 		return m.serial.open()
 	}
 	return nil, failure(dc.Invalid, m.spec, "it has no console of the kind %q", kind).Fix(`ask for "vnc" or "serial"`)

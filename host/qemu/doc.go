@@ -8,7 +8,8 @@
 // descriptor, so that it works below folders which it may not enter. In a process list it shows the machine's name, and
 // its folder and files as the labels of these descriptors.
 //
-// What goes where: command.go says what hardware a machine has; start.go, recover.go and suspend.go are the ways into
+// What goes where: command.go says what hardware a machine has, with storage.go, nic.go, peripheral.go and boot.go for its parts;
+// support.go what QEMU can't execute; compare.go where it differs from what was asked; start.go, recover.go and suspend.go are the ways into
 // and out of execution; machine.go follows one machine by QEMU's events; resource.go says what it gets of
 // the host's CPU and memory, which package cgroup enforces; exit.go says how it ended. How QEMU answers is
 // written at the calls; it was tried with QEMU 10.0.2.

@@ -1,7 +1,10 @@
 package qemu
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 
@@ -15,12 +18,21 @@ var firmwares = []struct{ code, variables string }{
 	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
 }
 
+// signed are the same for Secure Boot, with the keys of what may start in their variables.
+var signed = []struct{ code, variables string }{
+	{"/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"},
+}
+
 // openFirmware opens the EFI firmware and the machine's own variables. BIOS machines need neither.
 func (l *launch) openFirmware() error {
 	if l.spec.Firmware != dc.EFI {
 		return nil
 	}
-	for _, f := range firmwares {
+	builds := firmwares
+	if l.spec.Boot.Secure {
+		builds = signed
+	}
+	for _, f := range builds {
 		code, err := os.Open(f.code)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -38,6 +50,9 @@ func (l *launch) openFirmware() error {
 			return err
 		}
 		l.command.NVRAM = l.inheritFile(nvram, nvram.Name())
+		if l.spec.Boot.Secure {
+			return l.checkEnrolled(nvram)
+		}
 		return nil
 	}
 	return noFirmware(l.spec, fs.ErrNotExist)
@@ -46,4 +61,47 @@ func (l *launch) openFirmware() error {
 func noFirmware(spec dc.Machine, err error) error {
 	return failure(dc.Unavailable, spec, "the EFI firmware can't be opened on this host: %w", err).
 		Fix("install the package ovmf, or give the machine BIOS firmware")
+}
+
+// checkEnrolled refuses variables without keys: with them the firmware would start anything.
+func (l *launch) checkEnrolled(nvram *os.File) error {
+	content, err := io.ReadAll(io.NewSectionReader(nvram, 0, maxNVRAM))
+	if err != nil {
+		return failure(dc.Unavailable, l.spec, "reading its EFI variables: %w", err).Fix("look at the health of its datastore")
+	}
+	if !enrolled(content) {
+		return failure(dc.WrongState, l.spec, "its EFI variables have no keys for Secure Boot: they were made without it").
+			Fix("move its .nvram file away; the machine then starts with fresh variables, which have the keys")
+	}
+	return nil
+}
+
+// maxNVRAM bounds what is read of the variables.
+const maxNVRAM = 16 << 20
+
+// enrolled reports whether EFI variables have a platform key, without which Secure Boot is not in force (UEFI specification, Secure
+// Boot modes). The form is AUTHENTICATED_VARIABLE_HEADER in edk2's MdeModulePkg/Include/Guid/VariableFormat.h.
+func enrolled(variables []byte) bool {
+	platformKey := append([]byte{
+		0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c, // EFI_GLOBAL_VARIABLE
+	}, 'P', 0, 'K', 0, 0, 0)
+	const (
+		header = 44   // up to the GUID
+		added  = 0x3f // VAR_ADDED: whole, and not deleted
+	)
+	for at := 0; ; {
+		i := bytes.Index(variables[at:], platformKey)
+		if i < 0 {
+			return false
+		}
+		at += i
+		if at >= header {
+			h := variables[at-header : at]
+			name, data := binary.LittleEndian.Uint32(h[36:]), binary.LittleEndian.Uint32(h[40:])
+			if h[0] == 0xaa && h[1] == 0x55 && h[2] == added && name == 6 && data > 0 {
+				return true
+			}
+		}
+		at++
+	}
 }

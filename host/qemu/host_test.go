@@ -210,7 +210,8 @@ func TestDrivers(t *testing.T) {
 			Machine: dc.Hardware{GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 128,
 				Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
 				Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: info.Size(), Image: "sha256:starter"}},
-				NICs:        []dc.NIC{{Key: dc.FirstNICKey, PortGroup: "network-1"}}},
+				NICs:        []dc.NIC{{Key: dc.FirstNICKey, PortGroup: "network-1", Connected: true, StartConnected: true}},
+				SerialPorts: []dc.SerialPort{{Key: dc.FirstSerialKey, Console: true}}},
 			Image:    func() (io.ReadCloser, error) { return os.Open(path) },
 			Patience: patience,
 			Kill: func(id dc.VirtualMachineID) {

@@ -51,6 +51,8 @@ type machine struct {
 	guest  dc.Guest
 	// unenforced says what of its resources can't be enforced.
 	unenforced []string
+	// differences says what it has that was not asked for, or the other way round.
+	differences []string
 	// moving is set while a Suspend halts the CPUs on purpose.
 	moving bool
 	// agentOpen is whether the guest has opened the agent's port.
@@ -98,7 +100,7 @@ func (m *machine) letGo() {
 func (m *machine) state() dc.MachineState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return dc.MachineState{Run: m.status, Pause: m.pause, Guest: m.guest, Unenforced: m.unenforced}
+	return dc.MachineState{Run: m.status, Pause: m.pause, Guest: m.guest, Unenforced: m.unenforced, Differences: m.differences}
 }
 
 // update changes what is known, and tells everybody.
@@ -269,6 +271,9 @@ func (m *machine) synchronize(ctx context.Context) error {
 	m.mu.Unlock()
 	if ended {
 		return nil // it quits, and may not answer any more
+	}
+	if err := m.compare(ctx); err != nil {
+		return err
 	}
 	var backends []struct {
 		Label string `json:"label"`

@@ -29,6 +29,9 @@ func (d *Driver) Start(ctx context.Context, spec dc.Machine, nics []dc.Attachmen
 		return err
 	}
 	defer release()
+	if err := unsupported(spec); err != nil {
+		return err
+	}
 	if err := d.refuseOrphan(ctx, spec); err != nil {
 		return err
 	}
@@ -132,8 +135,44 @@ func (l *launch) open() error {
 	if err := l.openMemory(); err != nil {
 		return err
 	}
-	l.log, err = l.files.RotateLog()
-	return err
+	if l.log, err = l.files.RotateLog(); err != nil {
+		return err
+	}
+	return l.openMedia()
+}
+
+// openMedia opens what lies in the drives, and the files of the serial ports. A drive whose media can't be opened is empty, which
+// the machine's differences say (compare.go): it is no reason not to start.
+func (l *launch) openMedia() error {
+	l.command.Media, l.command.Ports = map[int32]string{}, map[int32]string{}
+	for _, d := range l.spec.Drives {
+		if !d.Connected || d.Media == (dc.Media{}) {
+			continue
+		}
+		file, path, err := l.d.cfg.Volume.Media(l.spec, d.Media)
+		if err != nil {
+			l.note("%s is empty: %v", describeDrive(d), err)
+			l.d.log.Warn("a drive is empty", "machine", l.spec.ID, "drive", d.Key, "error", err)
+			continue
+		}
+		l.command.Media[d.Key] = l.inheritFile(file, path)
+	}
+	console := consoleOf(l.spec.Hardware)
+	for _, p := range l.spec.SerialPorts {
+		if p.Key == console || p.File == (dc.Media{}) {
+			continue
+		}
+		file, path, err := l.d.cfg.Volume.PortFile(l.spec, p.File)
+		if err != nil {
+			return err
+		}
+		l.command.Ports[p.Key] = l.inheritFile(file, path)
+	}
+	for _, said := range differences(l.spec.Hardware) {
+		l.note("%s", said)
+		l.d.log.Warn("a machine gets other hardware than was asked for", "machine", l.spec.ID, "message", said)
+	}
+	return nil
 }
 
 // openSockets makes the folder of the machine's sockets anew.
@@ -286,7 +325,7 @@ func (l *launch) release(ctx context.Context, m *machine) error {
 	if l.memory != nil {
 		return m.synchronize(ctx) // the guest's agent may have its port open already
 	}
-	return nil
+	return m.compare(ctx)
 }
 
 // discard removes what a failed start has left.

@@ -23,8 +23,9 @@ func TestHardwareInTheGuest(t *testing.T) {
 	l.m.CPUs, l.m.MemoryMB = 2, 128
 	l.m.Disks = []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: info.Size(), Image: "sha256:starter"},
 		{Key: 2019, Controller: 1001, Unit: 3, CapacityBytes: 3 << 20}}
+	l.m.Controllers = append(l.m.Controllers, dc.Controller{Key: 1001, Type: dc.ControllerVirtio})
 	l.m.NameDisks(l.m.Folder)
-	l.m.NICs = append(l.m.NICs, dc.NIC{Key: 4007, MAC: "52:54:00:00:00:bb", PortGroup: "network-1"})
+	l.m.NICs = append(l.m.NICs, dc.NIC{Key: 4007, MAC: "52:54:00:00:00:bb", PortGroup: "network-1", Connected: true})
 	l.reopen()
 	fetch := func(context.Context, string) (io.ReadCloser, error) { return os.Open(path) }
 	if err := l.v.CreateMachine(t.Context(), l.m, fetch, func(int64, int64) {}); err != nil {

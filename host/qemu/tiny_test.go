@@ -41,7 +41,8 @@ func tinyMachine() dc.Machine {
 			UUID: "3f2b6a10-0000-4000-8000-0000000000aa", GuestID: "otherGuest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 32,
 			Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerVirtio}},
 			Disks:       []dc.Disk{{Key: 2000, Controller: 1000, CapacityBytes: tinySize, File: "a,b=c/a,b=c.vmdk", Image: "sha256:tiny"}},
-			NICs:        []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:aa", PortGroup: "network-1"}},
+			NICs:        []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:aa", PortGroup: "network-1", Connected: true, StartConnected: true}},
+			SerialPorts: []dc.SerialPort{{Key: 9000, Console: true}},
 		},
 	}
 }
