@@ -60,6 +60,13 @@ const (
 	PrivAlarmDelete      Privilege = "Alarm.Delete"
 	PrivAlarmAcknowledge Privilege = "Alarm.Acknowledge"
 	PrivAlarmSetStatus   Privilege = "Alarm.SetStatus"
+	PrivCategoryCreate   Privilege = "InventoryService.Tagging.CreateCategory"
+	PrivCategoryEdit     Privilege = "InventoryService.Tagging.EditCategory"
+	PrivCategoryDelete   Privilege = "InventoryService.Tagging.DeleteCategory"
+	PrivTagCreate        Privilege = "InventoryService.Tagging.CreateTag"
+	PrivTagEdit          Privilege = "InventoryService.Tagging.EditTag"
+	PrivTagDelete        Privilege = "InventoryService.Tagging.DeleteTag"
+	PrivTagAttach        Privilege = "InventoryService.Tagging.AttachTag"
 	PrivDiagnostics      Privilege = "Global.Diagnostics"
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 )

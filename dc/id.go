@@ -28,6 +28,8 @@ const (
 	KindSequence       Kind = "Sequence"
 	KindAlarm          Kind = "Alarm"
 	KindAlarmState     Kind = "AlarmState"
+	KindTagCategory    Kind = "TagCategory"
+	KindTag            Kind = "Tag"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -58,6 +60,8 @@ var kinds = []struct {
 	{KindSequence, "sequence-", "sequence", func() Object { return new(Sequence) }},
 	{KindAlarm, "alarm-", "alarm", func() Object { return new(Alarm) }},
 	{KindAlarmState, "alarmstate-", "triggered alarm", func() Object { return new(AlarmState) }},
+	{KindTagCategory, "tagcategory-", "tag category", func() Object { return new(TagCategory) }},
+	{KindTag, "tag-", "tag", func() Object { return new(Tag) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -96,6 +100,8 @@ type (
 	SequenceID       ID
 	AlarmID          ID
 	AlarmStateID     ID
+	TagCategoryID    ID
+	TagID            ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

@@ -27,6 +27,9 @@ type Meta struct {
 	Parent ID `json:"parent,omitempty"`
 	// Created is when the object was made, in UTC.
 	Created time.Time `json:"created,omitzero"`
+	// Tags are the tags that are attached to an object of the inventory, each once, in the order of their IDs. One that is not there
+	// any more is attached to nothing. The manager's tag service writes them.
+	Tags []TagID `json:"tags,omitempty"`
 	// Revision is the store's revision of the last change; 0 means not stored yet. The store alone sets it.
 	Revision int64 `json:"-"`
 }

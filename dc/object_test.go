@@ -23,6 +23,7 @@ func objects() []Object {
 		&Group{ID: "usergroup-1", Meta: meta},
 		&Sequence{ID: "sequence-1", Meta: meta},
 		&Alarm{ID: "alarm-1", Meta: meta}, &AlarmState{ID: "alarmstate-1", Meta: meta},
+		&TagCategory{ID: "tagcategory-1", Meta: meta}, &Tag{ID: "tag-1", Meta: meta},
 	}
 }
 

@@ -135,6 +135,8 @@ const (
 	EventAlarmStatus       EventType = "AlarmStatusChangedEvent"
 	EventAlarmAcknowledged EventType = "AlarmAcknowledgedEvent"
 	EventAlarmCleared      EventType = "AlarmClearedEvent"
+	EventTagAttached       EventType = "com.vmware.cis.tagging.attach"
+	EventTagDetached       EventType = "com.vmware.cis.tagging.detach"
 )
 
 // failedEvents are the classes of what failed, by the types of tasks.

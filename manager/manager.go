@@ -28,6 +28,7 @@ import (
 	"hanok/manager/resource"
 	"hanok/manager/stats"
 	"hanok/manager/store"
+	"hanok/manager/tag"
 	"hanok/manager/task"
 )
 
@@ -64,6 +65,7 @@ type Manager struct {
 	Checker   *check.Service
 	Stats     *stats.Service
 	Alarms    *alarm.Service
+	Tags      *tag.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -98,6 +100,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Images = image.New(image.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Folder: cfg.Images})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
+	m.Tags = tag.New(cfg.Store, m.Access)
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }
 	if cfg.Bare {
@@ -134,6 +137,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
 		sweeper("permission sweep", m.Access.SweepPermissions),
+		sweeper("tag sweep", m.Tags.Sweep),
 		sweeper("event trim", func(ctx context.Context) error { return event.Trim(ctx, m.Store, event.Keep) }),
 	} {
 		loop(func(ctx context.Context) error { return r.Run(ctx, m.Store, m.log) })

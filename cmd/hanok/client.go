@@ -41,6 +41,7 @@ type client struct {
 	events      hanokv1connect.EventServiceClient
 	statistics  hanokv1connect.StatisticsServiceClient
 	alarms      hanokv1connect.AlarmServiceClient
+	tags        hanokv1connect.TagServiceClient
 	watch       hanokv1connect.WatchServiceClient
 	backups     hanokv1connect.BackupServiceClient
 }
@@ -113,6 +114,7 @@ func (a *app) connect() (*client, error) {
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
 	c.statistics = hanokv1connect.NewStatisticsServiceClient(c.http, s.server, options)
 	c.alarms = hanokv1connect.NewAlarmServiceClient(c.http, s.server, options)
+	c.tags = hanokv1connect.NewTagServiceClient(c.http, s.server, options)
 	c.watch = hanokv1connect.NewWatchServiceClient(c.http, s.server, options)
 	c.backups = hanokv1connect.NewBackupServiceClient(c.http, s.server, options)
 	return c, nil

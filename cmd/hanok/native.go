@@ -31,6 +31,7 @@ type nativeParts struct {
 	events    *event.Service
 	stats     native.Statistics
 	alarms    native.Alarms
+	tags      native.Tags
 	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
 	system    native.System
 	backups   native.Backups
@@ -50,6 +51,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Events:     nativeEvents{p.events},
 		Statistics: p.stats,
 		Alarms:     p.alarms,
+		Tags:       p.tags,
 		State:      nativeState{p.store, p.usage},
 		System:     p.system,
 		Backups:    p.backups,
@@ -181,6 +183,8 @@ var readers = map[dc.Kind]reader{
 	dc.KindTask:           readerOf[*dc.Task](),
 	dc.KindEvent:          readerOf[*dc.Event](),
 	dc.KindAlarm:          readerOf[*dc.Alarm](),
+	dc.KindTagCategory:    readerOf[*dc.TagCategory](),
+	dc.KindTag:            readerOf[*dc.Tag](),
 }
 
 func readerOf[T dc.Object]() reader {

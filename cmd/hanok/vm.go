@@ -106,19 +106,21 @@ func hostText(of *hanokv1.VirtualMachine, f *hanokv1.Failure) string {
 }
 
 func (a *app) vmCommands() *cobra.Command {
-	return group("vm", "Virtual machines",
-		a.client(command{use: "list", short: "List virtual machines", args: cobra.NoArgs,
-			do: func(ctx context.Context, c *client, _ []string) error {
-				res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{Summary: !a.json})
-				if err != nil {
-					return err
-				}
-				hosts, err := hostsAway(ctx, c)
-				if err != nil {
-					return err
-				}
-				return list(a, res.VirtualMachines, vmColumns(hosts))
-			}}),
+	var tags []string
+	all := a.client(command{use: "list", short: "List virtual machines", args: cobra.NoArgs,
+		do: func(ctx context.Context, c *client, _ []string) error {
+			res, err := c.machines.ListVirtualMachines(ctx, &hanokv1.ListVirtualMachinesRequest{Summary: !a.json, Tags: tags})
+			if err != nil {
+				return err
+			}
+			hosts, err := hostsAway(ctx, c)
+			if err != nil {
+				return err
+			}
+			return list(a, res.VirtualMachines, vmColumns(hosts))
+		}})
+	all.Flags().StringArrayVar(&tags, "tag", nil, "only machines with this tag; may be given several times, for those with all of them")
+	return group("vm", "Virtual machines", all,
 		a.client(command{use: "get VM", short: "Show one virtual machine", args: cobra.ExactArgs(1), object: true, complete: vmNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				res, err := c.machines.GetVirtualMachine(ctx, &hanokv1.GetVirtualMachineRequest{VirtualMachine: args[0]})

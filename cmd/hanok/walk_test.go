@@ -40,6 +40,12 @@ var needs = map[string][]dc.Privilege{
 	"TaskService.WatchTask": viewers, "StatisticsService.QueryStatistics": viewers, "PermissionService.ListPermissions": viewers,
 	"UserService.ListUsers": viewers, "GroupService.ListGroups": viewers,
 
+	"TagService.ListTagCategories": viewers, "TagService.ListTags": viewers, "TagService.ListTaggedObjects": viewers,
+	"TagService.CreateTagCategory": {dc.PrivCategoryCreate}, "TagService.UpdateTagCategory": {dc.PrivCategoryEdit},
+	"TagService.DeleteTagCategory": {dc.PrivCategoryDelete}, "TagService.CreateTag": {dc.PrivTagCreate},
+	"TagService.UpdateTag": {dc.PrivTagEdit}, "TagService.DeleteTag": {dc.PrivTagDelete}, "TagService.AttachTag": {dc.PrivTagAttach},
+	"TagService.DetachTag": {dc.PrivTagAttach},
+
 	"AlarmService.ListAlarms": viewers, "AlarmService.ListTriggeredAlarms": everybody, "AlarmService.CreateAlarm": {"Alarm.Create"},
 	"AlarmService.UpdateAlarm": {"Alarm.Edit"}, "AlarmService.DeleteAlarm": {"Alarm.Delete"},
 	"AlarmService.AcknowledgeAlarm": {"Alarm.Acknowledge"}, "AlarmService.ResetAlarm": {"Alarm.SetStatus"},
@@ -91,6 +97,8 @@ func TestEveryCall(t *testing.T) {
 	c.must(t, "pool", "create", "gold", "--parent", "Resources")
 	c.must(t, "group", "create", "club")
 	c.must(t, "role", "create", "Spare")
+	c.must(t, "tag", "category", "create", "Tier")
+	c.must(t, "tag", "create", "prod", "--category", "Tier")
 	tasks, err := c.manager.Tasks.List(dc.System)
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +202,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
 		"datastore": "datastore1", "target_path": "other", "port_group": "VM Network", "virtual_machine": "hello", "task": task, "user": "victim", "object": "team",
 		"entity": "web", "principal": "victim", "user_group": "club", "alarm": "Host CPU usage", "member": "victim", "resource_pool": "gold", "pool": "gold",
+		"tag_category": "Tier", "tag": "prod",
 	}
 	special := map[string]map[string]string{
 		"InventoryService.RenameObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
@@ -202,8 +211,10 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},
 		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
 		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"},
-		"AlarmService.UpdateAlarm": {"name": ""},
-		"RoleService.CreateRole":   {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},
+		"AlarmService.UpdateAlarm": {"name": ""}, "TagService.ListTags": {"kind": "Folder"}, "TagService.AttachTag": {"kind": "Folder"},
+		"TagService.DetachTag": {"kind": "Folder"}, "TagService.CreateTagCategory": {"kind": ""},
+		"TagService.UpdateTagCategory": {"name": ""}, "TagService.UpdateTag": {"name": ""},
+		"RoleService.CreateRole": {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},
 	}
 	for _, file := range []string{"ListFiles", "MakeFolder", "GetUpload", "CopyFile", "MoveFile", "DeleteFile", "ImportDisk"} {
 		special["DatastoreService."+file] = map[string]string{"path": "none"}

@@ -17,6 +17,7 @@ type Backend struct {
 	Inventory  Inventory
 	Statistics Statistics
 	Alarms     Alarms
+	Tags       Tags
 	Hosts      Hosts
 	Pools      Pools
 	Machines   Machines
@@ -230,6 +231,27 @@ type Alarms interface {
 	Delete(ctx context.Context, by dc.Caller, id dc.AlarmID) error
 	Acknowledge(ctx context.Context, by dc.Caller, id dc.AlarmID, object dc.ID) error
 	Reset(ctx context.Context, by dc.Caller, id dc.AlarmID, object dc.ID) error
+}
+
+// Tags keeps tags in categories, and what has them.
+type Tags interface {
+	Categories(by dc.Caller) ([]*dc.TagCategory, error)
+	// CreateCategory makes one of o's name, description, cardinality and kinds.
+	CreateCategory(ctx context.Context, by dc.Caller, o dc.TagCategory) (*dc.TagCategory, error)
+	// UpdateCategory replaces a category by what change, which may be called several times, makes of it; so does Update with a tag.
+	UpdateCategory(ctx context.Context, by dc.Caller, id dc.TagCategoryID, change func(*dc.TagCategory)) (*dc.TagCategory, error)
+	DeleteCategory(ctx context.Context, by dc.Caller, id dc.TagCategoryID) error
+
+	// Tags returns all tags by category and name, and Attached those of an object.
+	Tags(by dc.Caller) ([]*dc.Tag, error)
+	Attached(by dc.Caller, object dc.ID) ([]*dc.Tag, error)
+	Create(ctx context.Context, by dc.Caller, category dc.TagCategoryID, name, description string) (*dc.Tag, error)
+	Update(ctx context.Context, by dc.Caller, id dc.TagID, change func(*dc.Tag)) (*dc.Tag, error)
+	Delete(ctx context.Context, by dc.Caller, id dc.TagID) error
+	Attach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error
+	Detach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error
+	// Objects returns what has the tag, by kind and name.
+	Objects(by dc.Caller, tag dc.TagID) ([]dc.Object, error)
 }
 
 // State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the

@@ -9,12 +9,16 @@ import (
 )
 
 func (s *service) ListVirtualMachines(ctx context.Context, req *hanokv1.ListVirtualMachinesRequest) (*hanokv1.ListVirtualMachinesResponse, error) {
+	tags, err := s.tagIDs(caller(ctx), req.Tags)
+	if err != nil {
+		return nil, err
+	}
 	names := s.names(caller(ctx))
 	of := convert.VirtualMachine
 	if req.Summary {
 		of = convert.VirtualMachineSummary
 	}
-	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine { return of(o, names) })(s.Machines.List(caller(ctx)))
+	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine { return of(o, names) })(withTags(tags)(s.Machines.List(caller(ctx))))
 	return &hanokv1.ListVirtualMachinesResponse{VirtualMachines: all}, err
 }
 

@@ -62,6 +62,8 @@ func references(o dc.Object) []reference {
 		return []reference{parent(dc.KindFolder)}
 	case *dc.AlarmState:
 		return []reference{ref("alarm", dc.ID(o.Alarm), dc.KindAlarm)}
+	case *dc.Tag:
+		return []reference{parent(dc.KindTagCategory)}
 	case *dc.VirtualMachine:
 		all := []reference{parent(dc.KindFolder), ref("spec.pool", dc.ID(o.Spec.Pool), dc.KindResourcePool),
 			ref("spec.host", dc.ID(o.Spec.Host), dc.KindHost), ref("spec.datastore", dc.ID(o.Spec.Datastore), dc.KindDatastore)}

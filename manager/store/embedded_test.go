@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func TestEmbeddedKeepsAll(t *testing.T) {
 	}
 	s = open(t, store.EmbeddedConfig{Dir: dir})
 	after, err := store.Get[*dc.Folder](s.View(), "group-a")
-	if err != nil || *after != *before {
+	if err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("got %+v, %v; want %+v", after, err, before)
 	}
 	if holder, _ := store.Claimed(s.View(), dc.NameClaim("", "group-a")); holder != "group-a" {

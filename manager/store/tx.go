@@ -36,9 +36,21 @@ func (tx *Tx) View() *View { return tx.view }
 // it is the condition of that write. It includes what the transaction itself has Put. The error is of kind NotFound.
 func Load[T dc.Object](tx *Tx, id dc.ID) (T, error) {
 	var none T
-	kind := none.Kind()
+	obj, err := tx.load(none.Kind(), id)
+	if err != nil {
+		return none, err
+	}
+	return obj.(T), nil
+}
+
+// Load is the function of this name for an object of whatever kind.
+func (tx *Tx) Load(id dc.ID) (dc.Object, error) { return tx.load(id.Kind(), id) }
+
+func (tx *Tx) load(kind dc.Kind, id dc.ID) (obj dc.Object, err error) {
+	if kind == "" {
+		return nil, notFound(kind, id)
+	}
 	value, revision := []byte(nil), int64(0)
-	var err error
 	if w := tx.writes[id]; w != nil && w.kind == kind {
 		value, revision = w.value, w.revision
 	} else if r := tx.view.row(kind, id); r != nil {
@@ -46,16 +58,15 @@ func Load[T dc.Object](tx *Tx, id dc.ID) (T, error) {
 		revision = r.object.Metadata().Revision
 	}
 	if value == nil && err == nil {
-		return none, notFound(kind, id)
+		return nil, notFound(kind, id)
 	}
-	var obj dc.Object
 	if err == nil {
 		obj, err = decode(kind, value, revision)
 	}
 	if err != nil {
-		return none, &dc.Error{Kind: dc.Internal, Object: dc.Describe(kind, string(id)), Message: "cannot read it", Err: err}
+		return nil, &dc.Error{Kind: dc.Internal, Object: dc.Describe(kind, string(id)), Message: "cannot read it", Err: err}
 	}
-	return obj.(T), nil
+	return obj, nil
 }
 
 // Put stores obj as it is now; later changes to obj are not seen. An object of revision 0 is new, and its ID must be

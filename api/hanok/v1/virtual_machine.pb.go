@@ -544,7 +544,9 @@ type ListVirtualMachinesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only what a list shows of each machine: identity, folder, power and what keeps it from working, host, pool, datastore, guest,
 	// UUID, CPUs, memory and annotation. Devices, allocations, power operations and times are left out.
-	Summary       bool `protobuf:"varint,1,opt,name=summary,proto3" json:"summary,omitempty"`
+	Summary bool `protobuf:"varint,1,opt,name=summary,proto3" json:"summary,omitempty"`
+	// References to tags: only machines that have them all. None: all machines. Tags need System.Read on the root folder.
+	Tags          []string `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -584,6 +586,13 @@ func (x *ListVirtualMachinesRequest) GetSummary() bool {
 		return x.Summary
 	}
 	return false
+}
+
+func (x *ListVirtualMachinesRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
 }
 
 type ListVirtualMachinesResponse struct {
@@ -2080,9 +2089,10 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
 	"generation\x12+\n" +
-	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure\"6\n" +
+	"\afailure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\afailure\"J\n" +
 	"\x1aListVirtualMachinesRequest\x12\x18\n" +
-	"\asummary\x18\x01 \x01(\bR\asummary\"b\n" +
+	"\asummary\x18\x01 \x01(\bR\asummary\x12\x12\n" +
+	"\x04tags\x18\x02 \x03(\tR\x04tags\"b\n" +
 	"\x1bListVirtualMachinesResponse\x12C\n" +
 	"\x10virtual_machines\x18\x01 \x03(\v2\x18.hanok.v1.VirtualMachineR\x0fvirtualMachines\"C\n" +
 	"\x18GetVirtualMachineRequest\x12'\n" +

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"hanok/dc"
@@ -17,7 +18,7 @@ var objectTests = []test{
 		if got == u {
 			b.Error("the view shares the caller's object")
 		}
-		if *got != *u {
+		if !reflect.DeepEqual(got, u) {
 			b.Errorf("got %+v, want %+v", got, u)
 		}
 		if got.Revision == 0 || got.Revision != b.View().Revision() {
@@ -214,5 +215,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.JoinToken{ID: "join-a"}, &dc.Secret{ID: "secret-a", Data: []byte{0, 1}},
 		&dc.Role{ID: "role-a"}, &dc.Permission{ID: "permission-a"}, &dc.Group{ID: "usergroup-a"}, &dc.Sequence{ID: "sequence-a"},
 		&dc.Alarm{ID: "alarm-a", Meta: meta}, &dc.AlarmState{ID: "alarmstate-a"},
+		&dc.TagCategory{ID: "tagcategory-a", Meta: meta}, &dc.Tag{ID: "tag-a", Meta: meta},
 	}
 }

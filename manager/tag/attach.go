@@ -1,0 +1,150 @@
+package tag
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"hanok/dc"
+	"hanok/manager/event"
+	"hanok/manager/store"
+)
+
+// batch is how many objects one transaction of a sweep changes: with their claims, as many as any etcd takes.
+const batch = 30
+
+// Attach gives an object a tag; one that it has it keeps. Privilege: PrivTagAttach on the object. Kinds: NotFound, and those of
+// dc.TagCategory.CheckAttach.
+func (s *Service) Attach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error {
+	return s.change(ctx, by, object, func(tx *store.Tx, o dc.Object) error {
+		v, meta := tx.View(), o.Metadata()
+		tag, err := store.Get[*dc.Tag](v, dc.ID(id))
+		if err != nil || slices.Contains(meta.Tags, id) {
+			return err
+		}
+		category, err := store.Get[*dc.TagCategory](v, tag.Parent)
+		if err != nil {
+			return err
+		}
+		now := tagsOf(v, o)
+		if err := category.CheckAttach(tag, dc.Describe(o.Kind(), meta.Name), o.Kind(), now); err != nil {
+			return err
+		}
+		tx.Exists(dc.ID(id))
+		setTags(tx, o, append(now, tag))
+		recordAttached(tx, by, dc.EventTagAttached, tag, o, "attached tag %s to object %s")
+		return nil
+	})
+}
+
+// Detach takes a tag from an object; one that it does not have is no error. Privilege: PrivTagAttach on the object. Kinds: NotFound.
+func (s *Service) Detach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error {
+	return s.change(ctx, by, object, func(tx *store.Tx, o dc.Object) error {
+		tag, err := store.Get[*dc.Tag](tx.View(), dc.ID(id))
+		if err != nil || !slices.Contains(o.Metadata().Tags, id) {
+			return err
+		}
+		setTags(tx, o, slices.DeleteFunc(tagsOf(tx.View(), o), func(other *dc.Tag) bool { return other.ID == id }))
+		recordAttached(tx, by, dc.EventTagDetached, tag, o, "detached tag %s from object %s")
+		return nil
+	})
+}
+
+// change runs a function on a private copy of an object, for a caller who may change its tags.
+func (s *Service) change(ctx context.Context, by dc.Caller, object dc.ID, fn func(*store.Tx, dc.Object) error) error {
+	if err := s.access.Authorize(by, dc.PrivTagAttach, object); err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		o, err := tx.Load(object)
+		if err != nil {
+			return err
+		}
+		return fn(tx, o)
+	})
+}
+
+// Sweep takes the tags that were deleted out of the objects that had them. The manager calls it from time to time. Errors are those of
+// store.Change; what was swept before stays so.
+func (s *Service) Sweep(ctx context.Context) error {
+	for {
+		var stale []dc.ID
+		v := s.store.View()
+		for o := range taggable(v) {
+			if len(tagsOf(v, o)) < len(o.Metadata().Tags) {
+				stale = append(stale, o.Identity())
+			}
+		}
+		if len(stale) == 0 {
+			return nil
+		}
+		for ids := range slices.Chunk(stale, batch) {
+			err := s.store.Change(ctx, func(tx *store.Tx) error {
+				for _, id := range ids {
+					if o, err := tx.Load(id); err == nil { // else it is gone meanwhile
+						setTags(tx, o, tagsOf(tx.View(), o))
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// setTags stores an object with the tags.
+func setTags(tx *store.Tx, o dc.Object, tags []*dc.Tag) {
+	meta := o.Metadata()
+	meta.Tags = nil
+	for _, tag := range tags {
+		meta.Tags = append(meta.Tags, tag.ID)
+	}
+	slices.Sort(meta.Tags)
+	tx.Put(o)
+}
+
+// tagsOf returns the tags of an object that are there.
+func tagsOf(v *store.View, o dc.Object) (tags []*dc.Tag) {
+	for _, id := range o.Metadata().Tags {
+		if tag, err := store.Get[*dc.Tag](v, dc.ID(id)); err == nil {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// taggable yields every object that may have tags.
+func taggable(v *store.View) iter.Seq[dc.Object] {
+	return func(yield func(dc.Object) bool) {
+		for _, each := range []func() bool{
+			all[*dc.Cluster](v, yield), all[*dc.Datacenter](v, yield), all[*dc.Datastore](v, yield), all[*dc.Folder](v, yield),
+			all[*dc.Host](v, yield), all[*dc.PortGroup](v, yield), all[*dc.ResourcePool](v, yield), all[*dc.VirtualMachine](v, yield),
+		} {
+			if !each() {
+				return
+			}
+		}
+	}
+}
+
+// all returns a function that yields every object of a type, and reports whether more are wanted.
+func all[T dc.Object](v *store.View, yield func(dc.Object) bool) func() bool {
+	return func() bool {
+		for o := range store.List[T](v) {
+			if !yield(o) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func recordAttached(tx *store.Tx, by dc.Caller, typ dc.EventType, tag *dc.Tag, o dc.Object, what string) {
+	name := o.Metadata().Name
+	event.Add(tx, time.Now(), dc.Event{Type: typ, Target: o.Identity(), TargetName: name, User: by.Name,
+		Message: "User " + by.Name + " " + fmt.Sprintf(what, tag.Name, name)})
+}
