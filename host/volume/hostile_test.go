@@ -53,7 +53,7 @@ func TestDevicesWithoutAPlaceAreRefused(t *testing.T) {
 	for _, controller := range []int32{0, 999, 1004, -1} {
 		m := machine()
 		m.Disks[1].Controller = controller
-		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "on no SCSI controller")
+		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "on no controller that can have it")
 	}
 	for _, file := range []string{"", "hello.vmdk", "hello/.vmdk", "hello/x.vmx", "other/x.vmdk", "hello/../x.vmdk", "/hello/x.vmdk"} {
 		m := machine()

@@ -77,14 +77,6 @@ func oldLogNumber(name string) (int, bool) {
 // describe names the machine as a user knows it.
 func describe(m dc.Machine) string { return dc.Describe(dc.KindVirtualMachine, m.Name) }
 
-// What a machine may have, as in vSphere: four SCSI controllers with sixteen addresses each, of which the controller
-// has one itself, and ten network adapters.
-const (
-	scsiBuses   = 4
-	unitsPerBus = 16
-	maxNICs     = 10
-)
-
 // checkDevices refuses disks that have no file in the machine's folder, and devices whose keys stand for no address.
 func checkDevices(m dc.Machine) error {
 	for _, d := range m.Disks {
@@ -93,13 +85,13 @@ func checkDevices(m dc.Machine) error {
 			return dc.Errorf(dc.Invalid, "the disk %d has no file in the machine's folder: %q", d.Key, d.File).On(describe(m)).
 				Fix("give it a file such as %s/%[1]s.vmdk", m.Folder)
 		}
-		if d.Controller < dc.FirstSCSIKey || d.Controller >= dc.FirstSCSIKey+scsiBuses {
-			return dc.Errorf(dc.Invalid, "the disk %d is on no SCSI controller", d.Key).On(describe(m)).
-				Fix("give disks controllers from %d to %d", dc.FirstSCSIKey, dc.FirstSCSIKey+scsiBuses-1)
+		if _, ok := dc.UnitKey(d.Controller, d.Unit); !ok {
+			return dc.Errorf(dc.Invalid, "the disk %d is on no controller that can have it: %d, unit %d", d.Key, d.Controller, d.Unit).
+				On(describe(m)).Fix("put it on an IDE, SCSI, SATA or NVMe controller")
 		}
 	}
 	for _, nic := range m.NICs {
-		if nic.Key < dc.FirstNICKey || nic.Key >= dc.FirstNICKey+maxNICs {
+		if nic.Key < dc.FirstNICKey || nic.Key >= dc.FirstNICKey+dc.MaxNICs {
 			return dc.Errorf(dc.Invalid, "no slot belongs to a network adapter with the key %d", nic.Key).On(describe(m)).
 				Fix("give network adapters keys from 4000 to 4009")
 		}

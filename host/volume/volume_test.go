@@ -37,14 +37,14 @@ func machine() dc.Machine {
 	return dc.Machine{
 		ID: "vm-1", Name: "hello", Datastore: store, Folder: "hello",
 		Hardware: dc.Hardware{
-			UUID: "42009372-17da-be73-779d-007ccf1bd228", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1,
+			UUID: "42009372-17da-be73-779d-007ccf1bd228", Version: 19, GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1,
 			MemoryMB:    128,
 			Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerVirtio}},
 			Disks: []dc.Disk{
 				{Key: 2000, Controller: 1000, CapacityBytes: 8 << 20, File: "hello/hello.vmdk", Image: "sha256:1"},
 				{Key: 2001, Controller: 1000, Unit: 1, CapacityBytes: 1 << 30, File: "hello/hello_1.vmdk"},
 			},
-			NICs: []dc.NIC{{Key: 4000, MAC: testMAC, PortGroup: "network-1"}},
+			NICs: []dc.NIC{{Key: 4000, Type: dc.VirtioNet, MAC: testMAC, PortGroup: "network-1"}},
 		},
 	}
 }

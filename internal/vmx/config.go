@@ -171,9 +171,18 @@ func (c *Config) Set(key, value string) {
 
 // DeletePrefix removes all keys that begin with prefix, such as "ethernet1.".
 func (c *Config) DeletePrefix(prefix string) {
-	kept := slices.DeleteFunc(c.lines, func(l line) bool {
-		return l.key != "" && strings.HasPrefix(strings.ToLower(l.key), strings.ToLower(prefix))
+	c.delete(func(key string) bool {
+		return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
 	})
+}
+
+// delete removes the lines of the keys that are doomed.
+func (c *Config) delete(doomed func(key string) bool) {
+	before := len(c.lines)
+	kept := slices.DeleteFunc(c.lines, func(l line) bool { return l.key != "" && doomed(l.key) })
+	if len(kept) == before {
+		return
+	}
 	c.lines, c.index = nil, map[string]int{}
 	for _, l := range kept {
 		c.add(l)

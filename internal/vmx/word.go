@@ -44,7 +44,7 @@ func GuestOS(guestID string) string {
 }
 
 // GuestID is the reverse of GuestOS, in which case doesn't count. A word that VMware has never used gives an identifier
-// that vSphere has never used; no word at all gives "otherGuest64".
+// that vSphere has never used; no word at all gives "otherGuest64", and so does one that no identifier can stand for.
 func GuestID(guestOS string) string {
 	if strings.EqualFold(guestOS, "linux") { // of ESX 3
 		return "otherLinuxGuest"
@@ -53,15 +53,16 @@ func GuestID(guestOS string) string {
 		return id
 	}
 	name, wide := strings.CutSuffix(guestOS, "-64")
-	switch {
-	case name == "":
-		return "otherGuest64"
-	case !wide:
-		return name + "Guest"
-	case strings.ContainsAny(name, "0123456789"):
-		return name + "_64Guest"
+	id := name + "Guest"
+	if wide && strings.ContainsAny(name, "0123456789") {
+		id = name + "_64Guest"
+	} else if wide {
+		id = name + "64Guest"
 	}
-	return name + "64Guest"
+	if name == "" || GuestOS(id) != guestOS {
+		return "otherGuest64"
+	}
+	return id
 }
 
 // guestWords has the names that don't follow the rule, in both directions.
@@ -82,6 +83,13 @@ var guestWords = map[string]string{
 	"other5xLinux64Guest":        "other5xlinux-64",
 	"other6xLinuxGuest":          "other6xlinux",
 	"other6xLinux64Guest":        "other6xlinux-64",
+	"other7xLinuxGuest":          "other7xlinux",
+	"other7xLinux64Guest":        "other7xlinux-64",
+	"rockylinux_64Guest":         "rockylinux-64", // and some more that have an underscore without a number before it
+	"almalinux_64Guest":          "almalinux-64",
+	"fusionos_64Guest":           "fusionos-64",
+	"prolinux_64Guest":           "prolinux-64",
+	"kylinlinux_64Guest":         "kylinlinux-64",
 	"oracleLinuxGuest":           "oraclelinux",
 	"oracleLinux64Guest":         "oraclelinux-64",
 	"oracleLinux6Guest":          "oraclelinux6",
@@ -89,6 +97,7 @@ var guestWords = map[string]string{
 	"oracleLinux7_64Guest":       "oraclelinux7-64",
 	"oracleLinux8_64Guest":       "oraclelinux8-64",
 	"oracleLinux9_64Guest":       "oraclelinux9-64",
+	"oracleLinux10_64Guest":      "oraclelinux10-64",
 	"vmwarePhoton64Guest":        "vmware-photon-64",
 	"freebsdGuest":               "freeBSD",
 	"freebsd64Guest":             "freeBSD-64",
@@ -115,7 +124,10 @@ var guestWords = map[string]string{
 }
 
 var guestIDs = func() map[string]string {
-	ids := make(map[string]string, len(guestWords))
+	ids := map[string]string{}
+	for id := range strings.FieldsSeq(guestIdentifiers) {
+		ids[strings.ToLower(GuestOS(id))] = id
+	}
 	for id, word := range guestWords {
 		ids[strings.ToLower(word)] = id
 	}

@@ -1,6 +1,9 @@
 package vmx
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestGuestNames(t *testing.T) {
 	for id, word := range map[string]string{
@@ -28,6 +31,11 @@ func TestGuestNames(t *testing.T) {
 		}
 		if got := GuestID(word); got != id {
 			t.Errorf("GuestID(%s): got %s, want %s", word, got, id)
+		}
+	}
+	for id := range strings.FieldsSeq(guestIdentifiers) {
+		if got := GuestID(strings.ToLower(GuestOS(id))); got != id {
+			t.Errorf("GuestID(GuestOS(%s)): got %s by the word %s", id, got, GuestOS(id))
 		}
 	}
 	for word, id := range map[string]string{"linux": "otherLinuxGuest", "freebsd-64": "freebsd64Guest", "": "otherGuest64"} {
