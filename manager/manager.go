@@ -16,6 +16,7 @@ import (
 	"hanok/internal/pki"
 	"hanok/manager/access"
 	"hanok/manager/alarm"
+	"hanok/manager/audit"
 	"hanok/manager/check"
 	"hanok/manager/compute"
 	"hanok/manager/dispatch"
@@ -40,6 +41,8 @@ type Config struct {
 	Images string
 	// Statistics is the file with the statistics, made if need be.
 	Statistics string
+	// Audit is the folder with the audit log, made if need be.
+	Audit string
 	// Bare leaves the inventory of a new store without a first data center.
 	Bare bool
 	// Version is the program's, with which those of the hosts are compared.
@@ -66,6 +69,8 @@ type Manager struct {
 	Stats     *stats.Service
 	Alarms    *alarm.Service
 	Tags      *tag.Service
+	// Audit stays the caller's to close, after the last call.
+	Audit *audit.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -84,6 +89,11 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	}
 	m := &Manager{Store: cfg.Store, CA: ca, log: cfg.Log}
 	m.Access = access.New(cfg.Store, cfg.Log)
+	auditLog, err := audit.Open(cfg.Audit, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	m.Audit = audit.NewService(auditLog, m.Access)
 	m.Inventory = inventory.New(cfg.Store, m.Access, cfg.Log)
 	m.Events = event.NewService(cfg.Store, m.Access)
 	if m.Stats, err = stats.Open(cfg.Store, m.Access, cfg.Statistics, cfg.Log); err != nil {

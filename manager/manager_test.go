@@ -16,7 +16,7 @@ import (
 
 func open(t *testing.T, st *store.Store) *manager.Manager {
 	t.Helper()
-	m, err := manager.New(t.Context(), manager.Config{Store: st, Images: t.TempDir(), Statistics: filepath.Join(t.TempDir(), "statistics.db"), Log: slog.New(slog.DiscardHandler)})
+	m, err := manager.New(t.Context(), manager.Config{Store: st, Images: t.TempDir(), Statistics: filepath.Join(t.TempDir(), "statistics.db"), Audit: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

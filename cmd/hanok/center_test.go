@@ -62,7 +62,7 @@ func startCenter(t testing.TB, options sim.Options) *center {
 	check(os.WriteFile(filepath.Join(images, digest), []byte(content), 0o600))
 
 	st := store.OpenMemory()
-	m, err := manager.New(ctx, manager.Config{Store: st, Images: images, Statistics: filepath.Join(t.TempDir(), "statistics.db"), Log: log})
+	m, err := manager.New(ctx, manager.Config{Store: st, Images: images, Statistics: filepath.Join(t.TempDir(), "statistics.db"), Audit: t.TempDir(), Log: log})
 	check(err)
 	c.manager = m
 	s, err := serve(data, m, "127.0.0.1:0", []string{"center.example"}, log)

@@ -39,6 +39,7 @@ type client struct {
 	machines    hanokv1connect.VirtualMachineServiceClient
 	tasks       hanokv1connect.TaskServiceClient
 	events      hanokv1connect.EventServiceClient
+	audit       hanokv1connect.AuditServiceClient
 	statistics  hanokv1connect.StatisticsServiceClient
 	alarms      hanokv1connect.AlarmServiceClient
 	tags        hanokv1connect.TagServiceClient
@@ -112,6 +113,7 @@ func (a *app) connect() (*client, error) {
 	c.machines = hanokv1connect.NewVirtualMachineServiceClient(c.http, s.server, options)
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.http, s.server, options)
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
+	c.audit = hanokv1connect.NewAuditServiceClient(c.http, s.server, options)
 	c.statistics = hanokv1connect.NewStatisticsServiceClient(c.http, s.server, options)
 	c.alarms = hanokv1connect.NewAlarmServiceClient(c.http, s.server, options)
 	c.tags = hanokv1connect.NewTagServiceClient(c.http, s.server, options)

@@ -29,6 +29,7 @@ type nativeParts struct {
 	machines  *compute.Service
 	tasks     *task.Service
 	events    *event.Service
+	audit     native.Audit
 	stats     native.Statistics
 	alarms    native.Alarms
 	tags      native.Tags
@@ -49,6 +50,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Machines:   nativeMachines{p.machines},
 		Tasks:      p.tasks,
 		Events:     nativeEvents{p.events},
+		Audit:      p.audit,
 		Statistics: p.stats,
 		Alarms:     p.alarms,
 		Tags:       p.tags,

@@ -551,7 +551,7 @@ func TestJoinTokenAfterRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := store.OpenMemory()
-	m, err := manager.New(t.Context(), manager.Config{Store: st, Images: t.TempDir(), Statistics: filepath.Join(t.TempDir(), "statistics.db"), Log: slog.New(slog.DiscardHandler)})
+	m, err := manager.New(t.Context(), manager.Config{Store: st, Images: t.TempDir(), Statistics: filepath.Join(t.TempDir(), "statistics.db"), Audit: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

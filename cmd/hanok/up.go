@@ -185,7 +185,7 @@ func (a *app) runCenter(ctx context.Context, f upFlags) (err error) {
 // newManager returns the manager of a data folder. A bare one begins without a first data center.
 func newManager(ctx context.Context, data *dataFolder, st *store.Store, bare bool, log *slog.Logger) (*manager.Manager, error) {
 	return manager.New(ctx, manager.Config{Store: st, Images: data.file("manager", "images"), Statistics: data.file("manager", "statistics.db"),
-		Bare: bare, Version: version, Log: log})
+		Audit: data.file("manager", "audit"), Bare: bare, Version: version, Log: log})
 }
 
 // ended returns why ctx ended if it did, since err is then only what followed.

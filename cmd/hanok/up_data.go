@@ -31,7 +31,7 @@ import (
 //	session.json       the session that commands with --data share
 //	ca.pem             the data center's certificate authority
 //	hanok.log          the service's log
-//	manager/           the store and the images
+//	manager/           the store, the images and the audit log
 //	agent/             the host's identity and its copy of its assignments
 //	datastore1/        the local datastore
 //	starter/           the starter image

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +52,8 @@ var needs = map[string][]dc.Privilege{
 	"AlarmService.AcknowledgeAlarm": {"Alarm.Acknowledge"}, "AlarmService.ResetAlarm": {"Alarm.SetStatus"},
 	"ImageService.GetImageUpload": {dc.PrivImageCreate},
 
-	"BackupService.Backup": {dc.PrivBackup}, "SystemService.Doctor": {dc.PrivDiagnostics}, "TaskService.CancelTask": {dc.PrivTaskCancel},
+	"BackupService.Backup": {dc.PrivBackup}, "SystemService.Doctor": {dc.PrivDiagnostics}, "AuditService.ListAudit": {dc.PrivDiagnostics},
+	"AuditService.VerifyAudit": {dc.PrivDiagnostics}, "TaskService.CancelTask": {dc.PrivTaskCancel},
 	"UserService.CreateUser": {dc.PrivUsers}, "UserService.SetRole": {dc.PrivUsers}, "UserService.DeleteUser": {dc.PrivUsers},
 	"UserService.SetPassword": {dc.PrivUsers}, "GroupService.CreateGroup": {dc.PrivUsers}, "GroupService.DeleteGroup": {dc.PrivUsers},
 	"GroupService.AddGroupMember": {dc.PrivUsers}, "GroupService.RemoveGroupMember": {dc.PrivUsers},
@@ -129,7 +131,7 @@ func TestEveryCall(t *testing.T) {
 		}
 	}
 
-	methods := everyMethod()
+	methods, denied := everyMethod(), map[string]bool{}
 	for name := range needs {
 		if !slices.ContainsFunc(methods, func(m protoreflect.MethodDescriptor) bool { return nameOf(m) == name }) {
 			t.Errorf("there is no call %s", name)
@@ -155,6 +157,7 @@ func TestEveryCall(t *testing.T) {
 				return
 			}
 			err = call(t, c.clientOf(t, stranger), m, req)
+			denied[nameOf(m)] = dc.KindOf(err) == dc.Denied
 			if need[0] == everybody[0] {
 				if err != nil {
 					t.Errorf("a user without permissions: %v", err)
@@ -183,6 +186,59 @@ func TestEveryCall(t *testing.T) {
 				t.Errorf("with exactly %v: %v", need, err)
 			}
 		})
+	}
+	wantAudited(t, c, methods, denied, stranger, exact, "may-only-look-around", "correct-horse-battery", c.first.Password)
+}
+
+// wantAudited sees that the audit log has each call that changes something, before and after, and each that was denied, what it named,
+// and no secret.
+func wantAudited(t *testing.T, c *center, methods []protoreflect.MethodDescriptor, denied map[string]bool, secrets ...string) {
+	t.Helper()
+	records, err := c.manager.Audit.List(dc.System, dc.AuditQuery{Limit: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, r := range records {
+		has[r.Call+" "+string(r.Result)] = true
+		if r.Result != dc.AuditBegun {
+			has[r.Call] = true
+		}
+		if len(r.Objects) > 0 {
+			has[r.Call+" objects"] = true
+		}
+	}
+	for _, m := range methods {
+		name := nameOf(m)
+		if denied[name] && !has[name+" "+string(dc.Denied)] {
+			t.Errorf("%s was denied, and the audit log does not have it", name)
+		}
+		reads := slices.ContainsFunc([]string{"List", "Get", "Query", "Watch", "Fetch", "WhoAmI", "About", "Doctor", "Verify"},
+			func(p string) bool { return strings.HasPrefix(string(m.Name()), p) })
+		if reads {
+			if has[name+" "+string(dc.AuditBegun)] {
+				t.Errorf("%s changes nothing, and the audit log has it", name)
+			}
+			continue
+		}
+		if name == "SessionService.Logout" { // which the test does not call as anybody
+			continue
+		}
+		if name != "SessionService.Login" && !has[name+" "+string(dc.AuditBegun)] || !has[name] {
+			t.Errorf("%s is not audited", name)
+		}
+		if !has[name+" objects"] && m.Input().Fields().Len() > 0 {
+			t.Errorf("the audit log does not say on what %s was called: add a field to facade/native's naming", name)
+		}
+	}
+	text := fmt.Sprint(records)
+	for _, secret := range secrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("the audit log has the secret %q", secret)
+		}
+	}
+	if report, err := c.manager.Audit.Verify(dc.System, ""); err != nil || len(report.Problems) > 0 {
+		t.Errorf("%+v, %v", report, err)
 	}
 }
 

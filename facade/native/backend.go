@@ -23,6 +23,7 @@ type Backend struct {
 	Machines   Machines
 	Tasks      Tasks
 	Events     Events
+	Audit      Audit
 	State      State
 	System     System
 	Backups    Backups
@@ -196,6 +197,18 @@ type Tasks interface {
 	Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error
 	// Progress says how far an open task is, where its step says so; ok is false otherwise. It is cheap.
 	Progress(by dc.Caller, id dc.TaskID) (percent int, message string, ok bool)
+}
+
+// Audit is the log of who called what.
+type Audit interface {
+	// Begin records a call before it is carried out. Where it fails, the call must not be; one that helps against a full disk may.
+	Begin(r dc.AuditRecord, helps bool) error
+	// End records how a call ended.
+	End(r dc.AuditRecord)
+	// List returns the newest records that q asks for, newest first.
+	List(by dc.Caller, q dc.AuditQuery) ([]dc.AuditRecord, error)
+	// Verify follows the chain of all records. known is the head of an earlier report, or "".
+	Verify(by dc.Caller, known string) (*dc.AuditReport, error)
 }
 
 // Events is the memory of what happened.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"hanok/api/convert"
 	"hanok/api/hanok/v1/hanokv1connect"
@@ -31,13 +32,16 @@ var open = map[string]bool{
 	hanokv1connect.SystemServiceAboutProcedure:  true,
 }
 
-// calls stands around every call: it finds out who calls, bounds the time, survives a panic, logs a failure with its
+// calls stands around every call: it finds out who calls, has it audited, bounds the time, survives a panic, logs a failure with its
 // cause and gives it the form of the protocol.
 type calls struct{ *service }
 
 func (c *calls) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		call := newCall(req.Spec(), req.Peer(), req.Header())
+		if m, ok := req.Any().(proto.Message); ok {
+			call.objects = objectsOf(m)
+		}
 		var res connect.AnyResponse
 		err := c.run(ctx, call, func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -90,14 +94,23 @@ type call struct {
 	from  string
 	token string
 	by    dc.Caller
+	// changes says that it may change something, and objects what it names: see audit.go.
+	changes bool
+	objects map[string]string
+	// failed is how a call ended that is no procedure.
+	failed error
 }
 
 func newCall(spec connect.Spec, peer connect.Peer, header http.Header) *call {
-	from, _, err := net.SplitHostPort(peer.Addr)
-	if err != nil {
-		from = peer.Addr
+	return &call{id: random.Suffix(), procedure: spec.Procedure, from: hostOf(peer.Addr), token: bearer(header), changes: changes(spec.Procedure)}
+}
+
+// hostOf returns a network address without its port.
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
 	}
-	return &call{id: random.Suffix(), procedure: spec.Procedure, from: from, token: bearer(header)}
+	return addr
 }
 
 // bearer returns the token of the header "Authorization: Bearer TOKEN", or "".
@@ -119,7 +132,7 @@ func caller(ctx context.Context) dc.Caller { return callOf(ctx).by }
 
 // run makes one call. Its result is nil or what the client gets.
 func (c *calls) run(ctx context.Context, call *call, do func(context.Context) error) *connect.Error {
-	start := time.Now()
+	start, begun := time.Now(), true
 	err := func() (err error) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -131,8 +144,15 @@ func (c *calls) run(ctx context.Context, call *call, do func(context.Context) er
 				return err
 			}
 		}
+		if err := c.begin(call); err != nil {
+			begun = false
+			return err
+		}
 		return do(context.WithValue(ctx, callKey{}, call))
 	}()
+	if begun {
+		c.finish(call, err)
+	}
 	if err == nil {
 		return nil
 	}

@@ -14,7 +14,6 @@ import (
 	"hanok/api/convert"
 	"hanok/api/hanok/v1"
 	"hanok/dc"
-	"hanok/internal/random"
 )
 
 // sumHeader has the SHA-256 of a whole file in hexadecimal, as a header or a trailer.
@@ -127,9 +126,7 @@ func (s *service) ImportDisk(ctx context.Context, req *hanokv1.ImportDiskRequest
 
 // fileOf returns the file that the path of a request names, and who asks for it.
 func (s *service) fileOf(r *http.Request) (by dc.Caller, ref dc.FileRef, err error) {
-	if by, err = s.Access.Authenticate(bearer(r.Header)); err != nil {
-		return by, ref, err
-	}
+	by = caller(r.Context())
 	ref, err = s.fileRef(by, r.PathValue("datastore"), r.PathValue("path"))
 	return by, ref, err
 }
@@ -158,6 +155,7 @@ func (s *service) download(w http.ResponseWriter, r *http.Request) {
 	paced := &paced{f: f, control: http.NewResponseController(w)}
 	http.ServeContent(w, r, "", info.Modified, paced)
 	if paced.err != nil {
+		callOf(r.Context()).failed = paced.err
 		s.logFile(r, by, paced.err)
 		panic(http.ErrAbortHandler) // or the client would take what it has for the whole
 	}
@@ -256,12 +254,14 @@ func (s *service) streaming(r *http.Request) (context.Context, context.CancelFun
 // refuseFile answers a request for a file that failed, as a Connect call would fail, so that clients need one way to read it.
 func (s *service) refuseFile(w http.ResponseWriter, r *http.Request, by dc.Caller, err error) {
 	s.logFile(r, by, err)
+	call := callOf(r.Context())
+	call.failed = err
 	f := dc.FailureOf(err)
 	h := w.Header()
 	for _, name := range []string{"ETag", "Content-Disposition", "Trailer"} {
 		h.Del(name)
 	}
-	h.Set(requestHeader, random.Suffix())
+	h.Set(requestHeader, call.id)
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(status(f.Kind))
 	_, _ = w.Write(convert.FailureJSON(f))

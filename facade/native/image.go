@@ -16,11 +16,7 @@ func (s *service) GetImageUpload(ctx context.Context, req *hanokv1.GetImageUploa
 
 // importImage makes an image of the content of a request, and answers with the task.
 func (s *service) importImage(w http.ResponseWriter, r *http.Request) {
-	by, err := s.Access.Authenticate(bearer(r.Header))
-	if err != nil {
-		s.refuseFile(w, r, by, err)
-		return
-	}
+	by := caller(r.Context())
 	offset, err := offsetOf(r)
 	if err != nil {
 		s.refuseFile(w, r, by, err)

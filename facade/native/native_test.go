@@ -18,6 +18,7 @@ import (
 	"hanok/api/hanok/v1/hanokv1connect"
 	"hanok/dc"
 	"hanok/manager/access"
+	"hanok/manager/audit"
 	"hanok/manager/store"
 )
 
@@ -49,6 +50,12 @@ func serve(t *testing.T, b Backend) *fixture {
 		t.Fatal(err)
 	}
 	b.Access = acc
+	trail, err := audit.Open(t.TempDir(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { trail.Close() })
+	b.Audit = audit.NewService(trail, acc)
 	f.server = New(b, log)
 	f.http = httptest.NewUnstartedServer(f.server.Handler())
 	f.http.EnableHTTP2 = true

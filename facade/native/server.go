@@ -71,15 +71,16 @@ func (s *Server) Handler() http.Handler {
 	mount(hanokv1connect.NewVirtualMachineServiceHandler(svc, options...))
 	mount(hanokv1connect.NewTaskServiceHandler(svc, options...))
 	mount(hanokv1connect.NewEventServiceHandler(svc, options...))
+	mount(hanokv1connect.NewAuditServiceHandler(svc, options...))
 	mount(hanokv1connect.NewStatisticsServiceHandler(svc, options...))
 	mount(hanokv1connect.NewAlarmServiceHandler(svc, options...))
 	mount(hanokv1connect.NewTagServiceHandler(svc, options...))
 	mount(hanokv1connect.NewWatchServiceHandler(svc, options...))
 	mount(hanokv1connect.NewBackupServiceHandler(svc, options...))
 	mux.HandleFunc("GET /console/{ticket}", svc.console)
-	mux.HandleFunc("GET /files/{datastore}/{path...}", svc.download) // HEAD, too
-	mux.HandleFunc("PUT /files/{datastore}/{path...}", svc.upload)
-	mux.HandleFunc("PUT /images/{name}", svc.importImage)
+	mux.HandleFunc("GET /files/{datastore}/{path...}", svc.audited("GET /files", false, svc.download, "datastore", "path")) // HEAD, too
+	mux.HandleFunc("PUT /files/{datastore}/{path...}", svc.audited("PUT /files", true, svc.upload, "datastore", "path"))
+	mux.HandleFunc("PUT /images/{name}", svc.audited("PUT /images", true, svc.importImage, "name"))
 	mux.HandleFunc("GET /{$}", svc.page)
 	return mux
 }

@@ -11,6 +11,7 @@ func (s *service) Login(ctx context.Context, req *hanokv1.LoginRequest) (*hanokv
 	if err != nil {
 		return nil, err
 	}
+	callOf(ctx).by = by // whom the audit log names
 	return &hanokv1.LoginResponse{Token: token, Username: by.Name, Role: s.Access.RoleOf(by.User)}, nil
 }
 

@@ -1,0 +1,163 @@
+package native
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"hanok/api/convert"
+	"hanok/api/hanok/v1"
+	"hanok/api/hanok/v1/hanokv1connect"
+	"hanok/dc"
+	"hanok/internal/random"
+)
+
+// usualRecords is how many records a request gets that names no limit.
+const usualRecords = 100
+
+func (s *service) ListAudit(ctx context.Context, req *hanokv1.ListAuditRequest) (*hanokv1.ListAuditResponse, error) {
+	q := dc.AuditQuery{User: req.User, Call: req.Call, Object: req.Object, Result: dc.AuditResult(req.Result), Request: req.RequestId,
+		Limit: cmp.Or(int(req.Limit), usualRecords)}
+	if req.Since != nil {
+		q.Since = req.Since.AsTime()
+	}
+	if req.Until != nil {
+		q.Until = req.Until.AsTime()
+	}
+	records, err := s.Audit.List(caller(ctx), q)
+	if err != nil {
+		return nil, err
+	}
+	out := &hanokv1.ListAuditResponse{}
+	for _, r := range slices.Backward(records) {
+		out.Records = append(out.Records, convert.AuditRecord(r))
+	}
+	return out, nil
+}
+
+func (s *service) VerifyAudit(ctx context.Context, req *hanokv1.VerifyAuditRequest) (*hanokv1.VerifyAuditResponse, error) {
+	report, err := s.Audit.Verify(caller(ctx), req.Head)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.VerifyAuditResponse{Report: convert.AuditReport(report)}, nil
+}
+
+// readings are how the names of calls begin that change nothing. All others are recorded before they are carried out.
+var readings = []string{"List", "Get", "Query", "Watch", "Fetch", "WhoAmI", "About", "Doctor", "Verify"}
+
+// relief are the calls that help against a full disk, and are carried out even if the audit log can't be written.
+var relief = []string{"SessionService.Logout", "TaskService.CancelTask", "VirtualMachineService.DeleteVirtualMachine", "DatastoreService.DeleteFile"}
+
+// naming are the fields of requests that the audit log holds: those that name what a call is about. Passwords, tokens and content
+// are never among them.
+var naming = []string{
+	"alarm", "category", "cluster", "datacenter", "datastore", "entity", "folder", "host", "image", "kind", "member", "name", "object", "op", "orphan", "parent",
+	"path", "pool", "port_group", "principal", "resource_pool", "role", "tag", "tag_category", "target_datastore", "target_path", "task", "user", "user_group",
+	"username", "virtual_machine", "vm_folder",
+}
+
+const (
+	// maxNaming bounds a field in the audit log, in bytes.
+	maxNaming = 256
+	// maxNamed is how many values of a field with many are in the audit log.
+	maxNamed = 20
+)
+
+// objectsOf returns what a request names.
+func objectsOf(m proto.Message) map[string]string {
+	objects := map[string]string{}
+	m.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		name := string(field.Name())
+		if field.Kind() != protoreflect.StringKind || field.IsMap() || !slices.Contains(naming, strings.TrimSuffix(name, "s")) && !slices.Contains(naming, name) {
+			return true
+		}
+		if !field.IsList() {
+			objects[name] = cut(value.String())
+			return true
+		}
+		var all []string
+		for i := range min(value.List().Len(), maxNamed) {
+			all = append(all, cut(value.List().Get(i).String()))
+		}
+		objects[name] = strings.Join(all, " ")
+		return true
+	})
+	return objects
+}
+
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxNaming)], "") }
+
+// callName returns the name of a procedure as the audit log has it: "UserService.CreateUser".
+func callName(procedure string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(procedure, "/hanok.v1."), "/", ".")
+}
+
+// changes reports whether a procedure may change something.
+func changes(procedure string) bool {
+	_, method, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
+	return procedure != hanokv1connect.SessionServiceLoginProcedure &&
+		!slices.ContainsFunc(readings, func(p string) bool { return strings.HasPrefix(method, p) })
+}
+
+// begin records a call that changes something, before it is carried out.
+func (s *service) begin(call *call) error {
+	if !call.changes {
+		return nil
+	}
+	return s.Audit.Begin(call.record(), slices.Contains(relief, callName(call.procedure)))
+}
+
+// finish records how a call ended: one that changes something, every login, and whatever was denied.
+func (s *service) finish(call *call, err error) {
+	kind := dc.KindOf(err)
+	if !call.changes && kind != dc.Denied && kind != dc.Unauthenticated && call.procedure != hanokv1connect.SessionServiceLoginProcedure {
+		return
+	}
+	r := call.record()
+	if r.Result = dc.AuditResult(kind); err == nil {
+		r.Result = dc.AuditOK
+	}
+	s.Audit.End(r)
+}
+
+func (c *call) record() dc.AuditRecord {
+	return dc.AuditRecord{User: c.by.Name, UserID: c.by.User, Session: c.by.Session, From: c.from, Call: callName(c.procedure),
+		Objects: c.objects, Request: c.id}
+}
+
+// errBroken is how a call ends that is broken off. It has one identity, so that it is recognized.
+var errBroken error = dc.Errorf(dc.Canceled, "the call was broken off")
+
+// audited stands around the calls that are no procedures, as calls does around those that are: it finds out who calls, and
+// records what is to be recorded. objects are the parts of the path that name something.
+func (s *service) audited(name string, changes bool, next http.HandlerFunc, objects ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		call := &call{id: random.Suffix(), procedure: name, from: hostOf(r.RemoteAddr), token: bearer(r.Header), changes: changes, objects: map[string]string{}}
+		for _, part := range objects {
+			call.objects[part] = cut(r.PathValue(part))
+		}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
+		var err error
+		if call.by, err = s.Access.Authenticate(call.token); err != nil {
+			s.finish(call, err)
+			s.refuseFile(w, r, call.by, err)
+			return
+		}
+		if err := s.begin(call); err != nil {
+			s.refuseFile(w, r, call.by, err)
+			return
+		}
+		call.failed = errBroken
+		defer func() { s.finish(call, call.failed) }()
+		next(w, r)
+		if call.failed == errBroken {
+			call.failed = nil
+		}
+	}
+}
