@@ -106,5 +106,12 @@ func configure(c *vmx.Config, n names, m dc.Machine) error {
 // is the same.
 func describeDisk(n names, m dc.Machine, d dc.Disk) *vmx.Descriptor {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", m.ID, d.Key))
-	return vmx.NewFlat(n.flat(d), d.CapacityBytes, strconv.Itoa(m.Version), [10]byte(sum[:10]))
+	descriptor := vmx.NewFlat(n.flat(d), d.CapacityBytes, strconv.Itoa(m.Version), [10]byte(sum[:10]))
+	if d.Provisioning == dc.ThickLazyZeroed || d.Provisioning == dc.ThickEager {
+		descriptor.SetThick()
+	}
+	if d.Controller < dc.FirstSCSIKey {
+		descriptor.SetIDE()
+	}
+	return descriptor
 }

@@ -40,7 +40,7 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 		if slices.ContainsFunc(missing, func(other dc.Disk) bool { return other.Key == d.Key }) {
 			continue
 		}
-		if err := f.extend(d); err != nil {
+		if err := f.extend(ctx, d); err != nil {
 			return l.failure(m, "extending the disk "+f.names.descriptor(d), err)
 		}
 	}
@@ -59,7 +59,7 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 }
 
 // extend lengthens the file of a disk that has grown. The descriptor comes first: as long as the file is shorter, both are done again.
-func (f *Files) extend(d dc.Disk) error {
+func (f *Files) extend(ctx context.Context, d dc.Disk) error {
 	file, err := f.dir.Open(f.names.flat(d), os.O_RDWR)
 	if err != nil {
 		return err
@@ -72,10 +72,13 @@ func (f *Files) extend(d dc.Disk) error {
 	if info.Size() >= d.CapacityBytes {
 		return checkLength(f.m, f.names.flat(d), info, d.CapacityBytes)
 	}
+	if err := reserve(file, d, info.Size()); err != nil {
+		return err
+	}
 	if err := f.dir.Write(f.names.descriptor(d), describeDisk(f.names, f.m, d).Bytes()); err != nil {
 		return err
 	}
-	if err := file.Truncate(d.CapacityBytes); err != nil {
+	if err := finish(ctx, file, d, info.Size(), func(int64) {}); err != nil {
 		return err
 	}
 	return file.Sync()

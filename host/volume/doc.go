@@ -4,7 +4,7 @@
 //	{folder}.vmx         its configuration; the key hanok.id says whose folder this is
 //	{folder}.vmx~        the configuration before the last change
 //	{folder}.vmdk        the first disk's descriptor; {folder}_1.vmdk the second one's
-//	{folder}-flat.vmdk   the first disk's bytes: raw, and sparse
+//	{folder}-flat.vmdk   the first disk's bytes: raw, and sparse unless the disk is thick
 //	{folder}.nvram       the variables of EFI firmware
 //	{folder}-*.vmss      the memory of a suspended machine; the machine is suspended exactly while this file exists
 //	vmware.log           the log since the last power-on; vmware-N.log those before

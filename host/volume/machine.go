@@ -13,8 +13,8 @@ import (
 
 // CreateMachine makes the machine's folder and what is missing in it. Disks that are there stay as they are. fetch opens
 // the content of an image by its digest; a reader that fails at its end, because the content is not the digest's, leaves
-// no disk behind. progress gets the bytes copied so far and in all: a disk counts with its capacity if it starts as an
-// image, and not at all if it starts empty. After a crash or failure it goes on with the disks that are not there.
+// no disk behind. progress gets the bytes written so far and in all: a disk counts with its capacity if it starts as an
+// image or is zeroed at once, else not at all. After a crash or failure it goes on with the disks that are not there.
 //
 // Kinds: Invalid for a folder or disk that cannot be, NotFound when the datastore isn't mounted, Exists when the folder is
 // another machine's, Exhausted when the datastore is full, WrongState when something else stands where a file should.
@@ -51,7 +51,7 @@ func (l *Local) makeDisks(ctx context.Context, dir *beneath.Dir, n names, m dc.M
 	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(done, total int64)) error {
 	var done, total int64
 	for _, d := range missing {
-		if d.Image != "" {
+		if takesTime(d) {
 			total += d.CapacityBytes
 		}
 	}
@@ -60,7 +60,7 @@ func (l *Local) makeDisks(ctx context.Context, dir *beneath.Dir, n names, m dc.M
 		if err := l.makeDisk(ctx, dir, n, m, d, fetch, report); err != nil {
 			return l.failure(m, "making the disk "+n.descriptor(d), err)
 		}
-		if d.Image != "" {
+		if takesTime(d) {
 			done += d.CapacityBytes
 			progress(done, total)
 		}
@@ -170,13 +170,17 @@ func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Ma
 			err = l.full(m, "making the disk "+n.descriptor(d), d.CapacityBytes, err)
 		}
 	}()
+	if err := reserve(file, d, 0); err != nil {
+		return err
+	}
+	var copied int64
 	if d.Image != "" {
 		content, err := fetch(ctx, d.Image)
 		if err != nil {
 			return unreadable(m, d, err)
 		}
 		defer content.Close()
-		err = copySparse(ctx, file, content, d.CapacityBytes, progress)
+		copied, err = copyTo(ctx, file, writerOf(d), content, d.CapacityBytes, progress)
 		var source sourceError
 		switch {
 		case errors.As(err, &source):
@@ -188,7 +192,7 @@ func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Ma
 			return err
 		}
 	}
-	if err := file.Truncate(d.CapacityBytes); err != nil {
+	if err := finish(ctx, file, d, copied, progress); err != nil {
 		return err
 	}
 	return dir.Publish(file, name)

@@ -3,6 +3,7 @@ package vmx
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -66,6 +67,35 @@ func NewFlat(file string, capacity int64, hardwareVersion string, unique [10]byt
 			{"ddb.uuid", diskUUID(unique)},
 			{"ddb.virtualHWVersion", hardwareVersion},
 		},
+	}
+}
+
+// SetThick says that all blocks of the disk are taken.
+func (d *Descriptor) SetThick() { d.setDatabase("ddb.thinProvisioned", "") }
+
+// SetIDE says that the disk is on an IDE controller, and gives it the geometry of such a one.
+func (d *Descriptor) SetIDE() {
+	const heads, perTrack, most = 16, 63, 16383
+	var sectors int64
+	for _, e := range d.Extents {
+		sectors += e.Sectors
+	}
+	d.setDatabase("ddb.adapterType", "ide")
+	d.setDatabase("ddb.geometry.cylinders", strconv.FormatInt(min(most, sectors/(heads*perTrack)), 10))
+	d.setDatabase("ddb.geometry.heads", strconv.Itoa(heads))
+	d.setDatabase("ddb.geometry.sectors", strconv.Itoa(perTrack))
+}
+
+// setDatabase gives a key that is there a value, or removes it if that is empty.
+func (d *Descriptor) setDatabase(key, value string) {
+	if value == "" {
+		d.Database = slices.DeleteFunc(d.Database, func(f Field) bool { return f.Key == key })
+		return
+	}
+	for i := range d.Database {
+		if d.Database[i].Key == key {
+			d.Database[i].Value = value
+		}
 	}
 }
 
