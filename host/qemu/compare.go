@@ -3,40 +3,40 @@ package qemu
 import (
 	"context"
 	"fmt"
-	"path"
 
 	"hanok/dc"
 )
 
 // compare asks QEMU what the machine has, and notes where that is not what was asked for.
 func (m *machine) compare(ctx context.Context) error {
-	said := differences(m.spec.Hardware)
-	if len(m.spec.Drives) > 0 {
-		var drives []struct {
-			Device   string    `json:"qdev"`
-			Inserted *struct{} `json:"inserted"`
+	has, err := m.inventory(ctx)
+	if err != nil {
+		return err
+	}
+	m.update(func() {
+		spec := m.asked
+		said := append(differences(spec.Hardware), has.compareDevices(spec, func(string) bool { return false })...)
+		for _, d := range spec.Disks {
+			if is, ok := has.sizes[diskID(d.Key)]; ok && is != d.CapacityBytes {
+				said = append(said, fmt.Sprintf("disk %d has %d bytes, not %d", d.Key, is, d.CapacityBytes))
+			}
 		}
-		if err := m.execute(ctx, "query-block", nil, &drives); err != nil {
-			return err
-		}
-		full := map[string]bool{}
-		for _, d := range drives {
-			full[path.Base(d.Device)] = d.Inserted != nil
-		}
-		for _, d := range m.spec.Drives {
-			wanted := d.Connected && d.Media != dc.Media{}
-			switch is := full[fmt.Sprintf("drive%d", d.Key)]; {
+		for _, d := range spec.Drives {
+			_, is := has.sets[driveID(d.Key)]
+			switch wanted := d.Connected && d.Media != (dc.Media{}); {
 			case wanted && !is:
-				said = append(said, fmt.Sprintf("%s is empty, since %s could not be opened when the machine was powered on",
-					describeDrive(d), d.Media.Path))
+				said = append(said, fmt.Sprintf("%s is empty, since %s could not be opened", describeDrive(d), d.Media.Path))
 			case !wanted && is:
 				said = append(said, fmt.Sprintf("%s has media in it that it should not have", describeDrive(d)))
 			}
 		}
-	}
-	m.update(func() { m.differences = said })
+		m.differences = said
+	})
 	return nil
 }
+
+func diskID(key int32) string  { return fmt.Sprintf("disk%d", key) }
+func driveID(key int32) string { return fmt.Sprintf("drive%d", key) }
 
 func describeDrive(d dc.Drive) string {
 	if d.Type == dc.Floppy {

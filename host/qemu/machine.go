@@ -51,6 +51,8 @@ type machine struct {
 	guest  dc.Guest
 	// unenforced says what of its resources can't be enforced.
 	unenforced []string
+	// asked is the machine as it is to be now; spec is what it was when this process took it over.
+	asked dc.Machine
 	// differences says what it has that was not asked for, or the other way round.
 	differences []string
 	// moving is set while a Suspend halts the CPUs on purpose.
@@ -70,7 +72,7 @@ func (d *Driver) newMachine(spec dc.Machine, proc *process, sockets string, mon 
 		d: d, spec: spec, proc: proc, sockets: sockets,
 		serial: newSerialHub(filepath.Join(sockets, serialSocket), d.log.With("machine", spec.ID)),
 		ctx:    ctx, cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}),
-		mon: mon, status: dc.RunRunning,
+		mon: mon, status: dc.RunRunning, asked: spec,
 	}
 	m.events, m.forget = mon.Subscribe()
 	return m

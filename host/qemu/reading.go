@@ -172,9 +172,12 @@ func (m *machine) readDisks(ctx context.Context) ([]dc.DiskReading, error) {
 		return nil, err
 	}
 	var out []dc.DiskReading
-	for _, d := range m.spec.Disks {
+	m.mu.Lock()
+	disks := m.asked.Disks
+	m.mu.Unlock()
+	for _, d := range disks {
 		for _, s := range all {
-			if s.Device == fmt.Sprintf("disk%d", d.Key) {
+			if s.Device == diskID(d.Key) {
 				out = append(out, dc.DiskReading{Instance: d.Instance(), ReadBytes: s.Stats.ReadBytes, WrittenBytes: s.Stats.WriteBytes,
 					Reads: s.Stats.Reads, Writes: s.Stats.Writes, ReadTime: time.Duration(s.Stats.ReadTime), WriteTime: time.Duration(s.Stats.WriteTime)})
 			}

@@ -20,15 +20,6 @@ func (d *Driver) Allocate(_ context.Context, spec dc.Machine) error {
 	return nil
 }
 
-// Reconfigure implements the agent's Hypervisor.
-func (d *Driver) Reconfigure(_ context.Context, spec dc.Machine, _ []dc.Attachment) error {
-	if _, err := d.running(spec.ID); err != nil {
-		return err
-	}
-	return dc.Errorf(dc.Unsupported, "its hardware can't be changed while it has power").On(dc.Describe(dc.KindVirtualMachine, spec.Name)).
-		Fix("power it off first")
-}
-
 // place puts a machine's process into the group that its resources ask for, and returns what can't be enforced.
 func (d *Driver) place(spec dc.Machine, pid int) []string {
 	unenforced := d.unenforced(spec)

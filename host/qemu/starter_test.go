@@ -64,6 +64,25 @@ func TestHardwareInTheGuest(t *testing.T) {
 		port.enter("%s", look.command)
 		port.await(look.want)
 	}
+	// It finds a disk that comes, grows and goes.
+	plugged := dc.Disk{Key: 2025, Controller: 1001, Unit: 9, CapacityBytes: 2 << 20, File: l.m.Folder + "/hot.vmdk"}
+	change := func(disks ...dc.Disk) {
+		t.Helper()
+		l.m.Disks = append(l.m.Disks[:2:2], disks...)
+		if err := l.reconfigure([]int32{plugged.Key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(plugged)
+	port.enter("until [ -e /sys/block/sdc ]; do sleep 0.1; done; readlink /sys/block/sdc")
+	port.await(`pci0000:00/0000:00:11\.0/virtio\d+/host\d+/target\d+:0:9/`)
+	plugged.CapacityBytes = 5 << 20
+	change(plugged)
+	port.enter("until grep 10240 /sys/block/sdc/size; do sleep 0.1; done; echo has gr''own")
+	port.await("has grown")
+	change()
+	port.enter("while [ -e /sys/block/sdc ]; do sleep 0.1; done; echo is go''ne")
+	port.await("is gone")
 	if len(handle) == 0 {
 		t.Error("no handle was kept")
 	}

@@ -80,9 +80,8 @@ func (c Command) attach(units []unit, place func(unit) string, family string) []
 			a = append(a, c.drive(*u.drive, fmt.Sprintf("%s-cd,%s", family, place(u)), first)...)
 			continue
 		}
-		name := fmt.Sprintf("disk%d", u.key)
-		a = append(a, "-blockdev", option(node{Driver: "raw", Name: name, Discard: "unmap", DetectZeroes: "unmap",
-			File: &node{Driver: "file", Name: name + "-file", Filename: c.Disks[u.key], Discard: "unmap"}}))
+		name := diskID(u.key)
+		a = append(a, "-blockdev", option(diskNode(u.key, c.Disks[u.key])))
 		if family == "nvme" {
 			a = append(a, "-device", fmt.Sprintf("nvme-ns,%s,drive=%s,id=%[2]s,bootindex=%d", place(u), name, first))
 		} else {
@@ -93,10 +92,17 @@ func (c Command) attach(units []unit, place func(unit) string, family string) []
 	return a
 }
 
+// diskNode is the content of the disk with the key, in a file.
+func diskNode(key int32, file string) node {
+	name := diskID(key)
+	return node{Driver: "raw", Name: name, Discard: "unmap", DetectZeroes: "unmap",
+		File: &node{Driver: "file", Name: name + "-file", Filename: file, Discard: "unmap"}}
+}
+
 // drive returns a drive for removable media, whose device is as described so far, with what lies in it.
 func (c Command) drive(d dc.Drive, described string, first int) []string {
 	var a []string
-	name := fmt.Sprintf("drive%d", d.Key)
+	name := driveID(d.Key)
 	if file := c.Media[d.Key]; file != "" {
 		a = append(a, "-blockdev", option(node{Driver: "raw", Name: name, ReadOnly: true,
 			File: &node{Driver: "file", Name: name + "-file", Filename: file, ReadOnly: true}}))

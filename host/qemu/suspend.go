@@ -32,7 +32,7 @@ func (d *Driver) Suspend(ctx context.Context, spec dc.Machine) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, c := range m.spec.Controllers {
+	for _, c := range spec.Controllers {
 		if c.Type == dc.ControllerNVMe {
 			return failure(dc.Unsupported, spec, "QEMU can't write down the state of its NVMe controller %d", c.Key).
 				Fix("shut it down instead, or put its disks on another controller")

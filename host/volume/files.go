@@ -111,6 +111,15 @@ func (f *Files) Disks() ([]Disk, error) {
 	return disks, nil
 }
 
+// Disk opens one disk and locks it. Kinds: as Disks.
+func (f *Files) Disk(d dc.Disk) (Disk, error) {
+	disk, err := f.disk(d)
+	if err != nil {
+		return Disk{}, f.l.failure(f.m, "opening the disk "+f.names.descriptor(d), err)
+	}
+	return disk, nil
+}
+
 func byKey(a, b dc.Disk) int { return cmp.Compare(a.Key, b.Key) }
 
 func (f *Files) disk(d dc.Disk) (Disk, error) {

@@ -1,0 +1,284 @@
+package qemu
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hanok/dc"
+	"hanok/host/volume"
+	"hanok/internal/qmp"
+)
+
+// Reconfigure implements the agent's Hypervisor. With power, disks come, go and grow on virtio-scsi and PVSCSI controllers, media
+// change, and cables are plugged in and out. Everything else needs the power off, and then nothing is changed. The boot settings
+// count from the next power-on.
+func (d *Driver) Reconfigure(ctx context.Context, spec dc.Machine, nics []dc.Attachment) error {
+	m, err := d.running(spec.ID)
+	if err != nil {
+		return err
+	}
+	if err := unsupported(spec); err != nil {
+		return err
+	}
+	has, err := m.inventory(ctx)
+	if err != nil {
+		return err
+	}
+	c := change{m: m, spec: spec, has: has}
+	if err := c.check(); err != nil {
+		return err
+	}
+	files, err := d.cfg.Volume.Files(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	m.update(func() { m.asked = spec })
+	err = c.execute(ctx, files, nics)
+	if compareErr := m.compare(ctx); err == nil {
+		err = compareErr
+	}
+	return err
+}
+
+// change is one Reconfigure.
+type change struct {
+	m    *machine
+	spec dc.Machine
+	has  inventory
+}
+
+// hotPlug are the SCSI controllers that tell the guest about disks which come and go.
+var hotPlug = []string{adapters[dc.ControllerVirtio], adapters[dc.ControllerPVSCSI]}
+
+// plugs reports whether disks can come, go and grow on a controller while the machine has power.
+func (c change) plugs(controller int32) bool {
+	n := controller - dc.FirstSCSIKey
+	return n >= 0 && n < 4 && slices.Contains(hotPlug, c.has.devices[fmt.Sprintf("scsi%d", n)])
+}
+
+// check refuses what can't be done while the machine has power.
+func (c change) check() error {
+	refuse := func(what string) error {
+		return failure(dc.Unsupported, c.spec, "that can't be changed while it has power: %s", what).Fix("power it off first")
+	}
+	movable := func(id string) bool {
+		var key int32
+		if _, err := fmt.Sscanf(id, "disk%d", &key); err != nil {
+			return false
+		}
+		n := key - dc.FirstDiskKey
+		return n >= 0 && n < 4*16 && c.plugs(dc.FirstSCSIKey+n/16)
+	}
+	if said := c.has.compareDevices(c.spec, movable); len(said) > 0 {
+		return refuse(strings.Join(said, "; "))
+	}
+	for _, d := range c.spec.Disks {
+		is, ok := c.has.sizes[diskID(d.Key)]
+		switch {
+		case ok && is != d.CapacityBytes && !c.plugs(d.Controller):
+			return refuse(fmt.Sprintf("the size of disk %d, whose controller does not tell the guest", d.Key))
+		case ok && is > d.CapacityBytes:
+			return refuse(fmt.Sprintf("disk %d has %d bytes and would lose some", d.Key, is))
+		}
+	}
+	return nil
+}
+
+// execute does what check has allowed, where it is not done yet.
+func (c change) execute(ctx context.Context, files *volume.Files, nics []dc.Attachment) error {
+	want := wanted(c.spec)
+	for id := range c.has.devices {
+		if want[id] == "" {
+			if err := c.removeDisk(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range c.spec.Disks {
+		name := diskID(d.Key)
+		if c.has.devices[name] == "" {
+			if err := c.addDisk(ctx, files, d); err != nil {
+				return err
+			}
+		} else if c.has.sizes[name] != d.CapacityBytes {
+			if err := c.m.execute(ctx, "block_resize", map[string]any{"node-name": name, "size": d.CapacityBytes}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range c.spec.Drives {
+		if err := c.load(ctx, d); err != nil {
+			return err
+		}
+	}
+	unplugged := Command{Machine: c.spec, NICs: nics}.unplugged()
+	for _, nic := range c.spec.NICs {
+		link := map[string]any{"name": nicID(nic.Key), "up": !slices.Contains(unplugged, nicID(nic.Key))}
+		if err := c.m.execute(ctx, "set_link", link, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// give gives QEMU an open file and returns the name that it has there, and its set. The caller closes the file.
+func (c change) give(ctx context.Context, file *os.File, label string) (name string, set int, err error) {
+	mon, err := c.m.monitor()
+	if err != nil {
+		return "", 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	var given struct {
+		Set int `json:"fdset-id"`
+	}
+	if err := mon.ExecuteFD(ctx, "add-fd", map[string]any{"opaque": label}, &given, file); err != nil {
+		return "", 0, c.m.failed(err)
+	}
+	return fmt.Sprintf("/dev/fdset/%d", given.Set), given.Set, nil
+}
+
+// takeBack closes QEMU's file of a set, which gives up the lock on it.
+func (c change) takeBack(ctx context.Context, set int) error {
+	return c.m.execute(ctx, "remove-fd", map[string]any{"fdset-id": set}, nil)
+}
+
+// addDisk plugs a disk in. A node that a change before has left without a device is replaced.
+func (c change) addDisk(ctx context.Context, files *volume.Files, d dc.Disk) error {
+	name := diskID(d.Key)
+	if _, left := c.has.sizes[name]; left {
+		if err := c.removeNode(ctx, name); err != nil {
+			return err
+		}
+	}
+	disk, err := files.Disk(d)
+	if err != nil {
+		return err
+	}
+	defer disk.File.Close()
+	file, set, err := c.give(ctx, disk.File, filepath.Join(files.Path, disk.Name))
+	if err != nil {
+		return err
+	}
+	if err := c.m.execute(ctx, "blockdev-add", diskNode(d.Key, file), nil); err != nil {
+		_ = c.takeBack(context.WithoutCancel(ctx), set) // the error before is what counts
+		return err
+	}
+	c.has.sets[name] = set
+	device := map[string]any{"driver": "scsi-hd", "id": name, "drive": name, "bus": fmt.Sprintf("scsi%d.0", d.Controller-dc.FirstSCSIKey),
+		"channel": 0, "scsi-id": d.Unit, "lun": 0, "werror": "enospc", "rerror": "report"}
+	if err := c.m.execute(ctx, "device_add", device, nil); err != nil {
+		_ = c.removeNode(context.WithoutCancel(ctx), name)
+		return err
+	}
+	return nil
+}
+
+// removeDisk pulls a disk out. Its controller tells the guest, which is not asked.
+func (c change) removeDisk(ctx context.Context, name string) error {
+	mon, err := c.m.monitor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	events, forget := mon.Subscribe()
+	defer forget()
+	if err := c.m.execute(ctx, "device_del", map[string]any{"id": name}, nil); err != nil {
+		return err
+	}
+	if err := awaitDeleted(ctx, events, name); err != nil {
+		return failure(dc.Unavailable, c.spec, "QEMU does not let go of %s: %w", name, err).Fix("try again, or power it off first")
+	}
+	return c.removeNode(ctx, name)
+}
+
+// awaitDeleted waits for the event that a device is gone.
+func awaitDeleted(ctx context.Context, events <-chan qmp.Event, name string) error {
+	for {
+		select {
+		case e, ok := <-events:
+			var data struct {
+				Device string `json:"device"`
+			}
+			switch {
+			case !ok:
+				return errors.New("the connection has ended")
+			case e.Name == "DEVICE_DELETED" && json.Unmarshal(e.Data, &data) == nil && data.Device == name:
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// removeNode lets go of a disk's file.
+func (c change) removeNode(ctx context.Context, name string) error {
+	if err := c.m.execute(ctx, "blockdev-del", map[string]any{"node-name": name}, nil); err != nil {
+		return err
+	}
+	if set, ok := c.has.sets[name]; ok {
+		return c.takeBack(ctx, set)
+	}
+	return nil
+}
+
+// load puts into a drive what should lie in it. A guest that has locked the drive is not asked.
+func (c change) load(ctx context.Context, d dc.Drive) error {
+	name := driveID(d.Key)
+	set, full := c.has.sets[name]
+	if !d.Connected || d.Media == (dc.Media{}) {
+		if !full {
+			return nil
+		}
+		return c.unload(ctx, name, set)
+	}
+	file, path, err := c.m.d.cfg.Volume.Media(c.spec, d.Media)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if full && c.has.labels[set] == path {
+		return nil
+	}
+	if full {
+		if err := c.unload(ctx, name, set); err != nil {
+			return err
+		}
+	}
+	given, set, err := c.give(ctx, file, path)
+	if err != nil {
+		return err
+	}
+	media := map[string]any{"id": name, "filename": given, "format": "raw", "read-only-mode": "read-only", "force": true}
+	if err := c.m.execute(ctx, "blockdev-change-medium", media, nil); err != nil {
+		_ = c.takeBack(context.WithoutCancel(ctx), set)
+		return err
+	}
+	return nil
+}
+
+// unload empties a drive and lets go of the file that was in it.
+func (c change) unload(ctx context.Context, name string, set int) error {
+	id := map[string]any{"id": name}
+	if err := c.m.execute(ctx, "blockdev-open-tray", map[string]any{"id": name, "force": true}, nil); err != nil {
+		return err
+	}
+	if err := c.m.execute(ctx, "blockdev-remove-medium", id, nil); err != nil {
+		return err
+	}
+	if err := c.m.execute(ctx, "blockdev-close-tray", id, nil); err != nil {
+		return err
+	}
+	// What lay in it at the power-on has a node by this name; what was put in since has none, and is gone already.
+	_ = c.m.execute(ctx, "blockdev-del", map[string]any{"node-name": name}, nil)
+	return c.takeBack(ctx, set)
+}
