@@ -54,7 +54,7 @@ func testConfigure(h *host) {
 
 	// Other machines' files are theirs.
 	thief := h.machine(2)
-	thief.Folder = m.Folder
+	thief.Folder, thief.Disks = m.Folder, m.Disks
 	h.kind(h.ConfigureMachine(h.ctx(), thief, nil, []string{m.Disks[0].File}, h.fetch, ignore), dc.Exists)
 	h.ok(h.FindMachine(h.ctx(), m))
 	other := h.created(3)
