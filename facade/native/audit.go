@@ -93,9 +93,12 @@ func objectsOf(m proto.Message) map[string]string {
 
 func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxNaming)], "") }
 
-// callName returns the name of a procedure as the audit log has it: "UserService.CreateUser".
+// callName returns the name of a procedure or path as the audit log has it: "UserService.CreateUser".
 func callName(procedure string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(procedure, "/hanok.v1."), "/", ".")
+	if name, ok := strings.CutPrefix(procedure, "/hanok.v1."); ok {
+		return strings.ReplaceAll(name, "/", ".")
+	}
+	return procedure // of a path: "PUT /files"
 }
 
 // changes reports whether a procedure may change something.
