@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,8 @@ type Service struct {
 	folder string
 	// slots bounds how many images are uploaded at once.
 	slots chan struct{}
+	// contents is held while a content gets its name, and from the look at who uses one to its removal.
+	contents sync.Mutex
 }
 
 // New returns the service and registers its task definition with c.Tasks.
@@ -269,44 +272,17 @@ func convert(ctx context.Context, dir *beneath.Dir, from, to string, r *task.Run
 	if err != nil {
 		return "", 0, err
 	}
-	image, err := diskimage.Open(file, nil)
+	image, err := Inspect(file)
 	if err != nil {
 		return "", 0, err
 	}
-	if image.Size > maxSize {
-		return "", 0, dc.Errorf(dc.Invalid, "a disk of %d GB is too large for an image: %d GB are the most", image.Size>>30, maxSize>>30).
-			Fix("import it to a datastore instead")
-	}
-	dst, err := dir.Create(to)
-	if err != nil {
-		return "", 0, err
-	}
-	defer dst.Close()
-	var converted, hashed atomic.Int64
+	var done atomic.Int64
 	r.ProgressFrom(func() (int, string) {
-		done := converted.Load() + hashed.Load()
+		done := done.Load()
 		return int(100 * done / (2 * image.Size)), fmt.Sprintf("converting %s: %d of %d MB", image.Format, done>>21, image.Size>>20)
 	})
-	if err := image.Convert(ctx, dst, converted.Store); err != nil {
-		return "", 0, err
-	}
-	sum := sha256.New()
-	buf := make([]byte, 1<<20)
-	for {
-		if err := ctx.Err(); err != nil {
-			return "", 0, err
-		}
-		n, err := dst.ReadAt(buf, hashed.Load())
-		sum.Write(buf[:n])
-		hashed.Add(int64(n))
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return "", 0, err
-		}
-	}
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), image.Size, dst.Sync()
+	digest, err = Make(ctx, image, dir, to, done.Store)
+	return digest, image.Size, err
 }
 
 func (s *Service) dropConverted(_ context.Context, r *task.Run) error {
@@ -333,11 +309,7 @@ func (s *Service) add(_ context.Context, r *task.Run) error {
 		return err
 	}
 	defer dir.Close()
-	err = dir.Rename(made(r.Task()), a.Digest[len("sha256:"):])
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // absent: it has its name since an earlier try
-		return failure(a.Name, err)
-	}
-	if err := dir.Sync(); err != nil {
+	if err := s.Keep(dir, made(r.Task()), a.Digest); err != nil {
 		return failure(a.Name, err)
 	}
 	image := &dc.Image{ID: dc.ImageID(dc.NewID(dc.KindImage, random.Suffix())), Meta: dc.Meta{Name: a.Name, Created: time.Now().UTC()},
@@ -354,23 +326,18 @@ func (s *Service) add(_ context.Context, r *task.Run) error {
 	return nil
 }
 
-// dropContent removes the content, unless an image has it.
+// dropContent removes the content, unless somebody else uses it.
 func (s *Service) dropContent(_ context.Context, r *task.Run) error {
 	var a args
 	if err := r.Args(&a); err != nil || a.Digest == "" {
 		return err
-	}
-	for image := range store.List[*dc.Image](r.View()) {
-		if image.Digest == a.Digest {
-			return nil
-		}
 	}
 	dir, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	return dir.Remove(a.Digest[len("sha256:"):])
+	return s.Release(dir, a.Digest, dc.ID(r.Task().ID))
 }
 
 func (s *Service) dropUpload(_ context.Context, r *task.Run) error {
