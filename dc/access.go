@@ -52,6 +52,7 @@ const (
 	PrivVMConsole        Privilege = "VirtualMachine.Interact.ConsoleInteract"
 	PrivVMScreenshot     Privilege = "VirtualMachine.Interact.CreateScreenshot"
 	PrivImageCreate      Privilege = "ContentLibrary.AddLibraryItem"
+	PrivVAppImport       Privilege = "VApp.Import"
 	PrivTaskCancel       Privilege = "Global.CancelTask"
 	PrivRoles            Privilege = "Authorization.ModifyRoles"
 	PrivUsers            Privilege = "Authorization.ModifyPermissions"

@@ -31,6 +31,7 @@ import (
 	"hanok/manager/store"
 	"hanok/manager/tag"
 	"hanok/manager/task"
+	"hanok/manager/vapp"
 )
 
 // Config is what a Manager works with. All fields are needed but Bare.
@@ -60,6 +61,7 @@ type Manager struct {
 	Machines  *compute.Service
 	Files     *file.Service
 	Images    *image.Service
+	Packages  *vapp.Service
 	Tasks     *task.Service
 	Events    *event.Service
 	Hosts     *hostsystem.Service
@@ -108,6 +110,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Resources: m.Pools, Log: cfg.Log})
 	m.Files = file.New(file.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
 	m.Images = image.New(image.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Folder: cfg.Images})
+	m.Packages = vapp.New(m.Machines, m.Images)
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Tags = tag.New(cfg.Store, m.Access)

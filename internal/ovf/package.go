@@ -82,6 +82,8 @@ type Package struct {
 	Machine *Machine
 	// Manifest is nil where there is none; Machine.Notes says so.
 	Manifest Manifest
+	// Sizes are the lengths of the files, in bytes, by name.
+	Sizes map[string]int64
 }
 
 // Take gets the content of a file that the descriptor refers to, whole and in the order of the package. What it makes of it is worth
@@ -99,7 +101,7 @@ type reading struct {
 // all else that is no file, names that are not those of files beside each other, a name that is there twice, files that are missing or of
 // another length than the descriptor says, and a manifest that does not fit. The error is an *Error where the package is at fault.
 func ReadArchive(r io.Reader, take Take) (*Package, error) {
-	d := &reading{sums: map[string]sums{}, take: take}
+	d := &reading{p: Package{Sizes: map[string]int64{}}, sums: map[string]sums{}, take: take}
 	t := tar.NewReader(r)
 	for n := 0; ; n++ {
 		h, err := t.Next()
@@ -137,7 +139,7 @@ func archiveError(err error) error {
 // ReadFiles reads a package whose files lie side by side. open returns a file and its length by its name, and fs.ErrNotExist for one that
 // is not there; descriptor is the name of the descriptor. Refused is what ReadArchive refuses.
 func ReadFiles(descriptor string, open func(name string) (io.ReadCloser, int64, error), take Take) (*Package, error) {
-	d := &reading{sums: map[string]sums{}, take: take}
+	d := &reading{p: Package{Sizes: map[string]int64{}}, sums: map[string]sums{}, take: take}
 	one := func(name string) error {
 		f, size, err := open(name)
 		if err != nil {
@@ -227,6 +229,7 @@ func (d *reading) file(name string, size int64, content io.Reader) error {
 	if _, err := io.Copy(io.Discard, counted); err != nil {
 		return err
 	}
+	d.p.Sizes[name] = size
 	if counted.n != size {
 		return errorf("the file %s ends after %d of %d bytes", name, counted.n, size)
 	}

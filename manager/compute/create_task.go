@@ -2,6 +2,7 @@ package compute
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -21,6 +22,8 @@ type taskArgs struct {
 	ImageBytes int64          `json:"imageBytes,omitempty"`
 	// Created is set when the machine's creation was recorded as an event.
 	Created bool `json:"created,omitempty"`
+	// Package is what the machine is imported from, as Packages knows it.
+	Package json.RawMessage `json:"package,omitempty"`
 	// Power is the power operation, or nil for none.
 	Power *powerArgs `json:"power,omitempty"`
 }
