@@ -17,6 +17,7 @@ import (
 	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
+	"hanok/manager/vapp"
 )
 
 // nativeParts are the manager's services that the native facade is joined to.
@@ -38,6 +39,7 @@ type nativeParts struct {
 	backups   native.Backups
 	files     *file.Service
 	images    *image.Service
+	packages  *vapp.Service
 }
 
 // nativeBackend returns the manager as the native facade sees it.
@@ -59,6 +61,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Backups:    p.backups,
 		Files:      nativeFiles{p.files},
 		Images:     nativeImages{p.images},
+		Packages:   nativePackages{p.packages},
 	}
 }
 
@@ -86,6 +89,11 @@ func (p nativePools) Runtimes(by dc.Caller) (map[dc.ResourcePoolID]native.PoolRu
 type nativeMachines struct{ *compute.Service }
 
 func (m nativeMachines) Create(ctx context.Context, by dc.Caller, req native.CreateRequest) (*dc.Task, error) {
+	return m.Service.Create(ctx, by, createRequest(req))
+}
+
+// createRequest returns the compute service's request.
+func createRequest(req native.CreateRequest) compute.CreateRequest {
 	out := compute.CreateRequest{
 		Name: req.Name, Folder: req.Folder, Pool: req.Pool, Host: req.Host, Datastore: req.Datastore,
 		CPUs: req.CPUs, MemoryMB: req.MemoryMB, Firmware: req.Firmware, GuestID: req.GuestID, Annotation: req.Annotation,
@@ -97,7 +105,7 @@ func (m nativeMachines) Create(ctx context.Context, by dc.Caller, req native.Cre
 	for _, n := range req.NICs {
 		out.NICs = append(out.NICs, compute.NICRequest{PortGroup: n})
 	}
-	return m.Service.Create(ctx, by, out)
+	return out
 }
 
 func (m nativeMachines) Adopt(ctx context.Context, by dc.Caller, req native.AdoptRequest) (*dc.Task, error) {
@@ -125,6 +133,18 @@ type nativeImages struct{ *image.Service }
 
 func (i nativeImages) Import(ctx context.Context, by dc.Caller, name, guestID string, offset int64, sha256 func() string, content io.Reader) (*dc.Task, error) {
 	return i.Service.Import(ctx, by, image.Request{Name: name, GuestID: guestID, Offset: offset, SHA256: sha256}, content)
+}
+
+// nativePackages is the service for packages with the facade's own arguments.
+type nativePackages struct{ *vapp.Service }
+
+func (p nativePackages) Uploaded(ctx context.Context, by dc.Caller, req native.CreateRequest) (int64, string, error) {
+	return p.Service.Uploaded(ctx, by, createRequest(req))
+}
+
+func (p nativePackages) Import(ctx context.Context, by dc.Caller, req native.CreateRequest, networks map[string]dc.PortGroupID, offset int64,
+	sha256 func() string, content io.Reader) (*dc.Task, []string, error) {
+	return p.Service.Import(ctx, by, vapp.Request{Machine: createRequest(req), Networks: networks, Offset: offset, SHA256: sha256}, content)
 }
 
 // nativeEvents is the event service with the facade's own arguments.

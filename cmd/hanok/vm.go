@@ -145,7 +145,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
 				return err
 			}}),
-		a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
+		a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }
 

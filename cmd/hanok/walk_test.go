@@ -79,6 +79,7 @@ var needs = map[string][]dc.Privilege{
 	"ResourcePoolService.MoveResourcePool": {"Resource.MovePool"}, "ResourcePoolService.DeleteResourcePool": {"Resource.DeletePool"},
 
 	"VirtualMachineService.CreateVirtualMachine": {dc.PrivVMCreate, dc.PrivAssignVMToPool, dc.PrivAllocateSpace},
+	"VirtualMachineService.GetPackageUpload":     {dc.PrivVMCreate, dc.PrivAssignVMToPool, dc.PrivAllocateSpace, dc.PrivVAppImport},
 	"VirtualMachineService.AdoptVirtualMachine":  {dc.PrivVMRegister, dc.PrivAssignVMToPool},
 	"VirtualMachineService.PowerVirtualMachine":  {dc.PrivVMPowerOff}, "VirtualMachineService.RenameVirtualMachine": {dc.PrivVMRename},
 	"VirtualMachineService.DeleteVirtualMachine": {dc.PrivVMDelete}, "VirtualMachineService.OpenConsole": {dc.PrivVMConsole},
@@ -265,7 +266,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},
-		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
+		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.GetPackageUpload": {"resource_pool": "", "name": "newest"}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
 		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"},
 		"AlarmService.UpdateAlarm": {"name": ""}, "TagService.ListTags": {"kind": "Folder"}, "TagService.AttachTag": {"kind": "Folder"},
 		"TagService.DetachTag": {"kind": "Folder"}, "TagService.CreateTagCategory": {"kind": ""},

@@ -29,6 +29,7 @@ type Backend struct {
 	Backups    Backups
 	Files      Files
 	Images     Images
+	Packages   Packages
 }
 
 // Access knows the users and their logins.
@@ -332,6 +333,18 @@ type Images interface {
 	Uploaded(ctx context.Context, by dc.Caller, name string) (offset int64, sha256 string, err error)
 	// Import takes the content from the offset on, and starts the task that makes an image of it. sha256 is as that of Files.
 	Import(ctx context.Context, by dc.Caller, name, guestID string, offset int64, sha256 func() string, content io.Reader) (*dc.Task, error)
+}
+
+// Packages imports packages of virtual machines.
+type Packages interface {
+	// Uploaded says how much of the caller's upload for a machine is there, and what it is; it fails as Import would whatever the
+	// package is.
+	Uploaded(ctx context.Context, by dc.Caller, req CreateRequest) (offset int64, sha256 string, err error)
+	// Import takes the package from the offset on, and starts the task that makes the machine. The hardware is the package's.
+	// networks are the port groups for its networks by name, with "" for all others; sha256 is as that of Files. warnings say what of
+	// the machine is other than it was.
+	Import(ctx context.Context, by dc.Caller, req CreateRequest, networks map[string]dc.PortGroupID, offset int64, sha256 func() string,
+		content io.Reader) (t *dc.Task, warnings []string, err error)
 }
 
 // Backups makes backups of the manager.

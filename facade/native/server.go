@@ -43,7 +43,7 @@ func New(backend Backend, log *slog.Logger) *Server {
 // server. New ones end at once.
 func (s *Server) Close() { s.stop() }
 
-// Handler returns the handler of all paths of this dialect: "/hanok.v1.…", "/console/…", "/files/…", "/images/…" and "/" itself.
+// Handler returns the handler of all paths of this dialect: "/hanok.v1.…", "/console/…", "/files/…", "/images/…", "/packages/…" and "/" itself.
 func (s *Server) Handler() http.Handler {
 	svc := s.service
 	options := []connect.HandlerOption{
@@ -81,6 +81,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /files/{datastore}/{path...}", svc.audited("GET /files", false, svc.download, "datastore", "path")) // HEAD, too
 	mux.HandleFunc("PUT /files/{datastore}/{path...}", svc.audited("PUT /files", true, svc.upload, "datastore", "path"))
 	mux.HandleFunc("PUT /images/{name}", svc.audited("PUT /images", true, svc.importImage, "name"))
+	mux.HandleFunc("PUT /packages/{name}", svc.audited("PUT /packages", true, svc.importPackage, "name"))
 	mux.HandleFunc("GET /{$}", svc.page)
 	return mux
 }

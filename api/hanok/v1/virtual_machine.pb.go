@@ -1021,6 +1021,200 @@ func (x *CreateVirtualMachineResponse) GetTask() *Task {
 	return nil
 }
 
+type GetPackageUploadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that the machine is to have.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Where it is to be, as in CreateVirtualMachineRequest.
+	Folder        string `protobuf:"bytes,2,opt,name=folder,proto3" json:"folder,omitempty"`
+	ResourcePool  string `protobuf:"bytes,3,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	Host          string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	Datastore     string `protobuf:"bytes,5,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	PowerOn       bool   `protobuf:"varint,6,opt,name=power_on,json=powerOn,proto3" json:"power_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPackageUploadRequest) Reset() {
+	*x = GetPackageUploadRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPackageUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPackageUploadRequest) ProtoMessage() {}
+
+func (x *GetPackageUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPackageUploadRequest.ProtoReflect.Descriptor instead.
+func (*GetPackageUploadRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetPackageUploadRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetPackageUploadRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *GetPackageUploadRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+func (x *GetPackageUploadRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *GetPackageUploadRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *GetPackageUploadRequest) GetPowerOn() bool {
+	if x != nil {
+		return x.PowerOn
+	}
+	return false
+}
+
+type GetPackageUploadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many bytes are there, and their SHA-256: 64 hexadecimal digits.
+	Offset        int64  `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	Sha256        string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPackageUploadResponse) Reset() {
+	*x = GetPackageUploadResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPackageUploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPackageUploadResponse) ProtoMessage() {}
+
+func (x *GetPackageUploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPackageUploadResponse.ProtoReflect.Descriptor instead.
+func (*GetPackageUploadResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetPackageUploadResponse) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *GetPackageUploadResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// ImportPackageResponse is the answer to the upload of a package.
+type ImportPackageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task that makes the machine.
+	Task *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// What of the machine is other than the package says, each a sentence.
+	Warnings      []string `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportPackageResponse) Reset() {
+	*x = ImportPackageResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportPackageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportPackageResponse) ProtoMessage() {}
+
+func (x *ImportPackageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportPackageResponse.ProtoReflect.Descriptor instead.
+func (*ImportPackageResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ImportPackageResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *ImportPackageResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 // Orphan is a virtual machine that a host has and that is not the host's by the inventory.
 type Orphan struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1046,7 +1240,7 @@ type Orphan struct {
 
 func (x *Orphan) Reset() {
 	*x = Orphan{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1252,7 @@ func (x *Orphan) String() string {
 func (*Orphan) ProtoMessage() {}
 
 func (x *Orphan) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1265,7 @@ func (x *Orphan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
 func (*Orphan) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{11}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Orphan) GetId() string {
@@ -1152,7 +1346,7 @@ type ListOrphansRequest struct {
 
 func (x *ListOrphansRequest) Reset() {
 	*x = ListOrphansRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1358,7 @@ func (x *ListOrphansRequest) String() string {
 func (*ListOrphansRequest) ProtoMessage() {}
 
 func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1371,7 @@ func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansRequest.ProtoReflect.Descriptor instead.
 func (*ListOrphansRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{12}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
 }
 
 type ListOrphansResponse struct {
@@ -1190,7 +1384,7 @@ type ListOrphansResponse struct {
 
 func (x *ListOrphansResponse) Reset() {
 	*x = ListOrphansResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1202,7 +1396,7 @@ func (x *ListOrphansResponse) String() string {
 func (*ListOrphansResponse) ProtoMessage() {}
 
 func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1215,7 +1409,7 @@ func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansResponse.ProtoReflect.Descriptor instead.
 func (*ListOrphansResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListOrphansResponse) GetOrphans() []*Orphan {
@@ -1241,7 +1435,7 @@ type AdoptVirtualMachineRequest struct {
 
 func (x *AdoptVirtualMachineRequest) Reset() {
 	*x = AdoptVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1447,7 @@ func (x *AdoptVirtualMachineRequest) String() string {
 func (*AdoptVirtualMachineRequest) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1460,7 @@ func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AdoptVirtualMachineRequest) GetOrphan() string {
@@ -1307,7 +1501,7 @@ type AdoptVirtualMachineResponse struct {
 
 func (x *AdoptVirtualMachineResponse) Reset() {
 	*x = AdoptVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1513,7 @@ func (x *AdoptVirtualMachineResponse) String() string {
 func (*AdoptVirtualMachineResponse) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1526,7 @@ func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AdoptVirtualMachineResponse) GetTask() *Task {
@@ -1357,7 +1551,7 @@ type PowerVirtualMachineRequest struct {
 
 func (x *PowerVirtualMachineRequest) Reset() {
 	*x = PowerVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1563,7 @@ func (x *PowerVirtualMachineRequest) String() string {
 func (*PowerVirtualMachineRequest) ProtoMessage() {}
 
 func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1576,7 @@ func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PowerVirtualMachineRequest) GetVirtualMachine() string {
@@ -1415,7 +1609,7 @@ type PowerVirtualMachineResponse struct {
 
 func (x *PowerVirtualMachineResponse) Reset() {
 	*x = PowerVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1621,7 @@ func (x *PowerVirtualMachineResponse) String() string {
 func (*PowerVirtualMachineResponse) ProtoMessage() {}
 
 func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1634,7 @@ func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PowerVirtualMachineResponse) GetTask() *Task {
@@ -1461,7 +1655,7 @@ type RenameVirtualMachineRequest struct {
 
 func (x *RenameVirtualMachineRequest) Reset() {
 	*x = RenameVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1667,7 @@ func (x *RenameVirtualMachineRequest) String() string {
 func (*RenameVirtualMachineRequest) ProtoMessage() {}
 
 func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1680,7 @@ func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RenameVirtualMachineRequest) GetVirtualMachine() string {
@@ -1511,7 +1705,7 @@ type RenameVirtualMachineResponse struct {
 
 func (x *RenameVirtualMachineResponse) Reset() {
 	*x = RenameVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1717,7 @@ func (x *RenameVirtualMachineResponse) String() string {
 func (*RenameVirtualMachineResponse) ProtoMessage() {}
 
 func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1730,7 @@ func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
 }
 
 type SetVirtualMachineResourcesRequest struct {
@@ -1551,7 +1745,7 @@ type SetVirtualMachineResourcesRequest struct {
 
 func (x *SetVirtualMachineResourcesRequest) Reset() {
 	*x = SetVirtualMachineResourcesRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1757,7 @@ func (x *SetVirtualMachineResourcesRequest) String() string {
 func (*SetVirtualMachineResourcesRequest) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1770,7 @@ func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use SetVirtualMachineResourcesRequest.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetVirtualMachineResourcesRequest) GetVirtualMachine() string {
@@ -1608,7 +1802,7 @@ type SetVirtualMachineResourcesResponse struct {
 
 func (x *SetVirtualMachineResourcesResponse) Reset() {
 	*x = SetVirtualMachineResourcesResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1814,7 @@ func (x *SetVirtualMachineResourcesResponse) String() string {
 func (*SetVirtualMachineResourcesResponse) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1827,7 @@ func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use SetVirtualMachineResourcesResponse.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
 }
 
 type MoveVirtualMachineToPoolRequest struct {
@@ -1648,7 +1842,7 @@ type MoveVirtualMachineToPoolRequest struct {
 
 func (x *MoveVirtualMachineToPoolRequest) Reset() {
 	*x = MoveVirtualMachineToPoolRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1854,7 @@ func (x *MoveVirtualMachineToPoolRequest) String() string {
 func (*MoveVirtualMachineToPoolRequest) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1867,7 @@ func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolRequest.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MoveVirtualMachineToPoolRequest) GetVirtualMachine() string {
@@ -1698,7 +1892,7 @@ type MoveVirtualMachineToPoolResponse struct {
 
 func (x *MoveVirtualMachineToPoolResponse) Reset() {
 	*x = MoveVirtualMachineToPoolResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1904,7 @@ func (x *MoveVirtualMachineToPoolResponse) String() string {
 func (*MoveVirtualMachineToPoolResponse) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1917,7 @@ func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolResponse.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -1736,7 +1930,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +1942,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +1955,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -1780,7 +1974,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1986,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1999,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -1825,7 +2019,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +2031,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +2044,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -1870,7 +2064,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2076,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2089,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -1917,7 +2111,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2123,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2136,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -1973,7 +2167,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2179,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2192,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2123,7 +2317,20 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
 	"port_group\x18\x01 \x01(\tR\tportGroup\"B\n" +
 	"\x1cCreateVirtualMachineResponse\x12\"\n" +
-	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\xac\x02\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\xb7\x01\n" +
+	"\x17GetPackageUploadRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06folder\x18\x02 \x01(\tR\x06folder\x12#\n" +
+	"\rresource_pool\x18\x03 \x01(\tR\fresourcePool\x12\x12\n" +
+	"\x04host\x18\x04 \x01(\tR\x04host\x12\x1c\n" +
+	"\tdatastore\x18\x05 \x01(\tR\tdatastore\x12\x19\n" +
+	"\bpower_on\x18\x06 \x01(\bR\apowerOn\"J\n" +
+	"\x18GetPackageUploadResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\"W\n" +
+	"\x15ImportPackageResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\x12\x1a\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"\xac\x02\n" +
 	"\x06Orphan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x17\n" +
@@ -2181,11 +2388,13 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xcd\t\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xa8\n" +
+	"\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
-	"\x14CreateVirtualMachine\x12%.hanok.v1.CreateVirtualMachineRequest\x1a&.hanok.v1.CreateVirtualMachineResponse\x12J\n" +
+	"\x14CreateVirtualMachine\x12%.hanok.v1.CreateVirtualMachineRequest\x1a&.hanok.v1.CreateVirtualMachineResponse\x12Y\n" +
+	"\x10GetPackageUpload\x12!.hanok.v1.GetPackageUploadRequest\x1a\".hanok.v1.GetPackageUploadResponse\x12J\n" +
 	"\vListOrphans\x12\x1c.hanok.v1.ListOrphansRequest\x1a\x1d.hanok.v1.ListOrphansResponse\x12b\n" +
 	"\x13AdoptVirtualMachine\x12$.hanok.v1.AdoptVirtualMachineRequest\x1a%.hanok.v1.AdoptVirtualMachineResponse\x12b\n" +
 	"\x13PowerVirtualMachine\x12$.hanok.v1.PowerVirtualMachineRequest\x1a%.hanok.v1.PowerVirtualMachineResponse\x12e\n" +
@@ -2208,7 +2417,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -2221,95 +2430,101 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*NewDisk)(nil),                            // 8: hanok.v1.NewDisk
 	(*NewNic)(nil),                             // 9: hanok.v1.NewNic
 	(*CreateVirtualMachineResponse)(nil),       // 10: hanok.v1.CreateVirtualMachineResponse
-	(*Orphan)(nil),                             // 11: hanok.v1.Orphan
-	(*ListOrphansRequest)(nil),                 // 12: hanok.v1.ListOrphansRequest
-	(*ListOrphansResponse)(nil),                // 13: hanok.v1.ListOrphansResponse
-	(*AdoptVirtualMachineRequest)(nil),         // 14: hanok.v1.AdoptVirtualMachineRequest
-	(*AdoptVirtualMachineResponse)(nil),        // 15: hanok.v1.AdoptVirtualMachineResponse
-	(*PowerVirtualMachineRequest)(nil),         // 16: hanok.v1.PowerVirtualMachineRequest
-	(*PowerVirtualMachineResponse)(nil),        // 17: hanok.v1.PowerVirtualMachineResponse
-	(*RenameVirtualMachineRequest)(nil),        // 18: hanok.v1.RenameVirtualMachineRequest
-	(*RenameVirtualMachineResponse)(nil),       // 19: hanok.v1.RenameVirtualMachineResponse
-	(*SetVirtualMachineResourcesRequest)(nil),  // 20: hanok.v1.SetVirtualMachineResourcesRequest
-	(*SetVirtualMachineResourcesResponse)(nil), // 21: hanok.v1.SetVirtualMachineResourcesResponse
-	(*MoveVirtualMachineToPoolRequest)(nil),    // 22: hanok.v1.MoveVirtualMachineToPoolRequest
-	(*MoveVirtualMachineToPoolResponse)(nil),   // 23: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 24: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 25: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 26: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 27: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 28: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 29: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 30: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 31: hanok.v1.Disk
-	(*Nic)(nil),                                // 32: hanok.v1.Nic
-	(*Failure)(nil),                            // 33: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 34: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 35: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 36: google.protobuf.Duration
-	(*Task)(nil),                               // 37: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 38: hanok.v1.ResourceAllocationChange
+	(*GetPackageUploadRequest)(nil),            // 11: hanok.v1.GetPackageUploadRequest
+	(*GetPackageUploadResponse)(nil),           // 12: hanok.v1.GetPackageUploadResponse
+	(*ImportPackageResponse)(nil),              // 13: hanok.v1.ImportPackageResponse
+	(*Orphan)(nil),                             // 14: hanok.v1.Orphan
+	(*ListOrphansRequest)(nil),                 // 15: hanok.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),                // 16: hanok.v1.ListOrphansResponse
+	(*AdoptVirtualMachineRequest)(nil),         // 17: hanok.v1.AdoptVirtualMachineRequest
+	(*AdoptVirtualMachineResponse)(nil),        // 18: hanok.v1.AdoptVirtualMachineResponse
+	(*PowerVirtualMachineRequest)(nil),         // 19: hanok.v1.PowerVirtualMachineRequest
+	(*PowerVirtualMachineResponse)(nil),        // 20: hanok.v1.PowerVirtualMachineResponse
+	(*RenameVirtualMachineRequest)(nil),        // 21: hanok.v1.RenameVirtualMachineRequest
+	(*RenameVirtualMachineResponse)(nil),       // 22: hanok.v1.RenameVirtualMachineResponse
+	(*SetVirtualMachineResourcesRequest)(nil),  // 23: hanok.v1.SetVirtualMachineResourcesRequest
+	(*SetVirtualMachineResourcesResponse)(nil), // 24: hanok.v1.SetVirtualMachineResourcesResponse
+	(*MoveVirtualMachineToPoolRequest)(nil),    // 25: hanok.v1.MoveVirtualMachineToPoolRequest
+	(*MoveVirtualMachineToPoolResponse)(nil),   // 26: hanok.v1.MoveVirtualMachineToPoolResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 27: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 28: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 29: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 30: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 31: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 32: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 33: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 34: hanok.v1.Disk
+	(*Nic)(nil),                                // 35: hanok.v1.Nic
+	(*Failure)(nil),                            // 36: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 37: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 38: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 39: google.protobuf.Duration
+	(*Task)(nil),                               // 40: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 41: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	30, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	31, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	32, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	33, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	33, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	33, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	30, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	33, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	34, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	35, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	36, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	36, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	36, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	33, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	33, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	34, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	34, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	35, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	33, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	36, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	33, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	36, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	37, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	37, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	38, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	36, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	39, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	36, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
 	8,  // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
 	9,  // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	37, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	33, // 21: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
-	11, // 22: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	37, // 23: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	36, // 24: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	37, // 25: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	38, // 26: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	38, // 27: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
-	37, // 28: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	30, // 29: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	3,  // 30: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	5,  // 31: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	7,  // 32: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	12, // 33: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	14, // 34: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	16, // 35: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	18, // 36: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	20, // 37: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	22, // 38: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	24, // 39: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	26, // 40: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	28, // 41: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 42: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 43: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	10, // 44: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	13, // 45: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	15, // 46: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	17, // 47: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	19, // 48: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	21, // 49: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	23, // 50: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	25, // 51: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	27, // 52: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	29, // 53: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	42, // [42:54] is the sub-list for method output_type
-	30, // [30:42] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	40, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	40, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	36, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	14, // 23: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
+	40, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	39, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	40, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	41, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	41, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	40, // 29: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	33, // 30: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 31: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 32: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 33: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	11, // 34: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
+	15, // 35: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	17, // 36: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	19, // 37: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	21, // 38: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	23, // 39: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	25, // 40: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	27, // 41: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	29, // 42: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	31, // 43: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 44: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 45: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	10, // 46: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	12, // 47: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	16, // 48: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	18, // 49: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	20, // 50: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	22, // 51: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	24, // 52: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	26, // 53: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	28, // 54: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	30, // 55: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	32, // 56: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	44, // [44:57] is the sub-list for method output_type
+	31, // [31:44] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -2327,7 +2542,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,6 +42,9 @@ const (
 	// VirtualMachineServiceCreateVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's CreateVirtualMachine RPC.
 	VirtualMachineServiceCreateVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/CreateVirtualMachine"
+	// VirtualMachineServiceGetPackageUploadProcedure is the fully-qualified name of the
+	// VirtualMachineService's GetPackageUpload RPC.
+	VirtualMachineServiceGetPackageUploadProcedure = "/hanok.v1.VirtualMachineService/GetPackageUpload"
 	// VirtualMachineServiceListOrphansProcedure is the fully-qualified name of the
 	// VirtualMachineService's ListOrphans RPC.
 	VirtualMachineServiceListOrphansProcedure = "/hanok.v1.VirtualMachineService/ListOrphans"
@@ -81,6 +84,16 @@ type VirtualMachineServiceClient interface {
 	// VirtualMachine.Interact.PowerOn to power it on. Invalid for values out of bounds, Exists for a name that is taken,
 	// NotFound for what it refers to; the task fails with Exhausted where no host or datastore can hold it.
 	CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error)
+	// GetPackageUpload says how much of the caller's upload of a package is there, to be continued. It fails as the import would
+	// whatever the package is. Privileges: those of CreateVirtualMachine, and VApp.Import on the resource pool.
+	//
+	// A package, an OVA, comes by HTTP, with the same login:
+	//
+	//	PUT /packages/{name}             the name is that of the machine to be. Parameters: folder, pool, host, datastore, annotation,
+	//	                                 power-on=1; network=PORTGROUP for all networks of the package, network=NAME=PORTGROUP for one;
+	//	                                 offset=N to continue an upload. The SHA-256 of the whole file in the header or the trailer
+	//	                                 Hanok-Sha256 is checked. The answer is an ImportPackageResponse as JSON.
+	GetPackageUpload(context.Context, *v1.GetPackageUploadRequest) (*v1.GetPackageUploadResponse, error)
 	// ListOrphans returns the virtual machines that connected hosts have and that are not theirs by the inventory: after a restore
 	// of the manager from an older backup, say. Privilege: System.View.
 	ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error)
@@ -145,6 +158,12 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("CreateVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		getPackageUpload: connect.NewClient[v1.GetPackageUploadRequest, v1.GetPackageUploadResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceGetPackageUploadProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("GetPackageUpload")),
+			connect.WithClientOptions(opts...),
+		),
 		listOrphans: connect.NewClient[v1.ListOrphansRequest, v1.ListOrphansResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceListOrphansProcedure,
@@ -207,6 +226,7 @@ type virtualMachineServiceClient struct {
 	listVirtualMachines        *connect.Client[v1.ListVirtualMachinesRequest, v1.ListVirtualMachinesResponse]
 	getVirtualMachine          *connect.Client[v1.GetVirtualMachineRequest, v1.GetVirtualMachineResponse]
 	createVirtualMachine       *connect.Client[v1.CreateVirtualMachineRequest, v1.CreateVirtualMachineResponse]
+	getPackageUpload           *connect.Client[v1.GetPackageUploadRequest, v1.GetPackageUploadResponse]
 	listOrphans                *connect.Client[v1.ListOrphansRequest, v1.ListOrphansResponse]
 	adoptVirtualMachine        *connect.Client[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse]
 	powerVirtualMachine        *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
@@ -239,6 +259,15 @@ func (c *virtualMachineServiceClient) GetVirtualMachine(ctx context.Context, req
 // CreateVirtualMachine calls hanok.v1.VirtualMachineService.CreateVirtualMachine.
 func (c *virtualMachineServiceClient) CreateVirtualMachine(ctx context.Context, req *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error) {
 	response, err := c.createVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetPackageUpload calls hanok.v1.VirtualMachineService.GetPackageUpload.
+func (c *virtualMachineServiceClient) GetPackageUpload(ctx context.Context, req *v1.GetPackageUploadRequest) (*v1.GetPackageUploadResponse, error) {
+	response, err := c.getPackageUpload.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -336,6 +365,16 @@ type VirtualMachineServiceHandler interface {
 	// VirtualMachine.Interact.PowerOn to power it on. Invalid for values out of bounds, Exists for a name that is taken,
 	// NotFound for what it refers to; the task fails with Exhausted where no host or datastore can hold it.
 	CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error)
+	// GetPackageUpload says how much of the caller's upload of a package is there, to be continued. It fails as the import would
+	// whatever the package is. Privileges: those of CreateVirtualMachine, and VApp.Import on the resource pool.
+	//
+	// A package, an OVA, comes by HTTP, with the same login:
+	//
+	//	PUT /packages/{name}             the name is that of the machine to be. Parameters: folder, pool, host, datastore, annotation,
+	//	                                 power-on=1; network=PORTGROUP for all networks of the package, network=NAME=PORTGROUP for one;
+	//	                                 offset=N to continue an upload. The SHA-256 of the whole file in the header or the trailer
+	//	                                 Hanok-Sha256 is checked. The answer is an ImportPackageResponse as JSON.
+	GetPackageUpload(context.Context, *v1.GetPackageUploadRequest) (*v1.GetPackageUploadResponse, error)
 	// ListOrphans returns the virtual machines that connected hosts have and that are not theirs by the inventory: after a restore
 	// of the manager from an older backup, say. Privilege: System.View.
 	ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error)
@@ -394,6 +433,12 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		VirtualMachineServiceCreateVirtualMachineProcedure,
 		svc.CreateVirtualMachine,
 		connect.WithSchema(virtualMachineServiceMethods.ByName("CreateVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceGetPackageUploadHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceGetPackageUploadProcedure,
+		svc.GetPackageUpload,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("GetPackageUpload")),
 		connect.WithHandlerOptions(opts...),
 	)
 	virtualMachineServiceListOrphansHandler := connect.NewUnaryHandlerSimple(
@@ -458,6 +503,8 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceGetVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceCreateVirtualMachineProcedure:
 			virtualMachineServiceCreateVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceGetPackageUploadProcedure:
+			virtualMachineServiceGetPackageUploadHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceListOrphansProcedure:
 			virtualMachineServiceListOrphansHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceAdoptVirtualMachineProcedure:
@@ -495,6 +542,10 @@ func (UnimplementedVirtualMachineServiceHandler) GetVirtualMachine(context.Conte
 
 func (UnimplementedVirtualMachineServiceHandler) CreateVirtualMachine(context.Context, *v1.CreateVirtualMachineRequest) (*v1.CreateVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.CreateVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) GetPackageUpload(context.Context, *v1.GetPackageUploadRequest) (*v1.GetPackageUploadResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.GetPackageUpload is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) ListOrphans(context.Context, *v1.ListOrphansRequest) (*v1.ListOrphansResponse, error) {
