@@ -25,11 +25,7 @@ func (s *service) GetPackageUpload(ctx context.Context, req *hanokv1.GetPackageU
 
 // importPackage makes a machine of the package in a request, and answers with the task.
 func (s *service) importPackage(w http.ResponseWriter, r *http.Request) {
-	by, err := s.Access.Authenticate(bearer(r.Header))
-	if err != nil {
-		s.refuseFile(w, r, by, err)
-		return
-	}
+	by := caller(r.Context())
 	ctx, cancel := s.streaming(r)
 	defer cancel()
 	answer, err := s.packageAnswer(ctx, by, w, r)
