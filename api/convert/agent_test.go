@@ -95,3 +95,26 @@ func TestAgentRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestSpeaksMachine: an agent of protocol 2 gets the machines that it can execute, those without disks and adapters among them.
+func TestSpeaksMachine(t *testing.T) {
+	plain := dc.UpgradeHardware(dc.Hardware{CPUs: 1, MemoryMB: 64}, "a")
+	plain.InstanceUUID = "500f3a1e-3c1d-4f4e-9a57-0123456789ab"
+	for name, test := range map[string]struct {
+		change func(h *dc.Hardware)
+		want   bool
+	}{
+		"nothing":                          {func(*dc.Hardware) {}, true},
+		"no lists":                         {func(h *dc.Hardware) { h.Disks, h.NICs, h.Controllers = nil, nil, nil }, true},
+		"empty lists":                      {func(h *dc.Hardware) { h.Disks, h.NICs, h.Controllers = []dc.Disk{}, []dc.NIC{}, []dc.Controller{} }, true},
+		"a newer device":                   {func(h *dc.Hardware) { h.TPM = true }, false},
+		"an adapter that it does not know": {func(h *dc.Hardware) { h.NICs = []dc.NIC{{Key: 4000, Type: dc.VMXNET3}} }, false},
+	} {
+		h := plain
+		test.change(&h)
+		m := dc.Machine{ID: "vm-1", Folder: "a", Hardware: h}
+		if got := convert.SpeaksMachine(2, m); got != test.want || !convert.SpeaksMachine(3, m) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

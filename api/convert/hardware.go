@@ -133,6 +133,6 @@ func classic(h dc.Hardware, folder string) (out dc.Hardware, ok bool) {
 		out.NICs = append(out.NICs, dc.NIC{Key: n.Key, MAC: n.MAC, PortGroup: n.PortGroup})
 	}
 	same := dc.UpgradeHardware(out, folder)
-	same.InstanceUUID, same.Version = h.InstanceUUID, h.Version // the guest of that protocol saw neither
-	return out, reflect.DeepEqual(same, h)
+	same.InstanceUUID, same.Version = h.InstanceUUID, h.Version                            // the guest of that protocol saw neither
+	return out, reflect.DeepEqual(FromHardware(Hardware(same)), FromHardware(Hardware(h))) // no list is the same as an empty one
 }
