@@ -257,8 +257,10 @@ func (c *Client) read() {
 			c.version = m.QMP.Version.QEMU
 			c.version.Package = m.QMP.Version.Package
 			close(c.greeted)
-		case !greeted || m.QMP != nil:
-			c.fail(errors.New("qmp: the peer's first message, and only that, must be its greeting"))
+		case !greeted:
+			// QEMU had this to say to the client before, which was gone when it was ready.
+		case m.QMP != nil:
+			c.fail(errors.New("qmp: a second greeting"))
 			return
 		case m.Event != "":
 			c.publish(m)

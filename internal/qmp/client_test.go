@@ -209,7 +209,7 @@ func TestEnds(t *testing.T) {
 		{name: "no id", sent: `{"return": {}}` + "\n", want: "qmp: the peer answered a command that was never sent"},
 		{name: "not understood", sent: `{"error": {"class": "GenericError", "desc": "JSON parse error"}}` + "\n",
 			want: "qmp: the peer did not understand a command: JSON parse error (GenericError)"},
-		{name: "second greeting", sent: greeting, want: "qmp: the peer's first message"},
+		{name: "second greeting", sent: greeting, want: "qmp: a second greeting"},
 		{name: "too long", sent: strings.Repeat(" ", MaxReply+1), is: ErrTooLong, want: "qmp: message too long"},
 	}
 	for _, test := range tests {
@@ -288,7 +288,7 @@ func TestNegotiationFails(t *testing.T) {
 	}{
 		{name: "no greeting", canceled: true, want: "qmp: no greeting, another client may hold this monitor: context canceled"},
 		{name: "another protocol", sent: "RFB 003.008\n", want: "qmp: the peer sent what is not a message"},
-		{name: "no greeting first", sent: `{"return": {}, "id": 0}` + "\n", want: "qmp: the peer's first message"},
+		{name: "a reply to somebody else, and no greeting", sent: `{"return": {}, "id": 0}` + "\n", canceled: true, want: "qmp: no greeting"},
 		{name: "refusal", sent: greeting + `{"id": 1, "error": {"class": "CommandNotFound", "desc": "no"}}` + "\n",
 			want: "qmp qmp_capabilities: no (CommandNotFound)"},
 	}
@@ -405,4 +405,19 @@ func FuzzClient(f *testing.F) {
 		}
 		<-c.Done()
 	})
+}
+
+// TestAnswersToTheClientBefore: QEMU sends what it owed to a client that is gone to the next one, before it greets that.
+func TestAnswersToTheClientBefore(t *testing.T) {
+	conn, p := socketpair(t)
+	go func() {
+		p.send(`{"return": {}, "id": 7}` + "\r\n")
+		p.send(greeting)
+		p.answer(p.receive(), "{}")
+	}()
+	c, err := New(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
