@@ -52,7 +52,8 @@ func (s *service) VerifyAudit(ctx context.Context, req *hanokv1.VerifyAuditReque
 var readings = []string{"List", "Get", "Query", "Watch", "Fetch", "WhoAmI", "About", "Doctor", "Verify"}
 
 // relief are the calls that help against a full disk, and are carried out even if the audit log can't be written.
-var relief = []string{"SessionService.Logout", "TaskService.CancelTask", "VirtualMachineService.DeleteVirtualMachine", "DatastoreService.DeleteFile"}
+var relief = []string{"SessionService.Logout", "TaskService.CancelTask", "VirtualMachineService.PowerVirtualMachine",
+	"VirtualMachineService.DeleteVirtualMachine", "DatastoreService.DeleteFile"}
 
 // naming are the fields of requests that the audit log holds: those that name what a call is about. Passwords, tokens and content
 // are never among them.
