@@ -70,6 +70,15 @@ const (
 	PrivTagAttach        Privilege = "InventoryService.Tagging.AttachTag"
 	PrivDiagnostics      Privilege = "Global.Diagnostics"
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
+
+	// Those of hardware.
+	PrivVMCPUCount        Privilege = "VirtualMachine.Config.CPUCount"
+	PrivVMMemory          Privilege = "VirtualMachine.Config.Memory"
+	PrivVMAddNewDisk      Privilege = "VirtualMachine.Config.AddNewDisk"
+	PrivVMRemoveDisk      Privilege = "VirtualMachine.Config.RemoveDisk"
+	PrivVMDiskExtend      Privilege = "VirtualMachine.Config.DiskExtend"
+	PrivVMAddRemoveDevice Privilege = "VirtualMachine.Config.AddRemoveDevice"
+	PrivVMSettings        Privilege = "VirtualMachine.Config.Settings"
 )
 
 // Privilege returns the right that a power operation asks for.

@@ -118,6 +118,7 @@ const (
 	EventVMCreated         EventType = "VmCreatedEvent"
 	EventVMRegistered      EventType = "VmRegisteredEvent" // an orphan was adopted
 	EventVMReallocated     EventType = "VmResourceReallocatedEvent"
+	EventVMReconfigured    EventType = "VmReconfiguredEvent"
 	EventVMPoolMoved       EventType = "VmResourcePoolMovedEvent"
 	EventVMRemoved         EventType = "VmRemovedEvent"
 	EventVMPoweredOn       EventType = "VmPoweredOnEvent"

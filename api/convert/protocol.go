@@ -12,6 +12,8 @@ const (
 	Protocol = 3
 	// OldestProtocol is the oldest that a manager speaks.
 	OldestProtocol = 2
+	// ConfiguringProtocol is the oldest in which the hardware of a machine changes.
+	ConfiguringProtocol = 3
 )
 
 // Hello returns the message that opens an agent's connection.

@@ -57,10 +57,10 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 	{"Firmware", (*hanokv1.VirtualMachine).GetFirmware},
 	{"UUID", (*hanokv1.VirtualMachine).GetUuid},
 	{"Disks", func(o *hanokv1.VirtualMachine) string {
-		return joined(o.Disks, func(d *hanokv1.Disk) string { return bytesText(d.CapacityBytes) })
+		return joined(o.Disks, func(d *hanokv1.Disk) string { return fmt.Sprintf("%s (%d)", bytesText(d.CapacityBytes), d.Key) })
 	}},
 	{"NICs", func(o *hanokv1.VirtualMachine) string {
-		return joined(o.Nics, func(n *hanokv1.Nic) string { return n.Mac + " on " + n.PortGroupId })
+		return joined(o.Nics, func(n *hanokv1.Nic) string { return fmt.Sprintf("%s on %s (%d)", n.Mac, n.PortGroupId, n.Key) })
 	}},
 	{"Resource pool", (*hanokv1.VirtualMachine).GetResourcePool},
 	{"CPU shares", func(o *hanokv1.VirtualMachine) string { return machineAllocation(o.CpuAllocation, megahertz) }},
@@ -74,6 +74,8 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 	{"Files failed", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.FilesFailure) }},
 	{"Paused", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.Paused) }},
 	{"Blocked", func(o *hanokv1.VirtualMachine) string { return hostText(o, o.Blocked) }},
+	{"Reconfiguration failed", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.ConfigurationFailure) }},
+	{"Differences", func(o *hanokv1.VirtualMachine) string { return strings.Join(o.Differences, "; ") }},
 	{"Fault", func(o *hanokv1.VirtualMachine) string { return failureText(o, o.Fault) }},
 }
 
@@ -145,6 +147,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
 				return err
 			}}),
+		a.vmUpdateCommand(), a.vmDiskCommands(), a.vmNICCommands(),
 		a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }

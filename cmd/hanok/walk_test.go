@@ -85,6 +85,7 @@ var needs = map[string][]dc.Privilege{
 	"VirtualMachineService.DeleteVirtualMachine": {dc.PrivVMDelete}, "VirtualMachineService.OpenConsole": {dc.PrivVMConsole},
 	"VirtualMachineService.ScreenshotVirtualMachine":   {dc.PrivVMScreenshot},
 	"VirtualMachineService.SetVirtualMachineResources": {"VirtualMachine.Config.Resource"},
+	"VirtualMachineService.ReconfigureVirtualMachine":  {"VirtualMachine.Config.Settings"},
 	"VirtualMachineService.MoveVirtualMachineToPool":   {dc.PrivAssignVMToPool},
 }
 

@@ -151,6 +151,7 @@ type Machines interface {
 	Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, name string) error
 	SetResources(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.ResourceChange) error
+	Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error)
 	MoveToPool(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
 	Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error)
 	// Screenshot returns a PNG file.

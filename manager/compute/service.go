@@ -21,6 +21,8 @@ import (
 type Hosts interface {
 	// Connected reports whether the host's agent answers now.
 	Connected(host dc.HostID) bool
+	// Configures reports whether the host's agent answers now, and speaks of changes of the hardware.
+	Configures(host dc.HostID) bool
 	// OpenStream opens a connection to one of a machine's streams on its host: "vnc", "serial" or "screenshot". ctx is
 	// for the opening only. The error is of kind Unavailable while the host is away.
 	OpenStream(ctx context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error)
@@ -64,7 +66,7 @@ func New(c Config) *Service {
 }
 
 func (s *Service) definitions() []task.Definition {
-	definitions := []task.Definition{s.createDefinition(), s.adoptDefinition(), s.destroyDefinition()}
+	definitions := []task.Definition{s.createDefinition(), s.adoptDefinition(), s.destroyDefinition(), s.reconfigureDefinition()}
 	for _, op := range dc.PowerOps() {
 		definitions = append(definitions, task.Definition{Type: powerType(op), Steps: s.powerSteps()})
 	}

@@ -197,8 +197,9 @@ func picture(v *store.View) string {
 	var b strings.Builder
 	for vm := range store.List[*dc.VirtualMachine](v) {
 		spec, s := vm.Spec, vm.Status
-		fmt.Fprintf(&b, "%s in %s on %s/%s/%s deleted=%v op=%s files=%s power=%s\n", vm.Name, vm.Parent, spec.Host, spec.Datastore,
-			spec.Folder, spec.Deleted, spec.Power.Op, s.Files, s.Power)
+		fmt.Fprintf(&b, "%s in %s on %s/%s/%s deleted=%v op=%s files=%s power=%s cpus=%d memory=%d disks=%d nics=%d\n", vm.Name, vm.Parent, spec.Host, spec.Datastore,
+			spec.Folder, spec.Deleted, spec.Power.Op, s.Files, s.Power, spec.Hardware.CPUs, spec.Hardware.MemoryMB,
+			len(spec.Hardware.Disks), len(spec.Hardware.NICs))
 	}
 	return b.String()
 }
@@ -209,11 +210,14 @@ type hosts struct {
 
 	mu    sync.Mutex
 	away  bool                       // not connected, and nothing is carried out
+	old   bool                       // of a program that changes no hardware
 	hold  bool                       // power requests and tombstones are not carried out
 	slow  bool                       // files are being made and not ready
 	fail  map[dc.PowerOp]*dc.Failure // how power operations fail
 	files *dc.Failure                // how the making of files fails
-	usage map[dc.DatastoreID]dc.DatastoreUsage
+	// configure is how a change of the hardware to what was not there at first fails.
+	configure *dc.Failure
+	usage     map[dc.DatastoreID]dc.DatastoreUsage
 	// orphans are what the hosts have besides the machines of the store.
 	orphans []dc.Orphan
 	sends   string // what a stream sends
@@ -271,7 +275,7 @@ func (h *hosts) due(a dc.Assignment, s dc.VirtualMachineStatus) bool {
 	if a.Deleted {
 		return s.Files != dc.FilesRemoved && !h.hold
 	}
-	return s.Files == "" && !h.slow || s.Files == dc.FilesReady && !h.hold && s.Outcome.Generation < a.Power.Generation
+	return s.Files == "" && !h.slow || s.Files == dc.FilesReady && !h.hold && (s.Outcome.Generation < a.Power.Generation || s.Configured.Generation < a.Configuration)
 }
 
 func (h *hosts) carryOut(a dc.Assignment, s *dc.VirtualMachineStatus) {
@@ -286,6 +290,10 @@ func (h *hosts) carryOut(a dc.Assignment, s *dc.VirtualMachineStatus) {
 		return
 	case s.Files == "":
 		s.Files, s.Power = dc.FilesReady, dc.PoweredOff
+		return
+	}
+	if s.Configured.Generation < a.Configuration {
+		s.Configured = dc.ConfigurationOutcome{Generation: a.Configuration, Failure: h.configure}
 		return
 	}
 	s.Outcome = dc.PowerOutcome{Generation: a.Power.Generation, Failure: h.fail[a.Power.Op]}
@@ -306,6 +314,12 @@ func (h *hosts) Connected(dc.HostID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.away
+}
+
+func (h *hosts) Configures(id dc.HostID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.away && !h.old
 }
 
 func (h *hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {

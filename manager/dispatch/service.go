@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1/agentv1connect"
 	"hanok/dc"
 	"hanok/internal/pki"
@@ -90,6 +91,12 @@ func (s *Service) Handler() http.Handler {
 
 // Connected reports whether the host's agent is connected to this manager.
 func (s *Service) Connected(host dc.HostID) bool { return s.link(host) != nil }
+
+// Configures reports whether the host's agent is connected and speaks a version of the protocol in which hardware changes.
+func (s *Service) Configures(host dc.HostID) bool {
+	l := s.link(host)
+	return l != nil && l.protocol >= convert.ConfiguringProtocol
+}
 
 // Usage returns how full the datastore was when its host last said so; ok is false where it never did.
 func (s *Service) Usage(ds dc.DatastoreID) (u dc.DatastoreUsage, ok bool) {

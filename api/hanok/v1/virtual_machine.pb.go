@@ -1830,6 +1830,250 @@ func (*SetVirtualMachineResourcesResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
 }
 
+type ReconfigureVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	// Zero or empty: as it is.
+	Cpus     int32  `protobuf:"varint,2,opt,name=cpus,proto3" json:"cpus,omitempty"`
+	MemoryMb int64  `protobuf:"varint,3,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
+	GuestId  string `protobuf:"bytes,4,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
+	Firmware string `protobuf:"bytes,5,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	// Unset: as it is.
+	CpuHotAdd    *bool `protobuf:"varint,6,opt,name=cpu_hot_add,json=cpuHotAdd,proto3,oneof" json:"cpu_hot_add,omitempty"`
+	CpuHotRemove *bool `protobuf:"varint,7,opt,name=cpu_hot_remove,json=cpuHotRemove,proto3,oneof" json:"cpu_hot_remove,omitempty"`
+	MemoryHotAdd *bool `protobuf:"varint,8,opt,name=memory_hot_add,json=memoryHotAdd,proto3,oneof" json:"memory_hot_add,omitempty"`
+	// The capacities of new, empty disks, in bytes: multiples of 512.
+	AddDisks    []int64          `protobuf:"varint,9,rep,packed,name=add_disks,json=addDisks,proto3" json:"add_disks,omitempty"`
+	ExtendDisks []*DiskExtension `protobuf:"bytes,10,rep,name=extend_disks,json=extendDisks,proto3" json:"extend_disks,omitempty"`
+	// The keys of disks that go, with their files.
+	RemoveDisks []int32 `protobuf:"varint,11,rep,packed,name=remove_disks,json=removeDisks,proto3" json:"remove_disks,omitempty"`
+	// References to the port groups of new network adapters.
+	AddNics []string `protobuf:"bytes,12,rep,name=add_nics,json=addNics,proto3" json:"add_nics,omitempty"`
+	// The keys of network adapters that go.
+	RemoveNics    []int32 `protobuf:"varint,13,rep,packed,name=remove_nics,json=removeNics,proto3" json:"remove_nics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconfigureVirtualMachineRequest) Reset() {
+	*x = ReconfigureVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconfigureVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconfigureVirtualMachineRequest) ProtoMessage() {}
+
+func (x *ReconfigureVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconfigureVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*ReconfigureVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetCpus() int32 {
+	if x != nil {
+		return x.Cpus
+	}
+	return 0
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetMemoryMb() int64 {
+	if x != nil {
+		return x.MemoryMb
+	}
+	return 0
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetGuestId() string {
+	if x != nil {
+		return x.GuestId
+	}
+	return ""
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetCpuHotAdd() bool {
+	if x != nil && x.CpuHotAdd != nil {
+		return *x.CpuHotAdd
+	}
+	return false
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetCpuHotRemove() bool {
+	if x != nil && x.CpuHotRemove != nil {
+		return *x.CpuHotRemove
+	}
+	return false
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetMemoryHotAdd() bool {
+	if x != nil && x.MemoryHotAdd != nil {
+		return *x.MemoryHotAdd
+	}
+	return false
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetAddDisks() []int64 {
+	if x != nil {
+		return x.AddDisks
+	}
+	return nil
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetExtendDisks() []*DiskExtension {
+	if x != nil {
+		return x.ExtendDisks
+	}
+	return nil
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetRemoveDisks() []int32 {
+	if x != nil {
+		return x.RemoveDisks
+	}
+	return nil
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetAddNics() []string {
+	if x != nil {
+		return x.AddNics
+	}
+	return nil
+}
+
+func (x *ReconfigureVirtualMachineRequest) GetRemoveNics() []int32 {
+	if x != nil {
+		return x.RemoveNics
+	}
+	return nil
+}
+
+// DiskExtension is a disk that grows. A disk never shrinks.
+type DiskExtension struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           int32                  `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
+	CapacityBytes int64                  `protobuf:"varint,2,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiskExtension) Reset() {
+	*x = DiskExtension{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskExtension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskExtension) ProtoMessage() {}
+
+func (x *DiskExtension) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskExtension.ProtoReflect.Descriptor instead.
+func (*DiskExtension) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DiskExtension) GetKey() int32 {
+	if x != nil {
+		return x.Key
+	}
+	return 0
+}
+
+func (x *DiskExtension) GetCapacityBytes() int64 {
+	if x != nil {
+		return x.CapacityBytes
+	}
+	return 0
+}
+
+type ReconfigureVirtualMachineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconfigureVirtualMachineResponse) Reset() {
+	*x = ReconfigureVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconfigureVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconfigureVirtualMachineResponse) ProtoMessage() {}
+
+func (x *ReconfigureVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconfigureVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*ReconfigureVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ReconfigureVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 type MoveVirtualMachineToPoolRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -1842,7 +2086,7 @@ type MoveVirtualMachineToPoolRequest struct {
 
 func (x *MoveVirtualMachineToPoolRequest) Reset() {
 	*x = MoveVirtualMachineToPoolRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2098,7 @@ func (x *MoveVirtualMachineToPoolRequest) String() string {
 func (*MoveVirtualMachineToPoolRequest) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2111,7 @@ func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolRequest.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MoveVirtualMachineToPoolRequest) GetVirtualMachine() string {
@@ -1892,7 +2136,7 @@ type MoveVirtualMachineToPoolResponse struct {
 
 func (x *MoveVirtualMachineToPoolResponse) Reset() {
 	*x = MoveVirtualMachineToPoolResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +2148,7 @@ func (x *MoveVirtualMachineToPoolResponse) String() string {
 func (*MoveVirtualMachineToPoolResponse) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +2161,7 @@ func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolResponse.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -1930,7 +2174,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2186,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2199,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -1974,7 +2218,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2230,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2243,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -2019,7 +2263,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2275,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2288,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -2064,7 +2308,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2320,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2333,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -2111,7 +2355,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2367,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2380,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -2167,7 +2411,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2423,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2436,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2369,7 +2613,31 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x124\n" +
 	"\x03cpu\x18\x02 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x03cpu\x12:\n" +
 	"\x06memory\x18\x03 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x06memory\"$\n" +
-	"\"SetVirtualMachineResourcesResponse\"o\n" +
+	"\"SetVirtualMachineResourcesResponse\"\x9c\x04\n" +
+	" ReconfigureVirtualMachineRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12\x12\n" +
+	"\x04cpus\x18\x02 \x01(\x05R\x04cpus\x12\x1b\n" +
+	"\tmemory_mb\x18\x03 \x01(\x03R\bmemoryMb\x12\x19\n" +
+	"\bguest_id\x18\x04 \x01(\tR\aguestId\x12\x1a\n" +
+	"\bfirmware\x18\x05 \x01(\tR\bfirmware\x12#\n" +
+	"\vcpu_hot_add\x18\x06 \x01(\bH\x00R\tcpuHotAdd\x88\x01\x01\x12)\n" +
+	"\x0ecpu_hot_remove\x18\a \x01(\bH\x01R\fcpuHotRemove\x88\x01\x01\x12)\n" +
+	"\x0ememory_hot_add\x18\b \x01(\bH\x02R\fmemoryHotAdd\x88\x01\x01\x12\x1b\n" +
+	"\tadd_disks\x18\t \x03(\x03R\baddDisks\x12:\n" +
+	"\fextend_disks\x18\n" +
+	" \x03(\v2\x17.hanok.v1.DiskExtensionR\vextendDisks\x12!\n" +
+	"\fremove_disks\x18\v \x03(\x05R\vremoveDisks\x12\x19\n" +
+	"\badd_nics\x18\f \x03(\tR\aaddNics\x12\x1f\n" +
+	"\vremove_nics\x18\r \x03(\x05R\n" +
+	"removeNicsB\x0e\n" +
+	"\f_cpu_hot_addB\x11\n" +
+	"\x0f_cpu_hot_removeB\x11\n" +
+	"\x0f_memory_hot_add\"H\n" +
+	"\rDiskExtension\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
+	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\"G\n" +
+	"!ReconfigureVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"o\n" +
 	"\x1fMoveVirtualMachineToPoolRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12#\n" +
 	"\rresource_pool\x18\x02 \x01(\tR\fresourcePool\"\"\n" +
@@ -2388,8 +2656,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xa8\n" +
-	"\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\x9e\v\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
@@ -2399,7 +2666,8 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13AdoptVirtualMachine\x12$.hanok.v1.AdoptVirtualMachineRequest\x1a%.hanok.v1.AdoptVirtualMachineResponse\x12b\n" +
 	"\x13PowerVirtualMachine\x12$.hanok.v1.PowerVirtualMachineRequest\x1a%.hanok.v1.PowerVirtualMachineResponse\x12e\n" +
 	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12w\n" +
-	"\x1aSetVirtualMachineResources\x12+.hanok.v1.SetVirtualMachineResourcesRequest\x1a,.hanok.v1.SetVirtualMachineResourcesResponse\x12q\n" +
+	"\x1aSetVirtualMachineResources\x12+.hanok.v1.SetVirtualMachineResourcesRequest\x1a,.hanok.v1.SetVirtualMachineResourcesResponse\x12t\n" +
+	"\x19ReconfigureVirtualMachine\x12*.hanok.v1.ReconfigureVirtualMachineRequest\x1a+.hanok.v1.ReconfigureVirtualMachineResponse\x12q\n" +
 	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12e\n" +
 	"\x14DeleteVirtualMachine\x12%.hanok.v1.DeleteVirtualMachineRequest\x1a&.hanok.v1.DeleteVirtualMachineResponse\x12q\n" +
 	"\x18ScreenshotVirtualMachine\x12).hanok.v1.ScreenshotVirtualMachineRequest\x1a*.hanok.v1.ScreenshotVirtualMachineResponse\x12J\n" +
@@ -2417,7 +2685,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -2444,87 +2712,94 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*RenameVirtualMachineResponse)(nil),       // 22: hanok.v1.RenameVirtualMachineResponse
 	(*SetVirtualMachineResourcesRequest)(nil),  // 23: hanok.v1.SetVirtualMachineResourcesRequest
 	(*SetVirtualMachineResourcesResponse)(nil), // 24: hanok.v1.SetVirtualMachineResourcesResponse
-	(*MoveVirtualMachineToPoolRequest)(nil),    // 25: hanok.v1.MoveVirtualMachineToPoolRequest
-	(*MoveVirtualMachineToPoolResponse)(nil),   // 26: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 27: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 28: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 29: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 30: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 31: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 32: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 33: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 34: hanok.v1.Disk
-	(*Nic)(nil),                                // 35: hanok.v1.Nic
-	(*Failure)(nil),                            // 36: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 37: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 38: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 39: google.protobuf.Duration
-	(*Task)(nil),                               // 40: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 41: hanok.v1.ResourceAllocationChange
+	(*ReconfigureVirtualMachineRequest)(nil),   // 25: hanok.v1.ReconfigureVirtualMachineRequest
+	(*DiskExtension)(nil),                      // 26: hanok.v1.DiskExtension
+	(*ReconfigureVirtualMachineResponse)(nil),  // 27: hanok.v1.ReconfigureVirtualMachineResponse
+	(*MoveVirtualMachineToPoolRequest)(nil),    // 28: hanok.v1.MoveVirtualMachineToPoolRequest
+	(*MoveVirtualMachineToPoolResponse)(nil),   // 29: hanok.v1.MoveVirtualMachineToPoolResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 30: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 31: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 32: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 33: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 34: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 35: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 36: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 37: hanok.v1.Disk
+	(*Nic)(nil),                                // 38: hanok.v1.Nic
+	(*Failure)(nil),                            // 39: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 40: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 41: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 42: google.protobuf.Duration
+	(*Task)(nil),                               // 43: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 44: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	33, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	34, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	35, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	36, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	36, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	36, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	33, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	36, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	37, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	38, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	39, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	39, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	39, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	36, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	36, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	37, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	37, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	38, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	36, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	39, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	36, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	39, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	40, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	40, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	41, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	39, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	42, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	39, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
 	8,  // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
 	9,  // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	40, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	40, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
-	36, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	43, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	43, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	39, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
 	14, // 23: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	40, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	39, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	40, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	41, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	41, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
-	40, // 29: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	33, // 30: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	3,  // 31: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	5,  // 32: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	7,  // 33: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	11, // 34: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
-	15, // 35: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	17, // 36: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	19, // 37: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	21, // 38: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	23, // 39: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	25, // 40: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	27, // 41: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	29, // 42: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	31, // 43: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 44: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 45: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	10, // 46: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	12, // 47: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
-	16, // 48: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	18, // 49: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	20, // 50: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	22, // 51: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	24, // 52: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	26, // 53: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	28, // 54: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	30, // 55: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	32, // 56: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	44, // [44:57] is the sub-list for method output_type
-	31, // [31:44] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	43, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	42, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	43, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	44, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	44, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	26, // 29: hanok.v1.ReconfigureVirtualMachineRequest.extend_disks:type_name -> hanok.v1.DiskExtension
+	43, // 30: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	43, // 31: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	36, // 32: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 33: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 34: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 35: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	11, // 36: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
+	15, // 37: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	17, // 38: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	19, // 39: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	21, // 40: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	23, // 41: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	25, // 42: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
+	28, // 43: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	30, // 44: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	32, // 45: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	34, // 46: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 47: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 48: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	10, // 49: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	12, // 50: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	16, // 51: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	18, // 52: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	20, // 53: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	22, // 54: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	24, // 55: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	27, // 56: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
+	29, // 57: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	31, // 58: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	33, // 59: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	35, // 60: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	47, // [47:61] is the sub-list for method output_type
+	33, // [33:47] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -2536,13 +2811,14 @@ func file_hanok_v1_virtual_machine_proto_init() {
 	file_hanok_v1_resource_pool_proto_init()
 	file_hanok_v1_hardware_proto_init()
 	file_hanok_v1_task_proto_init()
+	file_hanok_v1_virtual_machine_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -60,6 +60,9 @@ const (
 	// VirtualMachineServiceSetVirtualMachineResourcesProcedure is the fully-qualified name of the
 	// VirtualMachineService's SetVirtualMachineResources RPC.
 	VirtualMachineServiceSetVirtualMachineResourcesProcedure = "/hanok.v1.VirtualMachineService/SetVirtualMachineResources"
+	// VirtualMachineServiceReconfigureVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's ReconfigureVirtualMachine RPC.
+	VirtualMachineServiceReconfigureVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/ReconfigureVirtualMachine"
 	// VirtualMachineServiceMoveVirtualMachineToPoolProcedure is the fully-qualified name of the
 	// VirtualMachineService's MoveVirtualMachineToPool RPC.
 	VirtualMachineServiceMoveVirtualMachineToPoolProcedure = "/hanok.v1.VirtualMachineService/MoveVirtualMachineToPool"
@@ -115,6 +118,13 @@ type VirtualMachineServiceClient interface {
 	// VirtualMachine.Config.Resource. Invalid for an allocation that can't be, WrongState while it is being deleted, Exhausted where
 	// its host or its resource pool lacks a reservation.
 	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
+	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges:
+	// VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice (network adapters) and Settings (the
+	// rest), by what changes; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for new network adapters. Invalid
+	// for what can't be, NotFound for a device that it does not have, WrongState for what needs another power state, Conflict while
+	// another task works on it, Unavailable while its host is away, Unsupported where its host's program is too old, Exhausted where
+	// its host or its resource pool can't give it what it is to have.
+	ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error)
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
@@ -194,6 +204,12 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("SetVirtualMachineResources")),
 			connect.WithClientOptions(opts...),
 		),
+		reconfigureVirtualMachine: connect.NewClient[v1.ReconfigureVirtualMachineRequest, v1.ReconfigureVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceReconfigureVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("ReconfigureVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		moveVirtualMachineToPool: connect.NewClient[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceMoveVirtualMachineToPoolProcedure,
@@ -232,6 +248,7 @@ type virtualMachineServiceClient struct {
 	powerVirtualMachine        *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
 	renameVirtualMachine       *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
 	setVirtualMachineResources *connect.Client[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse]
+	reconfigureVirtualMachine  *connect.Client[v1.ReconfigureVirtualMachineRequest, v1.ReconfigureVirtualMachineResponse]
 	moveVirtualMachineToPool   *connect.Client[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse]
 	deleteVirtualMachine       *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
 	screenshotVirtualMachine   *connect.Client[v1.ScreenshotVirtualMachineRequest, v1.ScreenshotVirtualMachineResponse]
@@ -319,6 +336,15 @@ func (c *virtualMachineServiceClient) SetVirtualMachineResources(ctx context.Con
 	return nil, err
 }
 
+// ReconfigureVirtualMachine calls hanok.v1.VirtualMachineService.ReconfigureVirtualMachine.
+func (c *virtualMachineServiceClient) ReconfigureVirtualMachine(ctx context.Context, req *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error) {
+	response, err := c.reconfigureVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // MoveVirtualMachineToPool calls hanok.v1.VirtualMachineService.MoveVirtualMachineToPool.
 func (c *virtualMachineServiceClient) MoveVirtualMachineToPool(ctx context.Context, req *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
 	response, err := c.moveVirtualMachineToPool.CallUnary(ctx, connect.NewRequest(req))
@@ -396,6 +422,13 @@ type VirtualMachineServiceHandler interface {
 	// VirtualMachine.Config.Resource. Invalid for an allocation that can't be, WrongState while it is being deleted, Exhausted where
 	// its host or its resource pool lacks a reservation.
 	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
+	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges:
+	// VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice (network adapters) and Settings (the
+	// rest), by what changes; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for new network adapters. Invalid
+	// for what can't be, NotFound for a device that it does not have, WrongState for what needs another power state, Conflict while
+	// another task works on it, Unavailable while its host is away, Unsupported where its host's program is too old, Exhausted where
+	// its host or its resource pool can't give it what it is to have.
+	ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error)
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
@@ -471,6 +504,12 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("SetVirtualMachineResources")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceReconfigureVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceReconfigureVirtualMachineProcedure,
+		svc.ReconfigureVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("ReconfigureVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceMoveVirtualMachineToPoolHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceMoveVirtualMachineToPoolProcedure,
 		svc.MoveVirtualMachineToPool,
@@ -515,6 +554,8 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceRenameVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceSetVirtualMachineResourcesProcedure:
 			virtualMachineServiceSetVirtualMachineResourcesHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceReconfigureVirtualMachineProcedure:
+			virtualMachineServiceReconfigureVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMoveVirtualMachineToPoolProcedure:
 			virtualMachineServiceMoveVirtualMachineToPoolHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceDeleteVirtualMachineProcedure:
@@ -566,6 +607,10 @@ func (UnimplementedVirtualMachineServiceHandler) RenameVirtualMachine(context.Co
 
 func (UnimplementedVirtualMachineServiceHandler) SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.SetVirtualMachineResources is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.ReconfigureVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
