@@ -17,6 +17,7 @@ import (
 	"hanok/manager/resource"
 	"hanok/manager/store"
 	"hanok/manager/task"
+	"hanok/manager/upload"
 	"hanok/manager/vapp"
 )
 
@@ -125,14 +126,14 @@ func (f nativeFiles) Open(ctx context.Context, by dc.Caller, ref dc.FileRef) (na
 
 func (f nativeFiles) Upload(ctx context.Context, by dc.Caller, ref dc.FileRef, offset int64, overwrite bool, sha256 func() string,
 	content io.Reader) (dc.File, string, error) {
-	return f.Service.Upload(ctx, by, ref, file.UploadSpec{Offset: offset, Overwrite: overwrite, SHA256: sha256}, content)
+	return f.Service.Upload(ctx, by, ref, file.UploadSpec{Spec: upload.Spec{Offset: offset, SHA256: sha256}, Overwrite: overwrite}, content)
 }
 
 // nativeImages is the image service with the facade's own arguments.
 type nativeImages struct{ *image.Service }
 
 func (i nativeImages) Import(ctx context.Context, by dc.Caller, name, guestID string, offset int64, sha256 func() string, content io.Reader) (*dc.Task, error) {
-	return i.Service.Import(ctx, by, image.Request{Name: name, GuestID: guestID, Offset: offset, SHA256: sha256}, content)
+	return i.Service.Import(ctx, by, image.Request{Name: name, GuestID: guestID, Upload: upload.Spec{Offset: offset, SHA256: sha256}}, content)
 }
 
 // nativePackages is the service for packages with the facade's own arguments.
@@ -144,7 +145,7 @@ func (p nativePackages) Uploaded(ctx context.Context, by dc.Caller, req native.C
 
 func (p nativePackages) Import(ctx context.Context, by dc.Caller, req native.CreateRequest, networks map[string]dc.PortGroupID, offset int64,
 	sha256 func() string, content io.Reader) (*dc.Task, []string, error) {
-	return p.Service.Import(ctx, by, vapp.Request{Machine: createRequest(req), Networks: networks, Offset: offset, SHA256: sha256}, content)
+	return p.Service.Import(ctx, by, vapp.Request{Machine: createRequest(req), Networks: networks, Upload: upload.Spec{Offset: offset, SHA256: sha256}}, content)
 }
 
 // nativeEvents is the event service with the facade's own arguments.

@@ -22,6 +22,7 @@ import (
 	"hanok/manager/store"
 	"hanok/manager/task"
 	"hanok/manager/task/tasktest"
+	"hanok/manager/upload"
 )
 
 var (
@@ -305,11 +306,11 @@ func TestUpload(t *testing.T) {
 	if _, err := s.Stat(ctx, admin, to); dc.KindOf(err) != dc.NotFound {
 		t.Errorf("half a file has a name: %v", err)
 	}
-	f, got, err := s.Upload(ctx, admin, to, UploadSpec{Offset: 2, SHA256: func() string { return sum }}, strings.NewReader("st"))
+	f, got, err := s.Upload(ctx, admin, to, UploadSpec{Spec: upload.Spec{Offset: 2, SHA256: func() string { return sum }}}, strings.NewReader("st"))
 	if err != nil || got != sum || f.SizeBytes != 4 {
 		t.Errorf("got %+v, %s, %v", f, got, err)
 	}
-	_, _, err = s.Upload(ctx, admin, to, UploadSpec{Overwrite: true, SHA256: func() string { return sum }}, strings.NewReader("else"))
+	_, _, err = s.Upload(ctx, admin, to, UploadSpec{Spec: upload.Spec{SHA256: func() string { return sum }}, Overwrite: true}, strings.NewReader("else"))
 	if dc.KindOf(err) != dc.Invalid {
 		t.Errorf("damaged content: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"hanok/api/filestream"
 	"hanok/dc"
 	"hanok/manager/store"
+	"hanok/manager/upload"
 )
 
 // Download is a file that is being read, at any offset: an io.ReadSeekCloser for one goroutine. Each Seek that leads elsewhere
@@ -131,13 +132,9 @@ func (s *Service) Uploaded(ctx context.Context, by dc.Caller, ref dc.FileRef) (o
 
 // UploadSpec says how a file is uploaded.
 type UploadSpec struct {
-	// Offset is where the content begins: 0, or what Uploaded says.
-	Offset int64
+	upload.Spec
 	// Overwrite lets the file take the place of another one.
 	Overwrite bool
-	// SHA256 returns that of the whole file, in hexadecimal, or "" where the sender doesn't know it. It is called when all
-	// content was read. It may be nil.
-	SHA256 func() string
 }
 
 // Upload makes a file of what content has, when all of it is on the host's disk and found to be whole. Kinds: Exists,
@@ -156,14 +153,14 @@ func (s *Service) Upload(ctx context.Context, by dc.Caller, ref dc.FileRef, spec
 		return dc.File{}, "", err
 	}
 	defer release()
-	reply, err := s.upload(ctx, ds, dc.FileRequest{Op: dc.FileUpload, FileRef: ref, Offset: spec.Offset, Overwrite: spec.Overwrite}, content, spec.SHA256)
+	reply, err := s.upload(ctx, ds, dc.FileRequest{Op: dc.FileUpload, FileRef: ref, Offset: spec.Offset, Overwrite: spec.Overwrite}, upload.Sender(content), spec.Sum)
 	if err != nil || reply.File == nil {
 		return dc.File{}, "", err
 	}
 	return *reply.File, reply.SHA256, nil
 }
 
-// upload carries content to a host.
+// upload carries content to a host. An error of content is returned as it is.
 func (s *Service) upload(ctx context.Context, ds *dc.Datastore, req dc.FileRequest, content io.Reader, sum func() string) (dc.FileReply, error) {
 	call, err := s.call(ctx, ds, req)
 	if err != nil {
@@ -176,15 +173,14 @@ func (s *Service) upload(ctx context.Context, ds *dc.Datastore, req dc.FileReque
 	}
 	source := &source{r: content}
 	_, err = io.CopyBuffer(struct{ io.Writer }{call}, source, make([]byte, filestream.DataMax))
-	if source.err != nil {
-		return dc.FileReply{}, dc.Errorf(dc.Canceled, "the upload was broken off: %w", source.err)
+	switch {
+	case source.err != nil && ctx.Err() != nil:
+		return dc.FileReply{}, context.Cause(ctx)
+	case source.err != nil:
+		return dc.FileReply{}, source.err
 	}
 	if err == nil {
-		want := ""
-		if sum != nil {
-			want = sum()
-		}
-		err = call.End(want)
+		err = call.End(sum())
 	}
 	reply, failed := call.Reply(nil) // also after a failed Write: the host may have said why
 	switch {

@@ -18,18 +18,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"hanok/dc"
 	"hanok/internal/beneath"
 	"hanok/internal/diskimage"
 	"hanok/internal/durable"
-	"hanok/internal/partial"
 	"hanok/internal/random"
 	"hanok/manager/access"
 	"hanok/manager/event"
 	"hanok/manager/store"
 	"hanok/manager/task"
+	"hanok/manager/upload"
 )
 
 // maxSize is the largest image: all of it, holes too, goes through a checksum wherever it is fetched.
@@ -54,15 +52,14 @@ type Service struct {
 	access *access.Service
 	tasks  *task.Engine
 	folder string
-	// slots bounds how many images are uploaded at once.
-	slots chan struct{}
+	dock   *upload.Dock
 	// contents is held while a content gets its name, and from the look at who uses one to its removal.
 	contents sync.Mutex
 }
 
 // New returns the service and registers its task definition with c.Tasks.
 func New(c Config) *Service {
-	s := &Service{store: c.Store, access: c.Access, tasks: c.Tasks, folder: c.Folder, slots: make(chan struct{}, 16)}
+	s := &Service{store: c.Store, access: c.Access, tasks: c.Tasks, folder: c.Folder, dock: upload.NewDock()}
 	c.Tasks.Register(s.definition())
 	return s
 }
@@ -79,11 +76,8 @@ type args struct {
 type Request struct {
 	Name    string
 	GuestID string
-	// Offset is where the content begins: 0, or what Uploaded says.
-	Offset int64
-	// SHA256 returns that of the whole uploaded file, in hexadecimal, or "" where the sender doesn't know it. It is called when
-	// all content was read.
-	SHA256 func() string
+	// Upload says how the content comes.
+	Upload upload.Spec
 }
 
 // part is the name of what is uploaded for the image of a name: of any length and characters.
@@ -110,8 +104,7 @@ func (s *Service) Uploaded(ctx context.Context, by dc.Caller, name string) (int6
 		return 0, "", err
 	}
 	defer dir.Close()
-	n, sum, err := partial.Measure(ctx, dir, part(name))
-	return n, sum, failure(name, err)
+	return upload.Measure(ctx, dir, part(name), dc.Describe(dc.KindImage, name))
 }
 
 func (s *Service) authorize(by dc.Caller) error {
@@ -132,35 +125,16 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req Request, content
 	if err := checkFree(s.store.View(), probe); err != nil {
 		return nil, err
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return nil, dc.Errorf(dc.Unavailable, "too many images are uploaded at once").Fix("try again when one of them is done")
-	}
 	dir, err := s.open()
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	file, err := partial.Open(ctx, dir, part(req.Name), req.Offset)
+	file, err := s.dock.Take(ctx, dir, part(req.Name), dc.Describe(dc.KindImage, req.Name), req.Upload, content)
 	if err != nil {
-		return nil, failure(req.Name, err)
+		return nil, err
 	}
 	defer file.Close()
-	if err := receive(file, content); err != nil {
-		return nil, failure(req.Name, err)
-	}
-	want := ""
-	if req.SHA256 != nil {
-		want = req.SHA256()
-	}
-	if _, err := file.Finish(want); err != nil {
-		return nil, failure(req.Name, err)
-	}
-	if err := dir.Sync(); err != nil {
-		return nil, failure(req.Name, err)
-	}
 	var submitted *dc.Task
 	err = s.store.Change(ctx, func(tx *store.Tx) error {
 		if err := checkFree(tx.View(), probe); err != nil {
@@ -176,23 +150,6 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req Request, content
 	return submitted, err
 }
 
-// receive keeps apart the errors of the sender and those of the disk.
-func receive(w io.Writer, content io.Reader) error {
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := content.Read(buf)
-		if _, err := w.Write(buf[:n]); err != nil {
-			return err
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return dc.Errorf(dc.Canceled, "the upload was broken off: %w", err)
-		}
-	}
-}
-
 // checkFree returns an error of kind Exists where there is an image of the name.
 func checkFree(v *store.View, image *dc.Image) error {
 	for _, claim := range image.Claims() {
@@ -206,24 +163,12 @@ func checkFree(v *store.View, image *dc.Image) error {
 
 // failure gives an error about the image of the name its kind.
 func failure(name string, err error) error {
-	var known *dc.Error
 	var bad *diskimage.Error
 	object := dc.Describe(dc.KindImage, name)
-	switch {
-	case err == nil, errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.As(err, &bad):
+	if errors.As(err, &bad) {
 		return dc.Errorf(dc.Invalid, "the file is no disk that can be imported: %s", bad.Message).On(object).Fix("correct that, and upload it again")
-	case errors.Is(err, partial.ErrBusy):
-		return dc.Errorf(dc.Conflict, "it is being uploaded already").On(object).Fix("wait for the other upload to end")
-	case errors.Is(err, partial.ErrGap):
-		return dc.Errorf(dc.Invalid, "the upload can't go on there: %w", err).On(object).Fix("ask how much is there, and go on at that")
-	case errors.Is(err, partial.ErrDamaged):
-		return dc.Errorf(dc.Invalid, "what came is damaged: its checksum is not that of the file").On(object).Fix("upload it again")
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return dc.Errorf(dc.Exhausted, "the manager's disk is full").On(object).Fix("free space on it, then try again")
 	}
-	return fmt.Errorf("image %q: %w", name, err)
+	return upload.Failure(object, err)
 }
 
 func (s *Service) definition() task.Definition {

@@ -15,6 +15,7 @@ import (
 	"hanok/manager/store"
 	"hanok/manager/task"
 	"hanok/manager/task/tasktest"
+	"hanok/manager/upload"
 )
 
 var (
@@ -130,7 +131,7 @@ func TestRefused(t *testing.T) {
 	if left := picture(t, folder); left != "" {
 		t.Errorf("left is %q", left)
 	}
-	_, err = s.Import(ctx, admin, Request{Name: "x", GuestID: "otherGuest", SHA256: func() string { return digest }}, strings.NewReader("else"))
+	_, err = s.Import(ctx, admin, Request{Name: "x", GuestID: "otherGuest", Upload: upload.Spec{SHA256: func() string { return digest }}}, strings.NewReader("else"))
 	if dc.KindOf(err) != dc.Invalid {
 		t.Errorf("damaged: %v", err)
 	}

@@ -11,31 +11,27 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
-
-	"golang.org/x/sys/unix"
 
 	"hanok/dc"
 	"hanok/internal/beneath"
 	"hanok/internal/diskimage"
 	"hanok/internal/ovf"
-	"hanok/internal/partial"
 	"hanok/manager/compute"
 	"hanok/manager/image"
+	"hanok/manager/upload"
 )
 
 // Service is what users may do with packages. It is safe for concurrent use.
 type Service struct {
 	machines *compute.Service
 	images   *image.Service
-	// slots bounds how many packages are uploaded at once.
-	slots chan struct{}
+	dock     *upload.Dock
 }
 
 // New returns the service and registers its task with machines.
 func New(machines *compute.Service, images *image.Service) *Service {
-	s := &Service{machines: machines, images: images, slots: make(chan struct{}, 16)}
+	s := &Service{machines: machines, images: images, dock: upload.NewDock()}
 	machines.ImportFrom(s)
 	return s
 }
@@ -47,11 +43,8 @@ type Request struct {
 	Machine compute.CreateRequest
 	// Networks are the port groups for the package's networks, by name, and with "" for all that are not named.
 	Networks map[string]dc.PortGroupID
-	// Offset is where the content begins: 0, or what Uploaded says.
-	Offset int64
-	// SHA256 returns that of the whole uploaded file, in hexadecimal, or "" where the sender doesn't know it. It is called when
-	// all content was read.
-	SHA256 func() string
+	// Upload says how the package comes.
+	Upload upload.Spec
 }
 
 // part is the name of what is uploaded by a user for the machine of a name.
@@ -71,8 +64,7 @@ func (s *Service) Uploaded(ctx context.Context, by dc.Caller, req compute.Create
 		return 0, "", err
 	}
 	defer dir.Close()
-	n, sum, err := partial.Measure(ctx, dir, part(by, req.Name))
-	return n, sum, failure(req.Name, err)
+	return upload.Measure(ctx, dir, part(by, req.Name), object(req.Name))
 }
 
 // Import takes a package, an OVA, from content, checks all of it, and starts the task that makes the machine. The warnings say what
@@ -85,35 +77,16 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req Request, content
 	if err := s.machines.CheckImport(ctx, by, req.Machine); err != nil {
 		return nil, nil, err
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return nil, nil, dc.Errorf(dc.Unavailable, "too many packages are uploaded at once").Fix("try again when one of them is done")
-	}
 	dir, err := s.images.Open()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer dir.Close()
-	file, err := partial.Open(ctx, dir, part(by, name), req.Offset) // which others can't before the task has it
+	file, err := s.dock.Take(ctx, dir, part(by, name), object(name), req.Upload, content) // which others can't before the task has it
 	if err != nil {
-		return nil, nil, failure(name, err)
+		return nil, nil, err
 	}
 	defer file.Close()
-	if err := receive(file, content); err != nil {
-		return nil, nil, failure(name, err)
-	}
-	want := ""
-	if req.SHA256 != nil {
-		want = req.SHA256()
-	}
-	if _, err := file.Finish(want); err != nil {
-		return nil, nil, failure(name, err)
-	}
-	if err := dir.Sync(); err != nil {
-		return nil, nil, failure(name, err)
-	}
 	found, err := inspect(ctx, dir, part(by, name))
 	if err != nil {
 		if atFault(err) {
@@ -129,23 +102,6 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req Request, content
 	return submitted, warnings, err
 }
 
-// receive keeps apart the errors of the sender and those of the disk.
-func receive(w io.Writer, content io.Reader) error {
-	buf := make([]byte, 256<<10)
-	for {
-		n, err := content.Read(buf)
-		if _, err := w.Write(buf[:n]); err != nil {
-			return err
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return dc.Errorf(dc.Canceled, "the upload was broken off: %w", err)
-		}
-	}
-}
-
 // atFault reports whether an error is about the package itself.
 func atFault(err error) bool {
 	var pkg *ovf.Error
@@ -153,25 +109,17 @@ func atFault(err error) bool {
 	return errors.As(err, &pkg) || errors.As(err, &disk)
 }
 
+// object is what users call the package for the machine of a name.
+func object(name string) string { return "package of " + dc.Describe(dc.KindVirtualMachine, name) }
+
 // failure gives an error about the package for the machine of the name its kind.
 func failure(name string, err error) error {
 	var known *dc.Error
-	object := dc.Describe(dc.KindVirtualMachine, name)
-	switch {
-	case err == nil, errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case atFault(err):
-		return dc.Errorf(dc.Invalid, "the package can't be imported: %s", err).On(object).Fix("correct that, or get the package anew, and import it again")
-	case errors.Is(err, partial.ErrBusy):
-		return dc.Errorf(dc.Conflict, "its package is being uploaded already").On(object).Fix("wait for the other upload to end")
-	case errors.Is(err, partial.ErrGap):
-		return dc.Errorf(dc.Invalid, "the upload can't go on there: %w", err).On(object).Fix("ask how much is there, and go on at that")
-	case errors.Is(err, partial.ErrDamaged):
-		return dc.Errorf(dc.Invalid, "what came is damaged: its checksum is not that of the file").On(object).Fix("upload it again")
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return dc.Errorf(dc.Exhausted, "the manager's disk is full").On(object).Fix("free space on it, then try again")
+	if atFault(err) && !errors.As(err, &known) {
+		return dc.Errorf(dc.Invalid, "the package can't be imported: %s", err).On(dc.Describe(dc.KindVirtualMachine, name)).
+			Fix("correct that, or get the package anew, and import it again")
 	}
-	return fmt.Errorf("package of %q: %w", name, err)
+	return upload.Failure(object(name), err)
 }
 
 var _ compute.Packages = (*Service)(nil)
