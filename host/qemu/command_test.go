@@ -42,7 +42,8 @@ func commands() map[string]Command {
 	efi.Machine.Firmware, efi.Machine.CPUs, efi.Machine.MemoryMB = dc.EFI, 4, 4096
 	efi.Machine.Controllers = []dc.Controller{{Key: 1000, Type: dc.ControllerVirtio}, {Key: 1001, Type: dc.ControllerVirtio},
 		{Key: 1003, Type: dc.ControllerVirtio}}
-	efi.Machine.Disks = []dc.Disk{{Key: 2000, Controller: 1000}, {Key: 2015, Controller: 1000, Unit: 15}, {Key: 2016, Controller: 1001},
+	efi.Machine.Disks = []dc.Disk{{Key: 2000, Controller: 1000}, {Key: 2015, Controller: 1000, Unit: 15, Provisioning: dc.ThickEager},
+		{Key: 2016, Controller: 1001, Provisioning: dc.ThickLazyZeroed},
 		{Key: 2063, Controller: 1003, Unit: 15}}
 	efi.Disks = map[int32]string{2000: "/dev/fdset/2", 2015: "/dev/fdset/5", 2016: "/dev/fdset/6", 2063: "/dev/fdset/7"}
 	efi.Machine.NICs = append(efi.Machine.NICs[:1:1], dc.NIC{Key: 4009, MAC: "52:54:00:00:00:02"})

@@ -167,7 +167,7 @@ func (c change) addDisk(ctx context.Context, files *volume.Files, d dc.Disk) err
 	if err != nil {
 		return err
 	}
-	if err := c.m.execute(ctx, "blockdev-add", diskNode(d.Key, file), nil); err != nil {
+	if err := c.m.execute(ctx, "blockdev-add", diskNode(d, file), nil); err != nil {
 		_ = c.takeBack(context.WithoutCancel(ctx), set) // the error before is what counts
 		return err
 	}

@@ -81,7 +81,7 @@ func (c Command) attach(units []unit, place func(unit) string, family string) []
 			continue
 		}
 		name := diskID(u.key)
-		a = append(a, "-blockdev", option(diskNode(u.key, c.Disks[u.key])))
+		a = append(a, "-blockdev", option(diskNode(*u.disk, c.Disks[u.key])))
 		if family == "nvme" {
 			a = append(a, "-device", fmt.Sprintf("nvme-ns,%s,drive=%s,id=%[2]s,bootindex=%d", place(u), name, first))
 		} else {
@@ -92,11 +92,15 @@ func (c Command) attach(units []unit, place func(unit) string, family string) []
 	return a
 }
 
-// diskNode is the content of the disk with the key, in a file.
-func diskNode(key int32, file string) node {
-	name := diskID(key)
-	return node{Driver: "raw", Name: name, Discard: "unmap", DetectZeroes: "unmap",
-		File: &node{Driver: "file", Name: name + "-file", Filename: file, Discard: "unmap"}}
+// diskNode is the content of a disk, in a file. A thin disk gives blocks back that the guest discards or fills with zeros; a thick
+// one keeps its blocks, or it would become a thin one.
+func diskNode(d dc.Disk, file string) node {
+	name := diskID(d.Key)
+	n := node{Driver: "raw", Name: name, File: &node{Driver: "file", Name: name + "-file", Filename: file}}
+	if d.Provisioning != dc.ThickLazyZeroed && d.Provisioning != dc.ThickEager {
+		n.Discard, n.DetectZeroes, n.File.Discard = "unmap", "unmap", "unmap"
+	}
+	return n
 }
 
 // drive returns a drive for removable media, whose device is as described so far, with what lies in it.
