@@ -43,6 +43,7 @@ const (
 	PrivVMPowerOff       Privilege = "VirtualMachine.Interact.PowerOff"
 	PrivVMReset          Privilege = "VirtualMachine.Interact.Reset"
 	PrivVMSuspend        Privilege = "VirtualMachine.Interact.Suspend"
+	PrivVMAnnotation     Privilege = "VirtualMachine.Config.Annotation"
 	PrivVMResources      Privilege = "VirtualMachine.Config.Resource"
 	PrivPoolCreate       Privilege = "Resource.CreatePool"
 	PrivPoolDelete       Privilege = "Resource.DeletePool"
@@ -68,6 +69,8 @@ const (
 	PrivTagEdit          Privilege = "InventoryService.Tagging.EditTag"
 	PrivTagDelete        Privilege = "InventoryService.Tagging.DeleteTag"
 	PrivTagAttach        Privilege = "InventoryService.Tagging.AttachTag"
+	PrivCustomFields     Privilege = "Global.ManageCustomFields"
+	PrivCustomValue      Privilege = "Global.SetCustomField"
 	PrivDiagnostics      Privilege = "Global.Diagnostics"
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 

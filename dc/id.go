@@ -30,6 +30,7 @@ const (
 	KindAlarmState     Kind = "AlarmState"
 	KindTagCategory    Kind = "TagCategory"
 	KindTag            Kind = "Tag"
+	KindCustomField    Kind = "CustomField"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -62,6 +63,7 @@ var kinds = []struct {
 	{KindAlarmState, "alarmstate-", "triggered alarm", func() Object { return new(AlarmState) }},
 	{KindTagCategory, "tagcategory-", "tag category", func() Object { return new(TagCategory) }},
 	{KindTag, "tag-", "tag", func() Object { return new(Tag) }},
+	{KindCustomField, "customfield-", "custom attribute", func() Object { return new(CustomField) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -102,6 +104,7 @@ type (
 	AlarmStateID     ID
 	TagCategoryID    ID
 	TagID            ID
+	CustomFieldID    ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

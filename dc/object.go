@@ -30,6 +30,9 @@ type Meta struct {
 	// Tags are the tags that are attached to an object of the inventory, each once, in the order of their IDs. One that is not there
 	// any more is attached to nothing. The manager's tag service writes them.
 	Tags []TagID `json:"tags,omitempty"`
+	// CustomValues are the object's custom attributes, by their keys. A key whose attribute is not there any more means nothing. The
+	// manager's attribute service writes them.
+	CustomValues map[int32]string `json:"customValues,omitempty"`
 	// Revision is the store's revision of the last change; 0 means not stored yet. The store alone sets it.
 	Revision int64 `json:"-"`
 }

@@ -24,6 +24,7 @@ func objects() []Object {
 		&Sequence{ID: "sequence-1", Meta: meta},
 		&Alarm{ID: "alarm-1", Meta: meta}, &AlarmState{ID: "alarmstate-1", Meta: meta},
 		&TagCategory{ID: "tagcategory-1", Meta: meta}, &Tag{ID: "tag-1", Meta: meta},
+		&CustomField{ID: "customfield-1", Meta: meta},
 	}
 }
 

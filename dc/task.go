@@ -136,6 +136,10 @@ const (
 	EventAlarmStatus       EventType = "AlarmStatusChangedEvent"
 	EventAlarmAcknowledged EventType = "AlarmAcknowledgedEvent"
 	EventAlarmCleared      EventType = "AlarmClearedEvent"
+	EventCustomFieldAdded  EventType = "CustomFieldDefAddedEvent"
+	EventCustomFieldGone   EventType = "CustomFieldDefRemovedEvent"
+	EventCustomFieldNamed  EventType = "CustomFieldDefRenamedEvent"
+	EventCustomValue       EventType = "CustomFieldValueChangedEvent"
 	EventTagAttached       EventType = "com.vmware.cis.tagging.attach"
 	EventTagDetached       EventType = "com.vmware.cis.tagging.detach"
 )

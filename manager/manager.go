@@ -16,6 +16,7 @@ import (
 	"hanok/internal/pki"
 	"hanok/manager/access"
 	"hanok/manager/alarm"
+	"hanok/manager/attribute"
 	"hanok/manager/audit"
 	"hanok/manager/check"
 	"hanok/manager/compute"
@@ -72,7 +73,8 @@ type Manager struct {
 	Alarms    *alarm.Service
 	Tags      *tag.Service
 	// Audit stays the caller's to close, after the last call.
-	Audit *audit.Service
+	Audit  *audit.Service
+	Fields *attribute.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -113,6 +115,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Packages = vapp.New(m.Machines, m.Images)
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
+	m.Fields = attribute.New(cfg.Store, m.Access)
 	m.Tags = tag.New(cfg.Store, m.Access)
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }
@@ -151,6 +154,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		sweeper("session sweep", m.Access.SweepSessions),
 		sweeper("permission sweep", m.Access.SweepPermissions),
 		sweeper("tag sweep", m.Tags.Sweep),
+		sweeper("custom attribute sweep", m.Fields.Sweep),
 		sweeper("event trim", func(ctx context.Context) error { return event.Trim(ctx, m.Store, event.Keep) }),
 	} {
 		loop(func(ctx context.Context) error { return r.Run(ctx, m.Store, m.log) })

@@ -43,6 +43,7 @@ type client struct {
 	statistics  hanokv1connect.StatisticsServiceClient
 	alarms      hanokv1connect.AlarmServiceClient
 	tags        hanokv1connect.TagServiceClient
+	fields      hanokv1connect.CustomFieldServiceClient
 	watch       hanokv1connect.WatchServiceClient
 	backups     hanokv1connect.BackupServiceClient
 }
@@ -117,6 +118,7 @@ func (a *app) connect() (*client, error) {
 	c.statistics = hanokv1connect.NewStatisticsServiceClient(c.http, s.server, options)
 	c.alarms = hanokv1connect.NewAlarmServiceClient(c.http, s.server, options)
 	c.tags = hanokv1connect.NewTagServiceClient(c.http, s.server, options)
+	c.fields = hanokv1connect.NewCustomFieldServiceClient(c.http, s.server, options)
 	c.watch = hanokv1connect.NewWatchServiceClient(c.http, s.server, options)
 	c.backups = hanokv1connect.NewBackupServiceClient(c.http, s.server, options)
 	return c, nil

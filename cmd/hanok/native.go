@@ -35,6 +35,7 @@ type nativeParts struct {
 	stats     native.Statistics
 	alarms    native.Alarms
 	tags      native.Tags
+	fields    native.CustomFields
 	usage     func(dc.DatastoreID) (dc.DatastoreUsage, bool)
 	system    native.System
 	backups   native.Backups
@@ -57,6 +58,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Statistics: p.stats,
 		Alarms:     p.alarms,
 		Tags:       p.tags,
+		Fields:     p.fields,
 		State:      nativeState{p.store, p.usage},
 		System:     p.system,
 		Backups:    p.backups,
@@ -208,6 +210,7 @@ var readers = map[dc.Kind]reader{
 	dc.KindAlarm:          readerOf[*dc.Alarm](),
 	dc.KindTagCategory:    readerOf[*dc.TagCategory](),
 	dc.KindTag:            readerOf[*dc.Tag](),
+	dc.KindCustomField:    readerOf[*dc.CustomField](),
 }
 
 func readerOf[T dc.Object]() reader {

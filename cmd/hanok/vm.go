@@ -148,6 +148,11 @@ func (a *app) vmCommands() *cobra.Command {
 				return err
 			}}),
 		a.vmUpdateCommand(), a.vmDiskCommands(), a.vmNICCommands(),
+		a.client(command{use: "annotate VM TEXT", short: "Replace a virtual machine's note", args: cobra.ExactArgs(2), object: true, complete: vmNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.machines.AnnotateVirtualMachine(ctx, &hanokv1.AnnotateVirtualMachineRequest{VirtualMachine: args[0], Annotation: args[1]})
+				return err
+			}}),
 		a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }

@@ -41,6 +41,10 @@ var needs = map[string][]dc.Privilege{
 	"TaskService.WatchTask": viewers, "StatisticsService.QueryStatistics": viewers, "PermissionService.ListPermissions": viewers,
 	"UserService.ListUsers": viewers, "GroupService.ListGroups": viewers,
 
+	"CustomFieldService.ListCustomFields": viewers, "CustomFieldService.ListCustomValues": viewers,
+	"VirtualMachineService.AnnotateVirtualMachine": {"VirtualMachine.Config.Annotation"},
+	"CustomFieldService.CreateCustomField":         {dc.PrivCustomFields}, "CustomFieldService.RenameCustomField": {dc.PrivCustomFields},
+	"CustomFieldService.DeleteCustomField": {dc.PrivCustomFields}, "CustomFieldService.SetCustomValue": {dc.PrivCustomValue},
 	"TagService.ListTagCategories": viewers, "TagService.ListTags": viewers, "TagService.ListTaggedObjects": viewers,
 	"TagService.CreateTagCategory": {dc.PrivCategoryCreate}, "TagService.UpdateTagCategory": {dc.PrivCategoryEdit},
 	"TagService.DeleteTagCategory": {dc.PrivCategoryDelete}, "TagService.CreateTag": {dc.PrivTagCreate},
@@ -102,6 +106,7 @@ func TestEveryCall(t *testing.T) {
 	c.must(t, "group", "create", "club")
 	c.must(t, "role", "create", "Spare")
 	c.must(t, "tag", "category", "create", "Tier")
+	c.must(t, "attribute", "create", "owner")
 	c.must(t, "tag", "create", "prod", "--category", "Tier")
 	tasks, err := c.manager.Tasks.List(dc.System)
 	if err != nil {
@@ -260,7 +265,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
 		"datastore": "datastore1", "target_path": "other", "port_group": "VM Network", "virtual_machine": "hello", "task": task, "user": "victim", "object": "team",
 		"entity": "web", "principal": "victim", "user_group": "club", "alarm": "Host CPU usage", "member": "victim", "resource_pool": "gold", "pool": "gold",
-		"tag_category": "Tier", "tag": "prod",
+		"tag_category": "Tier", "tag": "prod", "custom_field": "owner",
 	}
 	special := map[string]map[string]string{
 		"InventoryService.RenameObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
@@ -270,6 +275,8 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.GetPackageUpload": {"resource_pool": "", "name": "newest"}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
 		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"},
 		"AlarmService.UpdateAlarm": {"name": ""}, "TagService.ListTags": {"kind": "Folder"}, "TagService.AttachTag": {"kind": "Folder"},
+		"CustomFieldService.CreateCustomField": {"kind": "Host"}, "CustomFieldService.RenameCustomField": {"name": "owner"},
+		"CustomFieldService.ListCustomValues": {"kind": "Folder"}, "CustomFieldService.SetCustomValue": {"kind": "Folder"},
 		"TagService.DetachTag": {"kind": "Folder"}, "TagService.CreateTagCategory": {"kind": ""},
 		"TagService.UpdateTagCategory": {"name": ""}, "TagService.UpdateTag": {"name": ""},
 		"RoleService.CreateRole": {"name": "Newer"}, "PermissionService.SetPermission": {"role": "ReadOnly"},

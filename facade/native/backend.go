@@ -18,6 +18,7 @@ type Backend struct {
 	Statistics Statistics
 	Alarms     Alarms
 	Tags       Tags
+	Fields     CustomFields
 	Hosts      Hosts
 	Pools      Pools
 	Machines   Machines
@@ -150,6 +151,8 @@ type Machines interface {
 	// Power starts a power operation; timeout bounds the guest's part, and zero is the usual time.
 	Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, name string) error
+	// Annotate replaces a machine's note.
+	Annotate(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, text string) error
 	SetResources(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.ResourceChange) error
 	Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error)
 	MoveToPool(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
@@ -267,6 +270,19 @@ type Tags interface {
 	Detach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error
 	// Objects returns what has the tag, by kind and name.
 	Objects(by dc.Caller, tag dc.TagID) ([]dc.Object, error)
+}
+
+// CustomFields keeps custom attributes and their values.
+type CustomFields interface {
+	List(by dc.Caller) ([]*dc.CustomField, error)
+	// Create makes a custom attribute of objects of the kind, or of all for "".
+	Create(ctx context.Context, by dc.Caller, name string, of dc.Kind) (*dc.CustomField, error)
+	Rename(ctx context.Context, by dc.Caller, id dc.CustomFieldID, name string) error
+	Delete(ctx context.Context, by dc.Caller, id dc.CustomFieldID) error
+	// Values returns those of an object, by name.
+	Values(by dc.Caller, object dc.ID) ([]dc.CustomValue, error)
+	// Set gives an object a value; "" takes it away.
+	Set(ctx context.Context, by dc.Caller, id dc.CustomFieldID, object dc.ID, value string) error
 }
 
 // State is the data center as it is now, and what changes in it. It checks no privilege: this package authorizes the

@@ -75,6 +75,7 @@ func (s *Server) Handler() http.Handler {
 	mount(hanokv1connect.NewStatisticsServiceHandler(svc, options...))
 	mount(hanokv1connect.NewAlarmServiceHandler(svc, options...))
 	mount(hanokv1connect.NewTagServiceHandler(svc, options...))
+	mount(hanokv1connect.NewCustomFieldServiceHandler(svc, options...))
 	mount(hanokv1connect.NewWatchServiceHandler(svc, options...))
 	mount(hanokv1connect.NewBackupServiceHandler(svc, options...))
 	mux.HandleFunc("GET /console/{ticket}", svc.console)

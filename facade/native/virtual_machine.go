@@ -110,6 +110,14 @@ func (s *service) PowerVirtualMachine(ctx context.Context, req *hanokv1.PowerVir
 	return &hanokv1.PowerVirtualMachineResponse{Task: s.task(caller(ctx), t)}, nil
 }
 
+func (s *service) AnnotateVirtualMachine(ctx context.Context, req *hanokv1.AnnotateVirtualMachineRequest) (*hanokv1.AnnotateVirtualMachineResponse, error) {
+	id, err := s.machineID(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.AnnotateVirtualMachineResponse{}, s.Machines.Annotate(ctx, caller(ctx), id, req.Annotation)
+}
+
 func (s *service) RenameVirtualMachine(ctx context.Context, req *hanokv1.RenameVirtualMachineRequest) (*hanokv1.RenameVirtualMachineResponse, error) {
 	id, err := s.machineID(ctx, req.VirtualMachine)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"hanok/dc"
 	"hanok/manager/access"
@@ -124,6 +125,29 @@ func (s *Service) Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachine
 			return err
 		}
 		vm.Name = name
+		tx.Put(vm)
+		return nil
+	})
+}
+
+// maxAnnotation is the longest note, in bytes.
+const maxAnnotation = 4096
+
+// Annotate replaces a machine's note; "" is none. Kinds: Invalid for one that is too long or no text. Privilege: PrivVMAnnotation.
+func (s *Service) Annotate(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, text string) error {
+	vm, err := s.authorized(by, dc.PrivVMAnnotation, id)
+	if err != nil {
+		return err
+	}
+	if len(text) > maxAnnotation || !utf8.ValidString(text) {
+		return dc.Errorf(dc.Invalid, "the note is no text of at most %d bytes", maxAnnotation).On(describe(vm)).Fix("give a shorter one")
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(id))
+		if err != nil || vm.Spec.Annotation == text {
+			return err
+		}
+		vm.Spec.Annotation = text
 		tx.Put(vm)
 		return nil
 	})

@@ -47,6 +47,21 @@ func accessTo[T dc.Object]() kindAccess {
 	}
 }
 
+// Objects yields every object of the tree, kind by kind: what users name, but no images.
+func Objects(v *store.View) iter.Seq[dc.Object] {
+	return func(yield func(dc.Object) bool) {
+		for _, kind := range dc.Kinds() {
+			if a, ok := named[kind]; ok && kind != dc.KindImage {
+				for o := range a.all(v) {
+					if !yield(o) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // find returns the object that has the ID.
 func find(v *store.View, id dc.ID) (dc.Object, bool) {
 	kind, ok := named[id.Kind()]

@@ -3,12 +3,12 @@ package tag
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
 	"hanok/dc"
 	"hanok/manager/event"
+	"hanok/manager/inventory"
 	"hanok/manager/store"
 )
 
@@ -72,7 +72,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	for {
 		var stale []dc.ID
 		v := s.store.View()
-		for o := range taggable(v) {
+		for o := range inventory.Objects(v) {
 			if len(tagsOf(v, o)) < len(o.Metadata().Tags) {
 				stale = append(stale, o.Identity())
 			}
@@ -115,32 +115,6 @@ func tagsOf(v *store.View, o dc.Object) (tags []*dc.Tag) {
 		}
 	}
 	return tags
-}
-
-// taggable yields every object that may have tags.
-func taggable(v *store.View) iter.Seq[dc.Object] {
-	return func(yield func(dc.Object) bool) {
-		for _, each := range []func() bool{
-			all[*dc.Cluster](v, yield), all[*dc.Datacenter](v, yield), all[*dc.Datastore](v, yield), all[*dc.Folder](v, yield),
-			all[*dc.Host](v, yield), all[*dc.PortGroup](v, yield), all[*dc.ResourcePool](v, yield), all[*dc.VirtualMachine](v, yield),
-		} {
-			if !each() {
-				return
-			}
-		}
-	}
-}
-
-// all returns a function that yields every object of a type, and reports whether more are wanted.
-func all[T dc.Object](v *store.View, yield func(dc.Object) bool) func() bool {
-	return func() bool {
-		for o := range store.List[T](v) {
-			if !yield(o) {
-				return false
-			}
-		}
-		return true
-	}
 }
 
 func recordAttached(tx *store.Tx, by dc.Caller, typ dc.EventType, tag *dc.Tag, o dc.Object, what string) {

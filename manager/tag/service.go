@@ -15,6 +15,7 @@ import (
 	"hanok/internal/random"
 	"hanok/manager/access"
 	"hanok/manager/event"
+	"hanok/manager/inventory"
 	"hanok/manager/store"
 )
 
@@ -72,7 +73,7 @@ func (s *Service) Objects(by dc.Caller, tag dc.TagID) ([]dc.Object, error) {
 		return nil, err
 	}
 	var out []dc.Object
-	for o := range taggable(v) {
+	for o := range inventory.Objects(v) {
 		if slices.Contains(o.Metadata().Tags, tag) && visible(o) {
 			out = append(out, o)
 		}

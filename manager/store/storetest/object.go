@@ -216,5 +216,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.Role{ID: "role-a"}, &dc.Permission{ID: "permission-a"}, &dc.Group{ID: "usergroup-a"}, &dc.Sequence{ID: "sequence-a"},
 		&dc.Alarm{ID: "alarm-a", Meta: meta}, &dc.AlarmState{ID: "alarmstate-a"},
 		&dc.TagCategory{ID: "tagcategory-a", Meta: meta}, &dc.Tag{ID: "tag-a", Meta: meta},
+		&dc.CustomField{ID: "customfield-a", Meta: meta},
 	}
 }

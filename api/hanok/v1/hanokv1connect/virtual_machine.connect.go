@@ -54,6 +54,9 @@ const (
 	// VirtualMachineServicePowerVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's PowerVirtualMachine RPC.
 	VirtualMachineServicePowerVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/PowerVirtualMachine"
+	// VirtualMachineServiceAnnotateVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's AnnotateVirtualMachine RPC.
+	VirtualMachineServiceAnnotateVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/AnnotateVirtualMachine"
 	// VirtualMachineServiceRenameVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's RenameVirtualMachine RPC.
 	VirtualMachineServiceRenameVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/RenameVirtualMachine"
@@ -111,6 +114,9 @@ type VirtualMachineServiceClient interface {
 	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
 	// its host is away; Exhausted where the host lacks the memory.
 	PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error)
+	// AnnotateVirtualMachine replaces a virtual machine's note. Privilege: VirtualMachine.Config.Annotation. NotFound; Invalid for a note
+	// over 4096 bytes.
+	AnnotateVirtualMachine(context.Context, *v1.AnnotateVirtualMachineRequest) (*v1.AnnotateVirtualMachineResponse, error)
 	// RenameVirtualMachine gives it another name in its folder; its files keep theirs. Privilege:
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken.
 	RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error)
@@ -192,6 +198,12 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("PowerVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		annotateVirtualMachine: connect.NewClient[v1.AnnotateVirtualMachineRequest, v1.AnnotateVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceAnnotateVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("AnnotateVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		renameVirtualMachine: connect.NewClient[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceRenameVirtualMachineProcedure,
@@ -246,6 +258,7 @@ type virtualMachineServiceClient struct {
 	listOrphans                *connect.Client[v1.ListOrphansRequest, v1.ListOrphansResponse]
 	adoptVirtualMachine        *connect.Client[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse]
 	powerVirtualMachine        *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
+	annotateVirtualMachine     *connect.Client[v1.AnnotateVirtualMachineRequest, v1.AnnotateVirtualMachineResponse]
 	renameVirtualMachine       *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
 	setVirtualMachineResources *connect.Client[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse]
 	reconfigureVirtualMachine  *connect.Client[v1.ReconfigureVirtualMachineRequest, v1.ReconfigureVirtualMachineResponse]
@@ -312,6 +325,15 @@ func (c *virtualMachineServiceClient) AdoptVirtualMachine(ctx context.Context, r
 // PowerVirtualMachine calls hanok.v1.VirtualMachineService.PowerVirtualMachine.
 func (c *virtualMachineServiceClient) PowerVirtualMachine(ctx context.Context, req *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error) {
 	response, err := c.powerVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AnnotateVirtualMachine calls hanok.v1.VirtualMachineService.AnnotateVirtualMachine.
+func (c *virtualMachineServiceClient) AnnotateVirtualMachine(ctx context.Context, req *v1.AnnotateVirtualMachineRequest) (*v1.AnnotateVirtualMachineResponse, error) {
+	response, err := c.annotateVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -415,6 +437,9 @@ type VirtualMachineServiceHandler interface {
 	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
 	// its host is away; Exhausted where the host lacks the memory.
 	PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error)
+	// AnnotateVirtualMachine replaces a virtual machine's note. Privilege: VirtualMachine.Config.Annotation. NotFound; Invalid for a note
+	// over 4096 bytes.
+	AnnotateVirtualMachine(context.Context, *v1.AnnotateVirtualMachineRequest) (*v1.AnnotateVirtualMachineResponse, error)
 	// RenameVirtualMachine gives it another name in its folder; its files keep theirs. Privilege:
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken.
 	RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error)
@@ -492,6 +517,12 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("PowerVirtualMachine")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceAnnotateVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceAnnotateVirtualMachineProcedure,
+		svc.AnnotateVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("AnnotateVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceRenameVirtualMachineHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceRenameVirtualMachineProcedure,
 		svc.RenameVirtualMachine,
@@ -550,6 +581,8 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceAdoptVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServicePowerVirtualMachineProcedure:
 			virtualMachineServicePowerVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceAnnotateVirtualMachineProcedure:
+			virtualMachineServiceAnnotateVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceRenameVirtualMachineProcedure:
 			virtualMachineServiceRenameVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceSetVirtualMachineResourcesProcedure:
@@ -599,6 +632,10 @@ func (UnimplementedVirtualMachineServiceHandler) AdoptVirtualMachine(context.Con
 
 func (UnimplementedVirtualMachineServiceHandler) PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.PowerVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) AnnotateVirtualMachine(context.Context, *v1.AnnotateVirtualMachineRequest) (*v1.AnnotateVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.AnnotateVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) RenameVirtualMachine(context.Context, *v1.RenameVirtualMachineRequest) (*v1.RenameVirtualMachineResponse, error) {
