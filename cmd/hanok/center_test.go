@@ -223,6 +223,23 @@ func (c *center) booted(name string) error {
 	return err
 }
 
+// entering returns when a host is on its way into maintenance mode: its task has begun.
+func (c *center) entering(name string) error {
+	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindHost, name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err = await(ctx, c.manager.Store, func(v *store.View) (*dc.Host, error) {
+		if h, err := store.Get[*dc.Host](v, id); err != nil || h.Spec.Maintenance == dc.MaintenanceEntering {
+			return h, err
+		}
+		return nil, nil
+	})
+	return err
+}
+
 // forgotten returns when the first login was removed from the data folder, of which nobody is told.
 func (c *center) forgotten() error {
 	for deadline := time.Now().Add(patience); fileExists(filepath.Join(c.data, "first-login.json")); time.Sleep(time.Millisecond) {

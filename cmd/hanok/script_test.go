@@ -19,6 +19,7 @@ import (
 //	usage ARGS...           runs a command that has to fail with exit code 2
 //	taskid                  sets $TASK to the last command's output
 //	crash VM                lets a machine's process die, and waits until its host has said so
+//	entering HOST           waits until a host is entering maintenance mode
 //	booted VM               waits until a machine's guest has said where it is
 //	lose VM                 removes a machine from the inventory as if the manager had been restored from before it was made
 //	orphaned VM             waits until its host has reported it as an orphan
@@ -71,6 +72,10 @@ func TestScripts(t *testing.T) {
 			"crash": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)
 				ts.Check(c.crash(args[0]))
+			},
+			"entering": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.entering(args[0]))
 			},
 			"booted": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)

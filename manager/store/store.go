@@ -111,9 +111,11 @@ func (s *Store) commit(ctx context.Context, t transaction) (int64, error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	// A child of life ends at once with it: why the store ended is known before etcd's answer that it has stopped.
+	caller := ctx
+	ctx, cancel := context.WithCancelCause(s.life)
 	defer cancel(nil)
-	defer context.AfterFunc(s.life, func() { cancel(s.Err()) })()
+	defer context.AfterFunc(caller, func() { cancel(context.Cause(caller)) })()
 	revision, ok, err := s.backend.commit(ctx, t)
 	if err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,19 +38,26 @@ func newSmallDisk(t *testing.T, path, room string) smallDisk {
 
 func (d smallDisk) ballast() string { return filepath.Join(d.path, "ballast") }
 
-// fill takes all its room but some bytes.
+// fill takes all its room but some bytes, also while others take some.
 func (d smallDisk) fill(butBytes int64) {
 	d.t.Helper()
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(d.path, &st); err != nil {
-		d.t.Fatal(err)
-	}
 	f, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	defer f.Close()
-	if err := syscall.Fallocate(int(f.Fd()), 0, 0, int64(st.Bavail)*st.Bsize-butBytes); err != nil {
+	for err = syscall.ENOSPC; errors.Is(err, syscall.ENOSPC); {
+		var st syscall.Statfs_t
+		if err := syscall.Statfs(d.path, &st); err != nil {
+			d.t.Fatal(err)
+		}
+		room := int64(st.Bavail)*st.Bsize - butBytes
+		if room <= 0 {
+			return
+		}
+		err = syscall.Fallocate(int(f.Fd()), 0, 0, room)
+	}
+	if err != nil {
 		d.t.Fatal(err)
 	}
 }
