@@ -23,7 +23,9 @@ func TestReconfigureTask(t *testing.T) {
 	change := dc.HardwareChange{CPUs: 2, MemoryMB: 2048, AddDisks: []int64{1 << 20}, RemoveDisks: []int32{dc.FirstDiskKey},
 		AddNICs: []dc.PortGroupID{"network-1"}}
 	check(t, "", func(w *world) { w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff}) },
-		func(ctx context.Context, s *Service) (*dc.Task, error) { return s.Reconfigure(ctx, admin, "vm-hello", change) },
+		func(ctx context.Context, s *Service) (*dc.Task, error) {
+			return s.Reconfigure(ctx, admin, "vm-hello", change)
+		},
 		func(t testing.TB, v *store.View) {
 			vm := only(t, v)
 			h := vm.Spec.Hardware
