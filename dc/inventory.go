@@ -12,6 +12,23 @@ const (
 	FolderNetwork    FolderType = "network"
 )
 
+// Holds reports whether objects of the kind stand in folders of the type, besides folders of the same type.
+func (t FolderType) Holds(k Kind) bool {
+	switch k {
+	case KindDatacenter:
+		return t == FolderDatacenter
+	case KindVirtualMachine:
+		return t == FolderVM
+	case KindCluster:
+		return t == FolderHost
+	case KindDatastore:
+		return t == FolderDatastore
+	case KindPortGroup:
+		return t == FolderNetwork
+	}
+	return false
+}
+
 // Folder groups inventory objects. Its parent is a folder of the same type, or a data center.
 type Folder struct {
 	ID FolderID `json:"id"`

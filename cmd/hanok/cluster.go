@@ -37,7 +37,7 @@ func (a *app) clusterCommands() *cobra.Command {
 				return list(a, res.Clusters, clusterColumns)
 			}}),
 		create,
-		a.renameCommand(dc.KindCluster, clusterNames),
+		a.renameCommand(dc.KindCluster, clusterNames), a.moveCommand(dc.KindCluster, clusterNames),
 		a.client(command{use: "delete CLUSTER", short: "Delete an empty cluster", args: cobra.ExactArgs(1), object: true, complete: clusterNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.clusters.DeleteCluster(ctx, &hanokv1.DeleteClusterRequest{Cluster: args[0]})

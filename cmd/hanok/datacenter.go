@@ -33,7 +33,7 @@ func (a *app) datacenterCommands() *cobra.Command {
 				}
 				return done(a, res.Datacenter)
 			}}),
-		a.renameCommand(dc.KindDatacenter, datacenterNames),
+		a.renameCommand(dc.KindDatacenter, datacenterNames), a.moveCommand(dc.KindDatacenter, datacenterNames),
 		a.client(command{use: "delete DATACENTER", short: "Delete an empty data center", args: cobra.ExactArgs(1), object: true, complete: datacenterNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.datacenters.DeleteDatacenter(ctx, &hanokv1.DeleteDatacenterRequest{Datacenter: args[0]})
@@ -49,6 +49,20 @@ func (a *app) renameCommand(kind dc.Kind, names func(context.Context, *client) (
 			_, err := c.inventory.RenameObject(ctx, &hanokv1.RenameObjectRequest{Kind: string(kind), Object: args[0], Name: args[1]})
 			return err
 		}})
+}
+
+// moveCommand returns the command that moves objects of a kind into another folder.
+func (a *app) moveCommand(kind dc.Kind, names func(context.Context, *client) ([]string, error)) *cobra.Command {
+	var to string
+	cmd := a.client(command{use: "move NAME --to FOLDER", short: "Move a " + kind.Noun() + " into another folder", args: cobra.ExactArgs(1), object: true, complete: names,
+		do: func(ctx context.Context, c *client, args []string) error {
+			_, err := c.inventory.MoveObject(ctx, &hanokv1.MoveObjectRequest{Kind: string(kind), Object: args[0], Folder: to})
+			return err
+		}})
+	cmd.Flags().StringVar(&to, "to", "", "the folder to move it into, such as /Datacenter/vm/web")
+	required(cmd, "to")
+	a.completeFlag(cmd, "to", folderNames)
+	return cmd
 }
 
 func datacenterNames(ctx context.Context, c *client) ([]string, error) {

@@ -69,7 +69,7 @@ func (a *app) datastoreCommands() *cobra.Command {
 				return list(a, res.Datastores, datastoreColumns(hosts))
 			}}),
 		create,
-		a.renameCommand(dc.KindDatastore, datastoreNames),
+		a.renameCommand(dc.KindDatastore, datastoreNames), a.moveCommand(dc.KindDatastore, datastoreNames),
 		a.client(command{use: "delete DATASTORE", short: "Remove a datastore without virtual machines; its files stay", args: cobra.ExactArgs(1), object: true, complete: datastoreNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.datastores.DeleteDatastore(ctx, &hanokv1.DeleteDatastoreRequest{Datastore: args[0]})

@@ -38,7 +38,7 @@ func (a *app) folderCommands() *cobra.Command {
 				return list(a, res.Folders, folderColumns)
 			}}),
 		create,
-		a.renameCommand(dc.KindFolder, folderNames),
+		a.renameCommand(dc.KindFolder, folderNames), a.moveCommand(dc.KindFolder, folderNames),
 		a.client(command{use: "delete FOLDER", short: "Delete an empty folder", args: cobra.ExactArgs(1), object: true, complete: folderNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: args[0]})

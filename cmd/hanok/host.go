@@ -60,7 +60,7 @@ func (a *app) hostCommands() *cobra.Command {
 				}
 				return show(a, res.Host, hostColumns, hostDetails)
 			}}),
-		a.hostTokenCommand(), a.hostJoinCommand(), a.hostRunCommand(), a.hostSimCommand(),
+		a.moveCommand(dc.KindHost, hostNames), a.hostTokenCommand(), a.hostJoinCommand(), a.hostRunCommand(), a.hostSimCommand(),
 		a.hostTaskCommand("enter-maintenance", "Take a host out of service: wait until no machine on it has power, and let none come",
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.EnterMaintenanceMode(ctx, &hanokv1.EnterMaintenanceModeRequest{Host: host})

@@ -36,7 +36,7 @@ func (a *app) networkCommands() *cobra.Command {
 				return list(a, res.PortGroups, networkColumns)
 			}}),
 		create,
-		a.renameCommand(dc.KindPortGroup, networkNames),
+		a.renameCommand(dc.KindPortGroup, networkNames), a.moveCommand(dc.KindPortGroup, networkNames),
 		a.client(command{use: "delete NETWORK", short: "Delete a port group without NICs", args: cobra.ExactArgs(1), object: true, complete: networkNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.portGroups.DeletePortGroup(ctx, &hanokv1.DeletePortGroupRequest{PortGroup: args[0]})

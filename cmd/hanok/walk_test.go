@@ -67,7 +67,7 @@ var needs = map[string][]dc.Privilege{
 
 	"DatacenterService.CreateDatacenter": {dc.PrivDatacenterCreate}, "DatacenterService.DeleteDatacenter": {dc.PrivDatacenterDelete},
 	"FolderService.CreateFolder": {dc.PrivFolderCreate}, "FolderService.DeleteFolder": {dc.PrivFolderDelete},
-	"InventoryService.RenameObject": {dc.PrivFolderRename}, "ClusterService.CreateCluster": {dc.PrivClusterCreate},
+	"InventoryService.RenameObject": {dc.PrivFolderRename}, "InventoryService.MoveObject": {dc.PrivFolderMove}, "ClusterService.CreateCluster": {dc.PrivClusterCreate},
 	"ClusterService.DeleteCluster": {dc.PrivClusterDelete}, "HostService.CreateJoinToken": {dc.PrivHostAdd},
 	"HostService.EnterMaintenanceMode": {dc.PrivHostMaintenance}, "HostService.ExitMaintenanceMode": {dc.PrivHostMaintenance},
 	"HostService.DisconnectHost": {dc.PrivHostConnection}, "HostService.ReconnectHost": {dc.PrivHostConnection},
@@ -268,7 +268,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"tag_category": "Tier", "tag": "prod", "custom_field": "owner",
 	}
 	special := map[string]map[string]string{
-		"InventoryService.RenameObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
+		"InventoryService.RenameObject": {"kind": "Folder"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
 		"RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},

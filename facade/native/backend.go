@@ -86,6 +86,8 @@ type Inventory interface {
 	// Resolve returns the ID of the object of the kind, or of any kind for "", that a user's reference (ID, unique name or inventory path) names.
 	Resolve(by dc.Caller, kind dc.Kind, ref string) (dc.ID, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.ID, name string) error
+	// Move puts an object into another folder.
+	Move(ctx context.Context, by dc.Caller, id dc.ID, folder dc.FolderID) error
 
 	Datacenters(by dc.Caller) ([]*dc.Datacenter, error)
 	CreateDatacenter(ctx context.Context, by dc.Caller, name string) (*dc.Datacenter, error)

@@ -25,6 +25,19 @@ func (s *service) RenameObject(ctx context.Context, req *hanokv1.RenameObjectReq
 	return &hanokv1.RenameObjectResponse{}, s.Inventory.Rename(ctx, by, id, req.Name)
 }
 
+func (s *service) MoveObject(ctx context.Context, req *hanokv1.MoveObjectRequest) (*hanokv1.MoveObjectResponse, error) {
+	by := caller(ctx)
+	id, err := s.Inventory.Resolve(by, dc.Kind(req.Kind), req.Object)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := resolve[dc.FolderID](s, by, dc.KindFolder, req.Folder)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.MoveObjectResponse{}, s.Inventory.Move(ctx, by, id, folder)
+}
+
 func (s *service) ListDatacenters(ctx context.Context, _ *hanokv1.ListDatacentersRequest) (*hanokv1.ListDatacentersResponse, error) {
 	all, err := each(convert.Datacenter)(s.Inventory.Datacenters(caller(ctx)))
 	return &hanokv1.ListDatacentersResponse{Datacenters: all}, err

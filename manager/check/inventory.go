@@ -54,7 +54,7 @@ func readInventory(d store.Dump, c *collector) *inventory {
 		}
 		inv.objects[o.Identity()] = o
 		inv.kinds[o.Kind()] = append(inv.kinds[o.Kind()], o) // the dump is in order
-		if t, ok := o.(*dc.Task); ok && t.State != dc.TaskSuccess && t.State != dc.TaskError {
+		if t, ok := o.(*dc.Task); ok && len(t.Parts) == 0 && t.State != dc.TaskSuccess && t.State != dc.TaskError {
 			inv.open[t.Target] = t
 		}
 	}

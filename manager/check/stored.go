@@ -154,7 +154,7 @@ func checkTask(inv *inventory, c *collector, t *dc.Task) {
 			bad("it is %q and has an end", t.State)
 		case t.Target == "":
 			bad("it is %q and has no target", t.State)
-		case inv.open[t.Target] != t:
+		case len(t.Parts) == 0 && inv.open[t.Target] != t:
 			bad("%s works on %s, too", inv.open[t.Target].ID, t.Target)
 		case t.Cursor < 0 || t.Cursor >= len(t.Steps):
 			bad("it is at the step %d of %d", t.Cursor, len(t.Steps))

@@ -119,6 +119,105 @@ func (*RenameObjectResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_inventory_proto_rawDescGZIP(), []int{1}
 }
 
+type MoveObjectRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "Datacenter", "Folder", "Cluster", "Host" (one that stands alone), "Datastore", "PortGroup" or "VirtualMachine"; empty is any.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A reference: ID, unique name or inventory path.
+	Object string `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// A reference to the folder.
+	Folder        string `protobuf:"bytes,3,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveObjectRequest) Reset() {
+	*x = MoveObjectRequest{}
+	mi := &file_hanok_v1_inventory_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveObjectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveObjectRequest) ProtoMessage() {}
+
+func (x *MoveObjectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_inventory_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveObjectRequest.ProtoReflect.Descriptor instead.
+func (*MoveObjectRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_inventory_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MoveObjectRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *MoveObjectRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *MoveObjectRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type MoveObjectResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveObjectResponse) Reset() {
+	*x = MoveObjectResponse{}
+	mi := &file_hanok_v1_inventory_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveObjectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveObjectResponse) ProtoMessage() {}
+
+func (x *MoveObjectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_inventory_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveObjectResponse.ProtoReflect.Descriptor instead.
+func (*MoveObjectResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_inventory_proto_rawDescGZIP(), []int{3}
+}
+
 var File_hanok_v1_inventory_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_inventory_proto_rawDesc = "" +
@@ -128,9 +227,16 @@ const file_hanok_v1_inventory_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06object\x18\x02 \x01(\tR\x06object\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\"\x16\n" +
-	"\x14RenameObjectResponse2a\n" +
+	"\x14RenameObjectResponse\"W\n" +
+	"\x11MoveObjectRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06object\x18\x02 \x01(\tR\x06object\x12\x16\n" +
+	"\x06folder\x18\x03 \x01(\tR\x06folder\"\x14\n" +
+	"\x12MoveObjectResponse2\xaa\x01\n" +
 	"\x10InventoryService\x12M\n" +
-	"\fRenameObject\x12\x1d.hanok.v1.RenameObjectRequest\x1a\x1e.hanok.v1.RenameObjectResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"\fRenameObject\x12\x1d.hanok.v1.RenameObjectRequest\x1a\x1e.hanok.v1.RenameObjectResponse\x12G\n" +
+	"\n" +
+	"MoveObject\x12\x1b.hanok.v1.MoveObjectRequest\x1a\x1c.hanok.v1.MoveObjectResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_inventory_proto_rawDescOnce sync.Once
@@ -144,16 +250,20 @@ func file_hanok_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_inventory_proto_rawDescData
 }
 
-var file_hanok_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_hanok_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_hanok_v1_inventory_proto_goTypes = []any{
 	(*RenameObjectRequest)(nil),  // 0: hanok.v1.RenameObjectRequest
 	(*RenameObjectResponse)(nil), // 1: hanok.v1.RenameObjectResponse
+	(*MoveObjectRequest)(nil),    // 2: hanok.v1.MoveObjectRequest
+	(*MoveObjectResponse)(nil),   // 3: hanok.v1.MoveObjectResponse
 }
 var file_hanok_v1_inventory_proto_depIdxs = []int32{
 	0, // 0: hanok.v1.InventoryService.RenameObject:input_type -> hanok.v1.RenameObjectRequest
-	1, // 1: hanok.v1.InventoryService.RenameObject:output_type -> hanok.v1.RenameObjectResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
+	2, // 1: hanok.v1.InventoryService.MoveObject:input_type -> hanok.v1.MoveObjectRequest
+	1, // 2: hanok.v1.InventoryService.RenameObject:output_type -> hanok.v1.RenameObjectResponse
+	3, // 3: hanok.v1.InventoryService.MoveObject:output_type -> hanok.v1.MoveObjectResponse
+	2, // [2:4] is the sub-list for method output_type
+	0, // [0:2] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -170,7 +280,7 @@ func file_hanok_v1_inventory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_inventory_proto_rawDesc), len(file_hanok_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

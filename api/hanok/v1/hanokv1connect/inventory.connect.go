@@ -36,6 +36,9 @@ const (
 	// InventoryServiceRenameObjectProcedure is the fully-qualified name of the InventoryService's
 	// RenameObject RPC.
 	InventoryServiceRenameObjectProcedure = "/hanok.v1.InventoryService/RenameObject"
+	// InventoryServiceMoveObjectProcedure is the fully-qualified name of the InventoryService's
+	// MoveObject RPC.
+	InventoryServiceMoveObjectProcedure = "/hanok.v1.InventoryService/MoveObject"
 )
 
 // InventoryServiceClient is a client for the hanok.v1.InventoryService service.
@@ -43,6 +46,11 @@ type InventoryServiceClient interface {
 	// RenameObject gives an inventory object another name. Privilege: vSphere's to rename its kind, such as Folder.Rename, or
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken, NotFound.
 	RenameObject(context.Context, *v1.RenameObjectRequest) (*v1.RenameObjectResponse, error)
+	// MoveObject puts an inventory object, with everything in it, into another folder of the same data center. Privilege, on the object,
+	// its folder and the other one: vSphere's to move its kind: Folder.Move, Datacenter.Move, Host.Inventory.MoveCluster,
+	// Datastore.Move, Network.Move or VirtualMachine.Inventory.Move. NotFound; Invalid for a folder that can't hold it; Exists for a
+	// name that is taken there; WrongState for a host of a cluster and the folders that belong to a data center.
+	MoveObject(context.Context, *v1.MoveObjectRequest) (*v1.MoveObjectResponse, error)
 }
 
 // NewInventoryServiceClient constructs a client for the hanok.v1.InventoryService service. By
@@ -62,12 +70,19 @@ func NewInventoryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithSchema(inventoryServiceMethods.ByName("RenameObject")),
 			connect.WithClientOptions(opts...),
 		),
+		moveObject: connect.NewClient[v1.MoveObjectRequest, v1.MoveObjectResponse](
+			httpClient,
+			baseURL+InventoryServiceMoveObjectProcedure,
+			connect.WithSchema(inventoryServiceMethods.ByName("MoveObject")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // inventoryServiceClient implements InventoryServiceClient.
 type inventoryServiceClient struct {
 	renameObject *connect.Client[v1.RenameObjectRequest, v1.RenameObjectResponse]
+	moveObject   *connect.Client[v1.MoveObjectRequest, v1.MoveObjectResponse]
 }
 
 // RenameObject calls hanok.v1.InventoryService.RenameObject.
@@ -79,11 +94,25 @@ func (c *inventoryServiceClient) RenameObject(ctx context.Context, req *v1.Renam
 	return nil, err
 }
 
+// MoveObject calls hanok.v1.InventoryService.MoveObject.
+func (c *inventoryServiceClient) MoveObject(ctx context.Context, req *v1.MoveObjectRequest) (*v1.MoveObjectResponse, error) {
+	response, err := c.moveObject.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // InventoryServiceHandler is an implementation of the hanok.v1.InventoryService service.
 type InventoryServiceHandler interface {
 	// RenameObject gives an inventory object another name. Privilege: vSphere's to rename its kind, such as Folder.Rename, or
 	// VirtualMachine.Config.Rename. Invalid for a bad name, Exists for one that is taken, NotFound.
 	RenameObject(context.Context, *v1.RenameObjectRequest) (*v1.RenameObjectResponse, error)
+	// MoveObject puts an inventory object, with everything in it, into another folder of the same data center. Privilege, on the object,
+	// its folder and the other one: vSphere's to move its kind: Folder.Move, Datacenter.Move, Host.Inventory.MoveCluster,
+	// Datastore.Move, Network.Move or VirtualMachine.Inventory.Move. NotFound; Invalid for a folder that can't hold it; Exists for a
+	// name that is taken there; WrongState for a host of a cluster and the folders that belong to a data center.
+	MoveObject(context.Context, *v1.MoveObjectRequest) (*v1.MoveObjectResponse, error)
 }
 
 // NewInventoryServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -99,10 +128,18 @@ func NewInventoryServiceHandler(svc InventoryServiceHandler, opts ...connect.Han
 		connect.WithSchema(inventoryServiceMethods.ByName("RenameObject")),
 		connect.WithHandlerOptions(opts...),
 	)
+	inventoryServiceMoveObjectHandler := connect.NewUnaryHandlerSimple(
+		InventoryServiceMoveObjectProcedure,
+		svc.MoveObject,
+		connect.WithSchema(inventoryServiceMethods.ByName("MoveObject")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.InventoryService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case InventoryServiceRenameObjectProcedure:
 			inventoryServiceRenameObjectHandler.ServeHTTP(w, r)
+		case InventoryServiceMoveObjectProcedure:
+			inventoryServiceMoveObjectHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -114,4 +151,8 @@ type UnimplementedInventoryServiceHandler struct{}
 
 func (UnimplementedInventoryServiceHandler) RenameObject(context.Context, *v1.RenameObjectRequest) (*v1.RenameObjectResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.InventoryService.RenameObject is not implemented"))
+}
+
+func (UnimplementedInventoryServiceHandler) MoveObject(context.Context, *v1.MoveObjectRequest) (*v1.MoveObjectResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.InventoryService.MoveObject is not implemented"))
 }
