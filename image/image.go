@@ -34,6 +34,9 @@ const ReadyLine = "hanok-starter: ready"
 type Config struct {
 	// Packages is the folder with the .debs and their manifest, as scripts/setup leaves it.
 	Packages string
+	// Devices adds the drivers of all the hardware that a machine may have, as far as the packages' kernel has them: for tests of
+	// that hardware, with the distribution's generic kernel among the packages.
+	Devices bool
 	// Out is the path of the image. Its folder must exist. A file beside it, Out plus ".json", records what it was made of.
 	Out string
 	// Progress, if not nil, is told each stage as it begins, in a few words, on the caller's goroutine.
@@ -71,7 +74,7 @@ func Build(ctx context.Context, c Config) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	key, err := buildKey(manifest)
+	key, err := buildKey(manifest, c.Devices)
 	if err != nil {
 		return Info{}, err
 	}
@@ -95,7 +98,11 @@ func Build(ctx context.Context, c Config) (Info, error) {
 		return Info{}, err
 	}
 	progress("packing the initramfs for Linux " + release)
-	initrd, err := initramfs(ctx, packages, release)
+	drivers := optionalModules
+	if c.Devices {
+		drivers = append(drivers[:len(drivers):len(drivers)], deviceModules...)
+	}
+	initrd, err := initramfs(ctx, packages, release, drivers)
 	if err != nil {
 		return Info{}, err
 	}
@@ -108,8 +115,17 @@ func Build(ctx context.Context, c Config) (Info, error) {
 	return info, writeRecord(c.Out, record{Key: key, Info: info})
 }
 
+// unwanted are the parts of a kernel that no virtual machine needs, which are most of a generic one.
+var unwanted = []string{"/kernel/sound/", "/kernel/drivers/gpu/", "/kernel/drivers/media/", "/kernel/drivers/infiniband/",
+	"/kernel/drivers/net/wireless/", "/kernel/drivers/iio/", "/kernel/drivers/staging/"}
+
 // wanted tells which files of the packages to read at all.
 func wanted(name string) bool {
+	for _, part := range unwanted {
+		if strings.Contains(name, part) {
+			return false
+		}
+	}
 	for _, prefix := range []string{"boot/vmlinuz-", "lib/", "lib64/", "usr/lib/", "usr/lib64/", "usr/sbin/qemu-ga", "bin/busybox", "usr/bin/busybox"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
@@ -213,10 +229,10 @@ func reusable(out, key string) (Info, bool) {
 //go:embed *.go
 var sources embed.FS
 
-// buildKey is a digest over all that an image is made of: the packages, the builder and the guest's own files.
-func buildKey(manifest []byte) (string, error) {
+// buildKey is a digest over all that an image is made of: the packages, which drivers, the builder and the guest's own files.
+func buildKey(manifest []byte, devices bool) (string, error) {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s\n", manifest)
+	fmt.Fprintf(hash, "%s\n%v\n", manifest, devices)
 	for _, tree := range []embed.FS{sources, rootfs} {
 		err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || strings.HasSuffix(name, "_test.go") {

@@ -32,8 +32,8 @@ var guestLinks = map[string]string{
 }
 
 // initramfs returns the guest's root file system: the files in rootfs, busybox, the guest agent with its libraries and
-// the modules in their load order.
-func initramfs(ctx context.Context, packages files, release string) ([]byte, error) {
+// the modules in their load order, of which the packages need not have the drivers.
+func initramfs(ctx context.Context, packages files, release string, drivers []string) ([]byte, error) {
 	guest := map[string]cpioEntry{}
 	put := func(name string, mode uint32, data []byte) {
 		guest[name] = cpioEntry{name: name, mode: mode, data: data}
@@ -90,7 +90,7 @@ func initramfs(ctx context.Context, packages files, release string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	ordered, err := available.order(ctx, requiredModules, optionalModules)
+	ordered, err := available.order(ctx, requiredModules, drivers)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func guestPackages(t *testing.T) files {
 }
 
 func TestInitramfs(t *testing.T) {
-	archive, err := initramfs(t.Context(), guestPackages(t), "6.1")
+	archive, err := initramfs(t.Context(), guestPackages(t), "6.1", optionalModules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestInitramfs(t *testing.T) {
 			t.Errorf("the initramfs lacks %s", name)
 		}
 	}
-	if again, err := initramfs(t.Context(), guestPackages(t), "6.1"); err != nil || !bytes.Equal(archive, again) {
+	if again, err := initramfs(t.Context(), guestPackages(t), "6.1", optionalModules); err != nil || !bytes.Equal(archive, again) {
 		t.Errorf("the same packages made another initramfs (%v)", err)
 	}
 }
@@ -67,7 +67,7 @@ func TestInitramfsNamesWhatIsMissing(t *testing.T) {
 	} {
 		all := guestPackages(t)
 		delete(all, missing)
-		if _, err := initramfs(t.Context(), all, "6.1"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := initramfs(t.Context(), all, "6.1", optionalModules); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("without %s: error %v, want %q in it", missing, err, want)
 		}
 	}

@@ -22,6 +22,11 @@ var optionalModules = []string{
 	"virtio_rng", "virtio_balloon", "qemu_fw_cfg", "button", "evdev",
 }
 
+// deviceModules are the drivers of the other hardware that a machine may have.
+var deviceModules = []string{
+	"crc32c_generic", "sr_mod", "isofs", "floppy", "xhci_pci", "ehci_pci", "uhci_hcd", "usbhid", "hid_generic", "i6300esb", "tpm_tis", "tpm_crb",
+}
+
 // module is a kernel module: its decompressed object and the names of those that it needs loaded first.
 type module struct {
 	name  string

@@ -3,6 +3,7 @@ package qemu
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"hanok/dc"
@@ -10,7 +11,17 @@ import (
 
 // adapters are QEMU's models of SCSI controllers. It has no 53c1030: an LSI SAS stands in for it, and differences says so.
 var adapters = map[dc.ControllerType]string{
-	dc.ControllerVirtio: "virtio-scsi-pci", dc.ControllerPVSCSI: "pvscsi", dc.ControllerLSISAS: "mptsas1068", dc.ControllerLSILogic: "mptsas1068",
+	dc.ControllerVirtio: "virtio-scsi-pci", dc.ControllerPVSCSI: "pvscsi", dc.ControllerLSISAS: lsiSAS, dc.ControllerLSILogic: lsiSAS,
+}
+
+const lsiSAS = "mptsas1068"
+
+// worldWideName returns the address that the disk or drive with the key has on a SAS controller: without one, the guest's driver finds
+// nothing at its port. It is of the kind that is assigned locally (NAA 3), and the same for as long as the machine lives.
+func worldWideName(uuid string, key int32) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s/%d", uuid, key)
+	return 3<<60 | h.Sum64()>>4
 }
 
 // unit is a disk, or a drive where disk is nil, on a controller.
@@ -45,7 +56,11 @@ func (c Command) storage() []string {
 		default:
 			a = append(a, "-device", device(adapters[controller.Type], fmt.Sprintf("scsi%d", bus), slotSCSI+bus))
 			a = append(a, c.attach(units, func(u unit) string {
-				return fmt.Sprintf("bus=scsi%d.0,channel=0,scsi-id=%d,lun=0", bus, u.number)
+				place := fmt.Sprintf("bus=scsi%d.0,channel=0,scsi-id=%d,lun=0", bus, u.number)
+				if adapters[controller.Type] == lsiSAS {
+					place += fmt.Sprintf(",wwn=%#x", worldWideName(h.UUID, u.key))
+				}
+				return place
 			}, "scsi")...)
 		}
 	}

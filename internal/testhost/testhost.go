@@ -14,8 +14,8 @@ type TB interface {
 	Skip(args ...any)
 }
 
-// Require skips the test unless the machine is prepared: the packages of `scripts/setup --test` are there, so is
-// .cache/image-packages, and the test runs as root in its own process, mount and network namespace.
+// Require skips the test unless the machine is prepared: the packages of `scripts/setup --test` are there, so are
+// .cache/image-packages and .cache/device-packages, and the test runs as root in its own process, mount and network namespace.
 func Require(t TB) {
 	t.Helper()
 	if os.Getenv(Variable) != "1" {

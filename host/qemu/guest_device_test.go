@@ -1,0 +1,181 @@
+package qemu
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"hanok/dc"
+	"hanok/image"
+)
+
+// generic is the path of the starter image with the distribution's generic kernel, which has the drivers of all hardware. It is kept
+// beside its packages, since reading them takes longer than booting it.
+var generic = sync.OnceValues(func() (path string, err error) {
+	path = "../../.cache/device-image"
+	_, err = image.Build(context.Background(), image.Config{Packages: "../../.cache/device-packages", Devices: true, Out: path})
+	return path, err
+})
+
+// newGuestLab makes a machine with something of every kind that boots the generic image from its first disk, which is on PVSCSI. Each
+// other disk is an image of its own content, and has a size of its own.
+func newGuestLab(t *testing.T, change func(*dc.Machine)) *lab {
+	t.Helper()
+	l := &lab{site: newSite(t), m: tinyMachine()}
+	path, err := generic()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.m.Hardware = everything()
+	l.m.CPUs, l.m.CoresPerSocket, l.m.MemoryMB, l.m.Boot = 1, 1, 512, dc.Boot{}
+	for i := range l.m.Disks {
+		l.m.Disks[i].Image, l.m.Disks[i].CapacityBytes = fmt.Sprint(l.m.Disks[i].Key), int64(i+1)<<20
+	}
+	l.m.Disks[0].Image, l.m.Disks[0].CapacityBytes = "boot", info.Size()
+	if change != nil {
+		change(&l.m)
+	}
+	l.m.NameDisks(l.m.Folder)
+	l.reopen()
+	t.Cleanup(func() {
+		if err := l.d.Stop(context.Background(), l.m); err != nil {
+			t.Error("stop at the end: ", err)
+		}
+		l.d.Close()
+	})
+	fetch := func(_ context.Context, digest string) (io.ReadCloser, error) {
+		if digest == "boot" {
+			return os.Open(path)
+		}
+		content := make([]byte, 1<<20)
+		copy(content, "disk "+digest)
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}
+	if err := l.v.CreateMachine(t.Context(), l.m, fetch, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	for name, size := range map[string]int{"a.iso": 1 << 20, "a.flp": 1440 << 10} {
+		content := make([]byte, size)
+		copy(content, "media "+name)
+		if err := os.WriteFile(filepath.Join(l.folder(), name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// boot starts the machine and logs in to its guest.
+func (l *lab) boot() *terminal {
+	l.t.Helper()
+	l.start()
+	port := l.serial()
+	port.await(image.ReadyLine)
+	port.login()
+	port.enter("dmesg -n 1")
+	port.await(`# `)
+	return port
+}
+
+// ask enters a command and returns the lines that it prints.
+func (m *terminal) ask(format string, args ...any) []string {
+	m.t.Helper()
+	m.enter("echo BEG''IN; "+format+"; echo E''ND", args...)
+	m.await(`BEGIN\r?\n`)
+	said := m.await(`(?s).*?END\r?\n`)
+	said = strings.TrimSpace(said[:strings.LastIndex(said, "END")])
+	if said == "" {
+		return nil
+	}
+	return strings.Split(strings.ReplaceAll(said, "\r", ""), "\n")
+}
+
+// find fails the test unless each pattern matches a line of its own.
+func find(t *testing.T, lines []string, patterns ...string) {
+	t.Helper()
+	for _, p := range patterns {
+		if !slices.ContainsFunc(lines, regexp.MustCompile(p).MatchString) {
+			t.Errorf("no line matches %s", p)
+		}
+	}
+	if t.Failed() {
+		t.Log("the guest said:\n" + strings.Join(lines, "\n"))
+	}
+}
+
+// A guest with the distribution's own drivers finds every kind of hardware, each at its place.
+func TestDevicesInTheGuest(t *testing.T) {
+	l := newGuestLab(t, nil)
+	port := l.boot()
+
+	disks := port.ask(`for b in /sys/block/[fns]*; do n=${b##*/}; t=$(head -c 12 /dev/$n 2>/dev/null | tr -dc 'a-z0-9. '); echo "$(readlink -f $b) $(cat $b/size) $t"; done`)
+	const at = `/pci0000:00/0000:00:`
+	find(t, disks,
+		at+`10\.0/host\d+/target\d+:0:0/\S+ 131072 `, // PVSCSI, which it has booted from
+		at+`10\.0/host\d+/target\d+:0:15/\S+ 4096 disk 2015`,
+		at+`11\.0/host\d+/.*/target\d+:0:\d+/\S+ 6144 disk 2019`, // LSI SAS
+		at+`12\.0/host\d+/.*/target\d+:0:\d+/\S+ 8192 disk 2038`, // the same for LSI Logic
+		at+`13\.0/virtio\d+/host\d+/target\d+:0:9/\S+ 10240 disk 2057`,
+		at+`1c\.0/ata\d+/host\d+/target\d+:0:1/\S+ 12288 disk 3003`, // IDE
+		at+`1c\.0/ata\d+/host\d+/target\d+:0:0/\S+/sr\d+ 2048 media a.iso`,
+		at+`14\.0/ata\d+/host\d+/target\d+:0:0/\S+ 14336 disk 16000`, // SATA
+		at+`17\.0/ata\d+/host\d+/target\d+:0:0/\S+ 16384 disk 16094`,
+		at+`18\.0/nvme/nvme0/nvme0c0n1 18432`, `/nvme0n1 18432 disk 32000`,
+		at+`1b\.0/nvme/nvme1/nvme1c1n1 20480`, `/nvme1n1 20480 disk 32062`,
+		`/floppy\.0/block/fd0 2880 media a.flp`,
+	)
+	find(t, port.ask("grep . /sys/block/nvme*/nsid"), "nvme0n1/nsid:1$", "nvme1n1/nsid:15$")
+	find(t, port.ask(`for d in /sys/bus/pci/drivers/*/0000*; do echo $d; done`),
+		"vmw_pvscsi/0000:00:10.0", "mptsas/0000:00:11.0", "mptsas/0000:00:12.0", "virtio-pci/0000:00:13.0", "ahci/0000:00:14.0",
+		"nvme/0000:00:18.0", "ata_piix/0000:00:1c.0", "vmxnet3/0000:00:06.0", "e1000e/0000:00:07.0", "e1000/0000:00:08.0",
+		"virtio-pci/0000:00:09.0", "ehci-pci/0000:00:1d.7", "uhci_hcd/0000:00:1d.0", "xhci_hcd/0000:00:1e.0", "i6300ESB timer/0000:00:05.0")
+	find(t, port.ask("cat /sys/bus/pci/devices/0000:00:01.0/vendor /sys/bus/pci/devices/0000:00:01.0/device"), "0x15ad", "0x0405")
+	find(t, port.ask("cat /sys/bus/usb/devices/*/product"), "QEMU USB Tablet", "QEMU USB Keyboard")
+
+	port.ask("echo from the guest >/dev/ttyS1")
+	if said, err := os.ReadFile(filepath.Join(l.folder(), "port.log")); err != nil || string(said) != "from the guest\r\n" {
+		t.Errorf("the second serial port wrote %q, %v", said, err)
+	}
+
+	// The NICs, with and without a cable.
+	cables := func(want ...string) {
+		t.Helper()
+		find(t, port.ask(`for n in /sys/class/net/eth*; do echo "$(readlink -f $n) $(cat $n/address) $(cat $n/carrier)"; done`), want...)
+	}
+	port.ask(`for n in /sys/class/net/eth*; do ip link set ${n##*/} up; done; for i in 1 2 3 4 5 6; do grep -q 0 /sys/class/net/eth*/carrier && sleep 1; done`)
+	cables(at+`06\.0/net/\S+ 52:54:00:00:0e:00 1`, at+`07\.0/net/\S+ 52:54:00:00:0e:01 1`, at+`08\.0/net/\S+ 52:54:00:00:0e:02 1`,
+		at+`09\.0/virtio\d+/net/\S+ 52:54:00:00:0e:03 1`)
+	l.m.NICs = slices.Clone(l.m.NICs)
+	for i := range l.m.NICs {
+		l.m.NICs[i].Connected = false
+	}
+	if err := l.reconfigure(nil); err != nil {
+		t.Fatal(err)
+	}
+	port.ask("for i in 1 2 3 4 5 6; do grep -q 1 /sys/class/net/eth*/carrier && sleep 1; done")
+	cables(`0e:00 0`, `0e:01 0`, `0e:02 0`, `0e:03 0`)
+
+	// The watchdog resets a guest whose driver does not answer.
+	port.enter("watchdog -F -T 2 -t 100 /dev/watchdog")
+	m, err := l.d.running(l.m.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := m.await(ctx, func() bool { return m.resets > 0 }); err != nil {
+		t.Errorf("the watchdog did not reset it: %v", errors.Join(err, ctx.Err()))
+	}
+}
