@@ -58,7 +58,7 @@ func checkDisks(h Hardware) error {
 		field := func(name string) string { return fmt.Sprintf("disks[%d].%s", i, name) }
 		key, ok := UnitKey(d.Controller, d.Unit)
 		switch {
-		case !slices.ContainsFunc(h.Controllers, func(c Controller) bool { return c.Key == d.Controller }):
+		case !h.hasController(d.Controller):
 			return badField(field("controller"), fmt.Sprintf("there is no controller with the key %d", d.Controller), "give the key of a controller")
 		case !ok:
 			return badField(field("unit"), fmt.Sprintf("the controller %d has no unit %d for a disk", d.Controller, d.Unit), "choose a free unit")
@@ -79,6 +79,11 @@ func checkDisks(h Hardware) error {
 		last = d.Key
 	}
 	return nil
+}
+
+// hasController reports whether there is a controller with the key. Those of IDE are part of every machine.
+func (h Hardware) hasController(key int32) bool {
+	return key == FirstIDEKey || key == FirstIDEKey+1 || slices.ContainsFunc(h.Controllers, func(c Controller) bool { return c.Key == key })
 }
 
 func checkNICs(nics []NIC) error {

@@ -2,6 +2,7 @@ package ovf
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,10 +77,13 @@ type item struct {
 	Type            string   `xml:"ResourceType"`
 	Quantity        string   `xml:"VirtualQuantity"`
 	CoresPerSocket  string   `xml:"CoresPerSocket"`
+	Automatic       string   `xml:"AutomaticAllocation"`
+	Config          []config `xml:"Config"`
 }
 
 // Resource types of the Common Information Model (CIM_ResourceAllocationSettingData).
 const (
+	typeOther     = "1"
 	typeCPU       = "3"
 	typeMemory    = "4"
 	typeIDE       = "5"
@@ -90,6 +94,10 @@ const (
 	typeDVD       = "16"
 	typeDisk      = "17"
 	typeStorage   = "20"
+	typeSerial    = "21"
+	typeUSB       = "23"
+	typeVideo     = "24"
+	typeSound     = "35"
 	maxItems      = 1000
 	maxCapacity   = 62 << 40
 	maxText       = 64 << 10
@@ -208,7 +216,7 @@ func (b *builder) readSystem(s system) error {
 			m.Product.Version = p.FullVersion
 		}
 	}
-	m.GuestID = s.OS.OSType
+	m.GuestID = strings.TrimPrefix(s.OS.OSType, "*") // which a vCenter puts before a guest that it has no tools for
 	m.OSType, _ = strconv.Atoi(s.OS.ID)
 	h := s.Hardware[0]
 	for version := range strings.FieldsFuncSeq(h.Type, func(r rune) bool { return r == ' ' || r == ',' || r == ';' }) {
@@ -223,8 +231,14 @@ func (b *builder) readSystem(s system) error {
 				return errorf("the firmware %q is not known", c.Value)
 			}
 			m.Firmware = c.Value
-		case "bootOptions.efiSecureBootEnabled":
-			m.SecureBoot = c.Value == "true"
+		case "bootOptions.efiSecureBootEnabled", "uefi.secureBoot.enabled":
+			m.SecureBoot = m.SecureBoot || c.Value == "true"
+		case "cpuHotAddEnabled":
+			m.CPUHotAdd = c.Value == "true"
+		case "cpuHotRemoveEnabled":
+			m.CPUHotRemove = c.Value == "true"
+		case "memoryHotAddEnabled":
+			m.MemoryHotAdd = c.Value == "true"
 		}
 	}
 	if len(s.Hardware) > 1 {
@@ -285,7 +299,7 @@ func (b *builder) readItem(i item) error {
 			return fail(err)
 		}
 		b.m.MemoryMB = n >> 20
-	case typeIDE, typeSCSI, typeStorage:
+	case typeIDE, typeSCSI, typeStorage, typeUSB:
 		b.readController(i)
 	case typeDisk:
 		disk, err := b.diskOf(i)
@@ -298,32 +312,69 @@ func (b *builder) readItem(i item) error {
 		if i.Type == typeFloppy {
 			kind = "floppy"
 		}
-		b.m.Drives = append(b.m.Drives, Drive{kind, i.Parent, unit(i)})
+		b.m.Drives = append(b.m.Drives, Drive{kind, i.Parent, number(i.AddressOnParent)})
 	case typeEthernet:
-		n := NIC{Model: first(i.SubType), Network: first(i.Connection), MAC: strings.ToLower(i.Address)}
+		n := NIC{Model: first(i.SubType), Network: first(i.Connection), MAC: strings.ToLower(i.Address), Disconnected: i.Automatic == "false"}
 		b.m.NICs = append(b.m.NICs, n)
+	case typeSerial:
+		b.m.SerialPorts = append(b.m.SerialPorts, SerialPort{i.Name})
+	case typeVideo:
+		b.readVideo(i)
 	default:
-		if i.Required != "false" && i.Type != "1" && i.Type != "23" && i.Type != "24" && i.Type != "35" {
-			return fail(errorf("devices of type %q are not supported", i.Type))
+		if err := b.readOther(i); err != nil {
+			return fail(err)
 		}
+	}
+	return nil
+}
+
+func (b *builder) readVideo(i item) {
+	if b.m.Video != nil {
+		b.note("the graphics adapter %q is left out: there is one already", i.Name)
+		return
+	}
+	b.m.Video = &Video{}
+	for _, c := range i.Config {
+		if n, err := strconv.ParseInt(c.Value, 10, 64); c.Key == "videoRamSizeInKB" && err == nil && n > 0 {
+			b.m.Video.MemoryKB = n
+		}
+	}
+}
+
+// everyMachine are what each machine has, or does not miss.
+var everyMachine = []string{"vmware.keyboard", "vmware.pointingdevice", "vmware.pcicontroller", "vmware.ps2controller", "vmware.siocontroller", "vmware.vmci"}
+
+// readOther reads a device that has no type of its own. One that can't be had and that the descriptor requires is an error.
+func (b *builder) readOther(i item) error {
+	model := strings.ToLower(first(i.SubType))
+	switch {
+	case model == "vmware.vtpm":
+		b.m.TPM = true
+	case model == "vmware.watchdogtimer":
+		b.m.Watchdog = true
+	case slices.Contains(everyMachine, model):
+	case i.Required != "false" && (i.Type != typeOther && i.Type != typeSound || strings.Contains(model, "passthrough")):
+		return errorf("devices of type %q %s are not supported", i.Type, first(i.SubType))
+	default:
 		b.note("the device %q is left out", i.Name)
 	}
 	return nil
 }
 
 func (b *builder) readController(i item) {
-	kind, model := "scsi", first(i.SubType)
+	kind, model := SCSI, first(i.SubType)
 	lower := strings.ToLower(model)
 	switch {
+	case i.Type == typeUSB:
+		kind = USB
 	case i.Type == typeIDE:
-		kind = "ide"
+		kind = IDE
 	case strings.Contains(lower, "nvme"):
-		kind = "nvme"
+		kind = NVMe
 	case strings.Contains(lower, "ahci"), strings.Contains(lower, "sata"):
-		kind = "sata"
+		kind = SATA
 	}
-	bus, _ := strconv.Atoi(i.Address)
-	b.m.Controllers = append(b.m.Controllers, Controller{i.InstanceID, kind, model, bus})
+	b.m.Controllers = append(b.m.Controllers, Controller{i.InstanceID, kind, model, number(i.Address)})
 }
 
 func (b *builder) diskOf(i item) (Disk, error) {
@@ -336,7 +387,7 @@ func (b *builder) diskOf(i item) (Disk, error) {
 	if !ok {
 		return Disk{}, errorf("there is no disk %q", id)
 	}
-	disk.Controller, disk.Unit = i.Parent, unit(i)
+	disk.Controller, disk.Unit = i.Parent, number(i.AddressOnParent)
 	return disk, nil
 }
 
@@ -372,8 +423,9 @@ func (b *builder) checkReferences() error {
 	return nil
 }
 
-func unit(i item) int {
-	n, err := strconv.Atoi(i.AddressOnParent)
+// number returns a small number, or unknownNumber.
+func number(text string) int {
+	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
 		return unknownNumber
 	}

@@ -49,14 +49,21 @@ type Machine struct {
 	// CoresPerSocket is 0 where it is not said.
 	CoresPerSocket int
 	MemoryMB       int64
+	// CPUHotAdd, CPUHotRemove and MemoryHotAdd say what may be done while the machine has power.
+	CPUHotAdd, CPUHotRemove, MemoryHotAdd bool
 	// Firmware is "efi" or "bios".
 	Firmware   string
 	SecureBoot bool
-	// Controllers, Disks, Drives and NICs are in the order of the descriptor.
+	// The devices are in the order of the descriptor.
 	Controllers []Controller
 	Disks       []Disk
 	Drives      []Drive
 	NICs        []NIC
+	SerialPorts []SerialPort
+	// Video is nil where no graphics adapter is described.
+	Video    *Video
+	TPM      bool
+	Watchdog bool
 	// Networks are those that the NICs are connected to, by name.
 	Networks []Network
 	// Files are all that the package refers to.
@@ -68,12 +75,23 @@ type Machine struct {
 // Product is what is in the machine.
 type Product struct{ Name, Vendor, Version string }
 
-// Controller is a controller of disks.
+// The kinds of controllers.
+const (
+	SCSI = "scsi"
+	IDE  = "ide"
+	SATA = "sata"
+	NVMe = "nvme"
+	USB  = "usb"
+)
+
+// Controller is a controller of disks and drives, or of USB devices.
 type Controller struct {
+	// ID is what its disks and drives name it by.
 	ID string
-	// Kind is "scsi", "ide", "sata" or "nvme", and Model what the descriptor calls it: "VirtualSCSI", "lsilogic".
+	// Kind is one of SCSI, IDE, SATA, NVMe and USB, and Model what the descriptor calls it: "VirtualSCSI", "lsilogic", "vmware.usb.xhci".
 	Kind, Model string
-	Bus         int
+	// Bus is its number among those of its kind, -1 where it is not said.
+	Bus int
 }
 
 // Disk is a virtual disk.
@@ -105,6 +123,17 @@ type NIC struct {
 	Network string
 	// MAC is the address that is asked for, or "".
 	MAC string
+	// Disconnected says that the cable is not plugged in after a power-on.
+	Disconnected bool
+}
+
+// SerialPort is a serial port. What is behind it is not taken over.
+type SerialPort struct{ Name string }
+
+// Video is the graphics adapter.
+type Video struct {
+	// MemoryKB is the size of its memory, in KB, or 0 where it is not said.
+	MemoryKB int64
 }
 
 // Network is a network that NICs are connected to.

@@ -42,7 +42,7 @@ func TestVMware(t *testing.T) {
 		NICs:     []NIC{{Model: "VmxNet3", Network: "VM Network"}},
 		Networks: []Network{{"VM Network", "The VM Network network"}},
 		Files:    []File{{"file1", "web-disk1.vmdk", 7}, {"file2", "web-file1.nvram", 5}},
-		Notes:    []string{`the device "Video card" is left out`},
+		Video:    &Video{},
 	}
 	if !reflect.DeepEqual(m, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", m, want)

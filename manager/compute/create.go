@@ -32,6 +32,9 @@ type CreateRequest struct {
 	Annotation string
 	Disks      []DiskRequest
 	NICs       []NICRequest
+	// Hardware is all of a machine that comes from elsewhere, in place of CPUs, MemoryMB, Firmware, GuestID, Disks and NICs. It gets
+	// its identifiers and the addresses of its adapters here. It is not changed.
+	Hardware *dc.Hardware
 	// PowerOn also powers it on, in the same task: if that fails there is no machine.
 	PowerOn bool
 }
@@ -47,6 +50,20 @@ type DiskRequest struct {
 // NICRequest asks for a network adapter. Its address is chosen here.
 type NICRequest struct {
 	PortGroup dc.PortGroupID
+}
+
+// portGroups are those that the machine's adapters are to be connected to.
+func (req CreateRequest) portGroups() []dc.PortGroupID {
+	var all []dc.PortGroupID
+	for _, n := range req.NICs {
+		all = append(all, n.PortGroup)
+	}
+	if req.Hardware != nil {
+		for _, n := range req.Hardware.NICs {
+			all = append(all, n.PortGroup)
+		}
+	}
+	return all
 }
 
 const (
@@ -140,15 +157,15 @@ func (s *Service) admitPlace(tx *store.Tx, by dc.Caller, create dc.Privilege, re
 		return "", "", dc.Errorf(dc.Invalid, "its folder and its resource pool are in different data centers").
 			Fix("choose a folder of %s", dc.Describe(dc.KindDatacenter, home.Name))
 	}
-	for _, nic := range req.NICs {
-		if _, err := store.Get[*dc.PortGroup](v, dc.ID(nic.PortGroup)); err != nil {
+	for _, id := range req.portGroups() {
+		if _, err := store.Get[*dc.PortGroup](v, dc.ID(id)); err != nil {
 			return "", "", err
 		}
-		if datacenterOf(v, dc.ID(nic.PortGroup)) != dc.ID(home.ID) {
-			return "", "", dc.Errorf(dc.Invalid, "the port group %s is in another data center", nic.PortGroup).
+		if datacenterOf(v, dc.ID(id)) != dc.ID(home.ID) {
+			return "", "", dc.Errorf(dc.Invalid, "the port group %s is in another data center", id).
 				Fix("choose a port group of %s", dc.Describe(dc.KindDatacenter, home.Name))
 		}
-		tx.Exists(dc.ID(nic.PortGroup))
+		tx.Exists(dc.ID(id))
 	}
 	if err := s.access.Authorize(by, create, dc.ID(folder)); err != nil {
 		return "", "", err
@@ -168,8 +185,8 @@ func (s *Service) authorizeUse(by dc.Caller, create dc.Privilege, req CreateRequ
 	}
 	uses := []use{{create, dc.ID(req.Folder)}, {dc.PrivAssignVMToPool, dc.ID(req.Pool)}, {dc.PrivView, dc.ID(req.Host)},
 		{dc.PrivAllocateSpace, dc.ID(req.Datastore)}}
-	for _, nic := range req.NICs {
-		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(nic.PortGroup)})
+	for _, id := range req.portGroups() {
+		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(id)})
 	}
 	for _, u := range uses {
 		if u.on == "" {
@@ -244,6 +261,14 @@ func datacenterOf(v *store.View, id dc.ID) dc.ID {
 // admitHardware returns the machine's hardware and how many bytes its images have.
 func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() string) (dc.Hardware, int64, error) {
 	v := tx.View()
+	if req.Hardware != nil {
+		h := *req.Hardware
+		h.UUID, h.InstanceUUID, h.NICs = random.UUID(), random.UUID(), slices.Clone(h.NICs)
+		for i := range h.NICs {
+			h.NICs[i].MAC = freeMAC(v, h.NICs, nextMAC)
+		}
+		return h, 0, dc.CheckHardware(h)
+	}
 	h := dc.Hardware{
 		UUID: random.UUID(), InstanceUUID: random.UUID(), Version: dc.DefaultHardwareVersion, GuestID: req.GuestID,
 		Firmware: cmp.Or(req.Firmware, dc.BIOS), CPUs: cmp.Or(req.CPUs, 1), CoresPerSocket: 1,

@@ -26,6 +26,15 @@ type pkg struct {
 	Disks []disk `json:"disks"`
 }
 
+// order puts the disks into the order of the machine's, which are these of the package.
+func (p *pkg) order(of []int) {
+	disks := make([]disk, len(of))
+	for i, n := range of {
+		disks[i] = p.Disks[n]
+	}
+	p.Disks = disks
+}
+
 // disk is where the content of a disk is in the package; one without a Name is empty.
 type disk struct {
 	Name   string `json:"name,omitempty"`

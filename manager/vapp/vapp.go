@@ -94,10 +94,11 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req Request, content
 		}
 		return nil, nil, failure(name, err)
 	}
-	machine, warnings, err := machineOf(found.machine, req)
+	machine, disks, warnings, err := machineOf(found.machine, req)
 	if err != nil {
 		return nil, nil, failure(name, err)
 	}
+	found.pkg.order(disks)
 	submitted, err = s.machines.Import(ctx, by, machine, found.pkg, found.bytes)
 	return submitted, warnings, err
 }

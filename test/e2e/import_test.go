@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"hanok/internal/ovf/ovftest"
@@ -30,6 +31,8 @@ func TestImport(t *testing.T) {
 		}
 		disk := ovftest.Entry{Name: "web-disk1.vmdk", Text: read(t, stream)}
 		descriptor := ovftest.VMware(int64(len(disk.Text)), info.Size())
+		// The image's kernel has no drivers for VMware's devices.
+		descriptor.Text = strings.NewReplacer("VirtualSCSI", "virtio-scsi", "VmxNet3", "virtio").Replace(descriptor.Text)
 		ova := filepath.Join(dir, "web.ova")
 		if err := os.WriteFile(ova, ovftest.Archive(descriptor, ovftest.Manifest("web.mf", descriptor, disk), disk), 0o600); err != nil {
 			t.Fatal(err)
