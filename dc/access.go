@@ -51,6 +51,8 @@ const (
 	PrivVMSuspend        Privilege = "VirtualMachine.Interact.Suspend"
 	PrivVMAnnotation     Privilege = "VirtualMachine.Config.Annotation"
 	PrivVMResources      Privilege = "VirtualMachine.Config.Resource"
+	PrivMarkAsTemplate   Privilege = "VirtualMachine.Provisioning.MarkAsTemplate"
+	PrivMarkAsVM         Privilege = "VirtualMachine.Provisioning.MarkAsVM"
 	PrivPoolCreate       Privilege = "Resource.CreatePool"
 	PrivPoolDelete       Privilege = "Resource.DeletePool"
 	PrivPoolEdit         Privilege = "Resource.EditPool"

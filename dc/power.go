@@ -64,6 +64,9 @@ func CheckPower(vm *VirtualMachine, op PowerOp) error {
 	if vm.Spec.Deleted {
 		return fail("it is being deleted", "")
 	}
+	if err := CheckNoTemplate(vm); err != nil {
+		return err
+	}
 	switch vm.Status.Files {
 	case FilesReady:
 	case FilesMissing:

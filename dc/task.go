@@ -30,6 +30,9 @@ type Task struct {
 	// Parts are what of the target, and of others, the task works on, where several may work on one target at once: files,
 	// as "datastore-1/iso/debian.iso". A part has one open task at most. Empty: the target as a whole.
 	Parts []string `json:"parts,omitempty"`
+	// Reads are the objects that are to stay as they are while the task is open. Others may read them at the same time; no task works
+	// on them.
+	Reads []ID `json:"reads,omitempty"`
 	// User is the name of who asked.
 	User string `json:"user"`
 	// Args are the arguments of the task's type, in that type's own form.
@@ -56,20 +59,27 @@ func (*Task) Kind() Kind     { return KindTask }
 func (o *Task) Identity() ID { return ID(o.ID) }
 
 // Claims is the target, while the task is open: a second task on it is refused. A task with parts claims those, and that its
-// target is not deleted.
+// target is not deleted; so it does with what it reads.
 func (o *Task) Claims() []string {
 	if o.Done() {
 		return nil
 	}
-	if len(o.Parts) == 0 {
-		return []string{TaskClaim(o.Target)}
+	var claims []string
+	for _, read := range o.Reads {
+		claims = append(claims, UseClaim(read, ID(o.ID)))
 	}
-	claims := []string{UseClaim(o.Target, ID(o.ID))}
+	if len(o.Parts) == 0 {
+		return append(claims, TaskClaim(o.Target))
+	}
+	claims = append(claims, UseClaim(o.Target, ID(o.ID)))
 	for _, part := range o.Parts {
 		claims = append(claims, TaskClaim(ID(part)))
 	}
 	return claims
 }
+
+// ReadClaims returns the prefix of the claims that open tasks hold on an object that they read (Task.Reads).
+func ReadClaims(read ID) string { return UseClaim(read, NewID(KindTask, "")) }
 
 // TaskClaim returns the claim that the open task on target holds.
 func TaskClaim(target ID) string { return "task/" + string(target) }

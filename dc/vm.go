@@ -26,7 +26,7 @@ type VirtualMachineSpec struct {
 	Discarded []string `json:"discarded,omitempty"`
 	// Annotation is the administrator's note.
 	Annotation string `json:"annotation,omitempty"`
-	// Pool is the resource pool it draws from, and Resources what it gets of it.
+	// Pool is the resource pool it draws from, "" for a template, and Resources what it gets of it.
 	Pool      ResourcePoolID `json:"pool"`
 	Resources ResourceConfig `json:"resources,omitzero"`
 	// Host and Datastore are set by the create task's placement; empty before.
@@ -34,6 +34,8 @@ type VirtualMachineSpec struct {
 	Datastore DatastoreID `json:"datastore,omitempty"`
 	// Folder is the name of its folder on the datastore, set with Datastore. It does not follow a rename.
 	Folder string `json:"folder,omitempty"`
+	// Template says that it is a template: machines are made of it, and it never gets power. It is in no resource pool then.
+	Template bool `json:"template,omitempty"`
 	// Power is the last power operation asked for.
 	Power PowerRequest `json:"power"`
 	// Deleted is the tombstone: the host is to delete the machine and its files. It is never taken back.

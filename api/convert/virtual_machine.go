@@ -20,6 +20,7 @@ func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
 	out.Configuration, out.Configured = o.Spec.Configuration, o.Status.Configured.Generation
 	out.ConfigurationFailure, out.Differences = Failure(o.Status.Configured.Failure), o.Status.Differences
 	out.Disks, out.Nics = each(hw.Disks, disk), each(hw.NICs, nic)
+	out.Template = o.Spec.Template
 	return out
 }
 
@@ -40,6 +41,7 @@ func VirtualMachineSummary(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMa
 
 		FilesState: string(status.Files), FilesFailure: Failure(status.FilesFailure),
 		Paused: Failure(status.Paused), Fault: Failure(status.Fault), Blocked: Failure(status.Blocked), Deleting: o.Spec.Deleted,
+		Template: o.Spec.Template,
 	}
 }
 

@@ -30,6 +30,9 @@ func vmColumns(hosts away) []column[*hanokv1.VirtualMachine] {
 // vmState says how a machine is, in a word or two.
 func vmState(o *hanokv1.VirtualMachine) string {
 	state := o.PowerState
+	if o.Template {
+		state = "template"
+	}
 	switch {
 	case o.Deleting:
 		state = "deleting"
@@ -153,6 +156,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.AnnotateVirtualMachine(ctx, &hanokv1.AnnotateVirtualMachineRequest{VirtualMachine: args[0], Annotation: args[1]})
 				return err
 			}}),
+		a.vmTemplateCommand(), a.vmUntemplateCommand(),
 		a.moveCommand(dc.KindVirtualMachine, vmNames), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }

@@ -86,6 +86,7 @@ var needs = map[string][]dc.Privilege{
 	"VirtualMachineService.GetPackageUpload":     {dc.PrivVMCreate, dc.PrivAssignVMToPool, dc.PrivAllocateSpace, dc.PrivVAppImport},
 	"VirtualMachineService.AdoptVirtualMachine":  {dc.PrivVMRegister, dc.PrivAssignVMToPool},
 	"VirtualMachineService.PowerVirtualMachine":  {dc.PrivVMPowerOff}, "VirtualMachineService.RenameVirtualMachine": {dc.PrivVMRename},
+	"VirtualMachineService.MarkAsTemplate": {dc.PrivMarkAsTemplate}, "VirtualMachineService.MarkAsVirtualMachine": {dc.PrivMarkAsVM, dc.PrivAssignVMToPool},
 	"VirtualMachineService.DeleteVirtualMachine": {dc.PrivVMDelete}, "VirtualMachineService.OpenConsole": {dc.PrivVMConsole},
 	"VirtualMachineService.ScreenshotVirtualMachine":   {dc.PrivVMScreenshot},
 	"VirtualMachineService.SetVirtualMachineResources": {"VirtualMachine.Config.Resource"},

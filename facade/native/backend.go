@@ -158,6 +158,8 @@ type Machines interface {
 	SetResources(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.ResourceChange) error
 	Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error)
 	MoveToPool(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
+	MarkAsTemplate(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) error
+	MarkAsVirtualMachine(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
 	Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error)
 	// Screenshot returns a PNG file.
 	Screenshot(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) ([]byte, error)

@@ -86,6 +86,9 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 	case vm.Status.Files != dc.FilesReady:
 		return dc.Errorf(dc.WrongState, "its files are not there").Fix("see why they are missing, and bring them back")
 	}
+	if err := dc.CheckNoTemplate(vm); err != nil {
+		return err
+	}
 	if err := s.checkConnected(v, vm.Spec.Host); err != nil {
 		return err
 	}

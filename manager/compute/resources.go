@@ -104,6 +104,9 @@ func (s *Service) reallocate(ctx context.Context, by dc.Caller, p dc.Privilege, 
 		if vm.Spec.Deleted {
 			return dc.Errorf(dc.WrongState, "it is being deleted").On(describe(vm))
 		}
+		if err := dc.CheckNoTemplate(vm); err != nil {
+			return err
+		}
 		return on(fn(tx, vm), describe(vm))
 	})
 }

@@ -23,7 +23,7 @@ func (tx *Tx) plan() (transaction, error) {
 		return transaction{}, tx.err
 	}
 	p := &plan{Tx: tx, taken: map[string]dc.ID{}, released: map[string]dc.ID{}}
-	for _, step := range []func() error{p.planFences, p.planExists, p.planObjects, p.planClaims, p.planEmpty} {
+	for _, step := range []func() error{p.planFences, p.planExists, p.planFree, p.planObjects, p.planClaims, p.planEmpty} {
 		if err := step(); err != nil {
 			return transaction{}, err
 		}
@@ -70,6 +70,17 @@ func (p *plan) planExists() error {
 			return notFound(kind, id)
 		}
 		p.require(written(objectKey(kind, id)))
+	}
+	return nil
+}
+
+// planFree sees to claims that nobody may hold. One that the transaction itself takes has its own condition.
+func (p *plan) planFree() error {
+	for _, claim := range p.free {
+		p.require(unwritten(claimKeys + claim))
+	}
+	for _, prefix := range p.freeBelow {
+		p.require(noneSince(claimKeys+prefix, p.view.revision))
 	}
 	return nil
 }

@@ -13,8 +13,10 @@ type Tx struct {
 	writes map[dc.ID]*write
 	order  []dc.ID
 	exists []dc.ID
-	fences []Fence
-	err    error
+	// free are the claims, and freeBelow the prefixes of claims, that nobody may hold.
+	free, freeBelow []string
+	fences          []Fence
+	err             error
 }
 
 // write is what a transaction does to one object.
@@ -105,6 +107,13 @@ func (tx *Tx) Delete(obj dc.Object) {
 // Exists makes it a condition that the object is still there when the transaction is committed: the parent of a new
 // child. An object that is not there makes the change fail with NotFound.
 func (tx *Tx) Exists(id dc.ID) { tx.exists = append(tx.exists, id) }
+
+// Free makes it a condition that nobody holds the claim when the transaction is committed, and FreeBelow that nobody holds one with the
+// prefix. The caller has looked whether the view has one: a change whose view has is tried again, without end.
+func (tx *Tx) Free(claim string) { tx.free = append(tx.free, claim) }
+
+// FreeBelow is described with Free.
+func (tx *Tx) FreeBelow(prefix string) { tx.freeBelow = append(tx.freeBelow, prefix) }
 
 // Require makes it a condition that nobody else took the fence after f. Otherwise the change fails with Conflict, and is
 // not tried again.

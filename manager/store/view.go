@@ -117,6 +117,14 @@ func (v *View) claimsOf(id dc.ID) iter.Seq[string] {
 	return claims(v.tables.holdings.from(&claimRow{holder: id}, func(r *claimRow) bool { return r.holder == id }))
 }
 
+// ClaimedBelow returns who holds a claim that begins with prefix, and whether anybody does.
+func ClaimedBelow(v *View, prefix string) (dc.ID, bool) {
+	for claim := range v.claimsBelow(prefix) {
+		return Claimed(v, claim)
+	}
+	return "", false
+}
+
 // claimsBelow yields the claims that begin with prefix.
 func (v *View) claimsBelow(prefix string) iter.Seq[string] {
 	return claims(v.tables.claims.from(&claimRow{claim: prefix}, func(r *claimRow) bool { return strings.HasPrefix(r.claim, prefix) }))

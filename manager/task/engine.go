@@ -49,22 +49,71 @@ func (e *Engine) Register(definitions ...Definition) {
 // are kept as JSON. The task returned is the caller's copy; it gets its revision when tx is committed. A target that has
 // an open task is refused with Conflict.
 func (e *Engine) Submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object, args any) (*dc.Task, error) {
-	return e.SubmitParts(tx, by, typ, target, nil, args)
+	return e.submit(tx, by, typ, target, dc.Task{}, args)
+}
+
+// SubmitReading is Submit for a task that reads other objects (dc.Task.Reads). One on which a task works is refused with Conflict.
+func (e *Engine) SubmitReading(tx *store.Tx, by dc.Caller, typ string, target dc.Object, reads []dc.Object, args any) (*dc.Task, error) {
+	t := dc.Task{}
+	for _, read := range reads {
+		if err := e.checkUntouched(tx, read); err != nil {
+			return nil, err
+		}
+		tx.Exists(read.Identity())
+		t.Reads = append(t.Reads, read.Identity())
+	}
+	return e.submit(tx, by, typ, target, t, args)
+}
+
+// CheckIdle returns an error of kind Conflict where a task works on the object or reads it, and makes it a condition of tx that none
+// does when it is committed: for changes without a task.
+func (e *Engine) CheckIdle(tx *store.Tx, o dc.Object) error {
+	if err := e.checkUntouched(tx, o); err != nil {
+		return err
+	}
+	return e.checkUnread(tx, o)
+}
+
+// checkUntouched is CheckIdle for tasks that work on the object.
+func (e *Engine) checkUntouched(tx *store.Tx, o dc.Object) error {
+	claim := dc.TaskClaim(o.Identity())
+	if holder, ok := store.Claimed(tx.View(), claim); ok {
+		return busy(tx.View(), dc.Describe(o.Kind(), o.Metadata().Name), holder)
+	}
+	tx.Free(claim)
+	return nil
+}
+
+// checkUnread is CheckIdle for tasks that read the object.
+func (e *Engine) checkUnread(tx *store.Tx, o dc.Object) error {
+	prefix := dc.ReadClaims(o.Identity())
+	if holder, ok := store.ClaimedBelow(tx.View(), prefix); ok {
+		return busy(tx.View(), dc.Describe(o.Kind(), o.Metadata().Name), holder)
+	}
+	tx.FreeBelow(prefix)
+	return nil
 }
 
 // SubmitParts is Submit for a task that works on parts of its target (dc.Task.Parts), where each may have one open task.
 func (e *Engine) SubmitParts(tx *store.Tx, by dc.Caller, typ string, target dc.Object, parts []string, args any) (*dc.Task, error) {
+	return e.submit(tx, by, typ, target, dc.Task{Parts: parts}, args)
+}
+
+// submit completes t, which says what the task works on and reads.
+func (e *Engine) submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object, t dc.Task, args any) (*dc.Task, error) {
 	d, ok := e.definitions[typ]
 	if !ok {
 		return nil, dc.Errorf(dc.Internal, "no definition of task %s", typ)
 	}
 	name := target.Metadata().Name
 	claims := []dc.ID{target.Identity()}
-	if len(parts) > 0 {
+	if len(t.Parts) > 0 {
 		claims = claims[:0]
-		for _, part := range parts {
+		for _, part := range t.Parts {
 			claims = append(claims, dc.ID(part))
 		}
+	} else if err := e.checkUnread(tx, target); err != nil {
+		return nil, err
 	}
 	for _, claim := range claims {
 		if holder, ok := store.Claimed(tx.View(), dc.TaskClaim(claim)); ok {
@@ -76,14 +125,11 @@ func (e *Engine) SubmitParts(tx *store.Tx, by dc.Caller, typ string, target dc.O
 		return nil, fmt.Errorf("encode the arguments of %s: %w", typ, err)
 	}
 	now := time.Now().UTC()
-	t := &dc.Task{
-		ID:   dc.TaskID(dc.NewID(dc.KindTask, random.Ordered(now))),
-		Meta: dc.Meta{Created: now}, Type: typ,
-		Target: target.Identity(), TargetName: name, Parts: parts, User: by.Name,
-		Args: encoded, State: dc.TaskQueued, Steps: d.stepNames(),
-	}
-	tx.Put(t)
-	return t, nil
+	t.ID, t.Created = dc.TaskID(dc.NewID(dc.KindTask, random.Ordered(now))), now
+	t.Type, t.Target, t.TargetName, t.User = typ, target.Identity(), name, by.Name
+	t.Args, t.State, t.Steps = encoded, dc.TaskQueued, d.stepNames()
+	tx.Put(&t)
+	return &t, nil
 }
 
 // SubmitBegun is Submit for a task whose first step needs nothing but a transaction: do is that step, and is committed with

@@ -92,7 +92,9 @@ type VirtualMachine struct {
 	Configured           int64    `protobuf:"varint,36,opt,name=configured,proto3" json:"configured,omitempty"`
 	ConfigurationFailure *Failure `protobuf:"bytes,37,opt,name=configuration_failure,json=configurationFailure,proto3" json:"configuration_failure,omitempty"`
 	// What a machine with power has that its hardware doesn't say, or the other way round: each a sentence.
-	Differences   []string `protobuf:"bytes,38,rep,name=differences,proto3" json:"differences,omitempty"`
+	Differences []string `protobuf:"bytes,38,rep,name=differences,proto3" json:"differences,omitempty"`
+	// Whether it is a template, which gets no power and is in no resource pool.
+	Template      bool `protobuf:"varint,50,opt,name=template,proto3" json:"template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +421,13 @@ func (x *VirtualMachine) GetDifferences() []string {
 		return x.Differences
 	}
 	return nil
+}
+
+func (x *VirtualMachine) GetTemplate() bool {
+	if x != nil {
+		return x.Template
+	}
+	return false
 }
 
 // PowerRequest is one power operation asked of a machine's host.
@@ -2254,6 +2263,177 @@ func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
+type MarkAsTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *MarkAsTemplateRequest) Reset() {
+	*x = MarkAsTemplateRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkAsTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkAsTemplateRequest) ProtoMessage() {}
+
+func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkAsTemplateRequest.ProtoReflect.Descriptor instead.
+func (*MarkAsTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *MarkAsTemplateRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+type MarkAsTemplateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkAsTemplateResponse) Reset() {
+	*x = MarkAsTemplateResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkAsTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkAsTemplateResponse) ProtoMessage() {}
+
+func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkAsTemplateResponse.ProtoReflect.Descriptor instead.
+func (*MarkAsTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+}
+
+type MarkAsVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	// A reference to the resource pool. Empty: the root pool of its host's cluster.
+	ResourcePool  string `protobuf:"bytes,2,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkAsVirtualMachineRequest) Reset() {
+	*x = MarkAsVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkAsVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkAsVirtualMachineRequest) ProtoMessage() {}
+
+func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkAsVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*MarkAsVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *MarkAsVirtualMachineRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+func (x *MarkAsVirtualMachineRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+type MarkAsVirtualMachineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkAsVirtualMachineResponse) Reset() {
+	*x = MarkAsVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkAsVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkAsVirtualMachineResponse) ProtoMessage() {}
+
+func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkAsVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*MarkAsVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+}
+
 type DeleteVirtualMachineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -2264,7 +2444,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2456,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2469,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -2308,7 +2488,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2500,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2513,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -2353,7 +2533,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2545,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2558,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -2398,7 +2578,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2590,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2603,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -2445,7 +2625,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2637,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2650,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -2501,7 +2681,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2693,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2706,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2554,7 +2734,7 @@ var File_hanok_v1_virtual_machine_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x17hanok/v1/hardware.proto\x1a\x13hanok/v1/task.proto\"\xbf\f\n" +
+	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x17hanok/v1/hardware.proto\x1a\x13hanok/v1/task.proto\"\xdb\f\n" +
 	"\x0eVirtualMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2606,7 +2786,8 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"configured\x18$ \x01(\x03R\n" +
 	"configured\x12F\n" +
 	"\x15configuration_failure\x18% \x01(\v2\x11.hanok.v1.FailureR\x14configurationFailure\x12 \n" +
-	"\vdifferences\x18& \x03(\tR\vdifferences\"s\n" +
+	"\vdifferences\x18& \x03(\tR\vdifferences\x12\x1a\n" +
+	"\btemplate\x182 \x01(\bR\btemplate\"s\n" +
 	"\fPowerRequest\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
@@ -2737,7 +2918,14 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x1fMoveVirtualMachineToPoolRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12#\n" +
 	"\rresource_pool\x18\x02 \x01(\tR\fresourcePool\"\"\n" +
-	" MoveVirtualMachineToPoolResponse\"F\n" +
+	" MoveVirtualMachineToPoolResponse\"@\n" +
+	"\x15MarkAsTemplateRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"\x18\n" +
+	"\x16MarkAsTemplateResponse\"k\n" +
+	"\x1bMarkAsVirtualMachineRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12#\n" +
+	"\rresource_pool\x18\x02 \x01(\tR\fresourcePool\"\x1e\n" +
+	"\x1cMarkAsVirtualMachineResponse\"F\n" +
 	"\x1bDeleteVirtualMachineRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"B\n" +
 	"\x1cDeleteVirtualMachineResponse\x12\"\n" +
@@ -2752,7 +2940,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\x8b\f\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xc7\r\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
@@ -2765,7 +2953,9 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12w\n" +
 	"\x1aSetVirtualMachineResources\x12+.hanok.v1.SetVirtualMachineResourcesRequest\x1a,.hanok.v1.SetVirtualMachineResourcesResponse\x12t\n" +
 	"\x19ReconfigureVirtualMachine\x12*.hanok.v1.ReconfigureVirtualMachineRequest\x1a+.hanok.v1.ReconfigureVirtualMachineResponse\x12q\n" +
-	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12e\n" +
+	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12S\n" +
+	"\x0eMarkAsTemplate\x12\x1f.hanok.v1.MarkAsTemplateRequest\x1a .hanok.v1.MarkAsTemplateResponse\x12e\n" +
+	"\x14MarkAsVirtualMachine\x12%.hanok.v1.MarkAsVirtualMachineRequest\x1a&.hanok.v1.MarkAsVirtualMachineResponse\x12e\n" +
 	"\x14DeleteVirtualMachine\x12%.hanok.v1.DeleteVirtualMachineRequest\x1a&.hanok.v1.DeleteVirtualMachineResponse\x12q\n" +
 	"\x18ScreenshotVirtualMachine\x12).hanok.v1.ScreenshotVirtualMachineRequest\x1a*.hanok.v1.ScreenshotVirtualMachineResponse\x12J\n" +
 	"\vOpenConsole\x12\x1c.hanok.v1.OpenConsoleRequest\x1a\x1d.hanok.v1.OpenConsoleResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
@@ -2782,7 +2972,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -2816,56 +3006,60 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*ReconfigureVirtualMachineResponse)(nil),  // 29: hanok.v1.ReconfigureVirtualMachineResponse
 	(*MoveVirtualMachineToPoolRequest)(nil),    // 30: hanok.v1.MoveVirtualMachineToPoolRequest
 	(*MoveVirtualMachineToPoolResponse)(nil),   // 31: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 32: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 33: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 34: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 35: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 36: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 37: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 38: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 39: hanok.v1.Disk
-	(*Nic)(nil),                                // 40: hanok.v1.Nic
-	(*Failure)(nil),                            // 41: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 42: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 43: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 44: google.protobuf.Duration
-	(*Task)(nil),                               // 45: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 46: hanok.v1.ResourceAllocationChange
+	(*MarkAsTemplateRequest)(nil),              // 32: hanok.v1.MarkAsTemplateRequest
+	(*MarkAsTemplateResponse)(nil),             // 33: hanok.v1.MarkAsTemplateResponse
+	(*MarkAsVirtualMachineRequest)(nil),        // 34: hanok.v1.MarkAsVirtualMachineRequest
+	(*MarkAsVirtualMachineResponse)(nil),       // 35: hanok.v1.MarkAsVirtualMachineResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 36: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 37: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 38: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 39: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 40: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 41: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 42: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 43: hanok.v1.Disk
+	(*Nic)(nil),                                // 44: hanok.v1.Nic
+	(*Failure)(nil),                            // 45: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 46: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 47: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 48: google.protobuf.Duration
+	(*Task)(nil),                               // 49: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 50: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	38, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	39, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	40, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	41, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	41, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	41, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	38, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	42, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	43, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	44, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	45, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	45, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	45, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	42, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	41, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	42, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	42, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	43, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	41, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	44, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	41, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	45, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	46, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	46, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	47, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	45, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	48, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	45, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
 	8,  // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
 	9,  // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	45, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	45, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
-	41, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	49, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	49, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	45, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
 	14, // 23: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	45, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	44, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	45, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	46, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	46, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	49, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	48, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	49, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	50, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	50, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
 	28, // 29: hanok.v1.ReconfigureVirtualMachineRequest.extend_disks:type_name -> hanok.v1.DiskExtension
-	45, // 30: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	45, // 31: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	38, // 32: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	49, // 30: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	49, // 31: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	42, // 32: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
 	3,  // 33: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
 	5,  // 34: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
 	7,  // 35: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
@@ -2878,26 +3072,30 @@ var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
 	25, // 42: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
 	27, // 43: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
 	30, // 44: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	32, // 45: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	34, // 46: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	36, // 47: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 48: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 49: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	10, // 50: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	12, // 51: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
-	16, // 52: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	18, // 53: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	20, // 54: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	22, // 55: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
-	24, // 56: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	26, // 57: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	29, // 58: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
-	31, // 59: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	33, // 60: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	35, // 61: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	37, // 62: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	48, // [48:63] is the sub-list for method output_type
-	33, // [33:48] is the sub-list for method input_type
+	32, // 45: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
+	34, // 46: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
+	36, // 47: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	38, // 48: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	40, // 49: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 50: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 51: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	10, // 52: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	12, // 53: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	16, // 54: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	18, // 55: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	20, // 56: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	22, // 57: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
+	24, // 58: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	26, // 59: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	29, // 60: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
+	31, // 61: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	33, // 62: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
+	35, // 63: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
+	37, // 64: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	39, // 65: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	41, // 66: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	50, // [50:67] is the sub-list for method output_type
+	33, // [33:50] is the sub-list for method input_type
 	33, // [33:33] is the sub-list for extension type_name
 	33, // [33:33] is the sub-list for extension extendee
 	0,  // [0:33] is the sub-list for field type_name
@@ -2919,7 +3117,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

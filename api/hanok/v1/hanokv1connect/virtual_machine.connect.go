@@ -69,6 +69,12 @@ const (
 	// VirtualMachineServiceMoveVirtualMachineToPoolProcedure is the fully-qualified name of the
 	// VirtualMachineService's MoveVirtualMachineToPool RPC.
 	VirtualMachineServiceMoveVirtualMachineToPoolProcedure = "/hanok.v1.VirtualMachineService/MoveVirtualMachineToPool"
+	// VirtualMachineServiceMarkAsTemplateProcedure is the fully-qualified name of the
+	// VirtualMachineService's MarkAsTemplate RPC.
+	VirtualMachineServiceMarkAsTemplateProcedure = "/hanok.v1.VirtualMachineService/MarkAsTemplate"
+	// VirtualMachineServiceMarkAsVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's MarkAsVirtualMachine RPC.
+	VirtualMachineServiceMarkAsVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/MarkAsVirtualMachine"
 	// VirtualMachineServiceDeleteVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's DeleteVirtualMachine RPC.
 	VirtualMachineServiceDeleteVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/DeleteVirtualMachine"
@@ -134,6 +140,14 @@ type VirtualMachineServiceClient interface {
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
+	// MarkAsTemplate makes a template of a machine without power, which leaves its resource pool. Privilege:
+	// VirtualMachine.Provisioning.MarkAsTemplate. WrongState while it has power or memory, or lacks its files; Conflict while a task
+	// works on it or reads it.
+	MarkAsTemplate(context.Context, *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error)
+	// MarkAsVirtualMachine makes a machine of a template. Privileges: VirtualMachine.Provisioning.MarkAsVM, and
+	// Resource.AssignVMToPool on the resource pool. Invalid for a pool of another cluster, Conflict while a task works on it or reads
+	// it.
+	MarkAsVirtualMachine(context.Context, *v1.MarkAsVirtualMachineRequest) (*v1.MarkAsVirtualMachineResponse, error)
 	// DeleteVirtualMachine starts the removal of a virtual machine and its files. Privilege: VirtualMachine.Inventory.Delete.
 	// WrongState while it has power; Conflict while another task works on it; Unavailable while its host is away.
 	DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error)
@@ -228,6 +242,18 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("MoveVirtualMachineToPool")),
 			connect.WithClientOptions(opts...),
 		),
+		markAsTemplate: connect.NewClient[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceMarkAsTemplateProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("MarkAsTemplate")),
+			connect.WithClientOptions(opts...),
+		),
+		markAsVirtualMachine: connect.NewClient[v1.MarkAsVirtualMachineRequest, v1.MarkAsVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceMarkAsVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("MarkAsVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteVirtualMachine: connect.NewClient[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceDeleteVirtualMachineProcedure,
@@ -263,6 +289,8 @@ type virtualMachineServiceClient struct {
 	setVirtualMachineResources *connect.Client[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse]
 	reconfigureVirtualMachine  *connect.Client[v1.ReconfigureVirtualMachineRequest, v1.ReconfigureVirtualMachineResponse]
 	moveVirtualMachineToPool   *connect.Client[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse]
+	markAsTemplate             *connect.Client[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse]
+	markAsVirtualMachine       *connect.Client[v1.MarkAsVirtualMachineRequest, v1.MarkAsVirtualMachineResponse]
 	deleteVirtualMachine       *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
 	screenshotVirtualMachine   *connect.Client[v1.ScreenshotVirtualMachineRequest, v1.ScreenshotVirtualMachineResponse]
 	openConsole                *connect.Client[v1.OpenConsoleRequest, v1.OpenConsoleResponse]
@@ -376,6 +404,24 @@ func (c *virtualMachineServiceClient) MoveVirtualMachineToPool(ctx context.Conte
 	return nil, err
 }
 
+// MarkAsTemplate calls hanok.v1.VirtualMachineService.MarkAsTemplate.
+func (c *virtualMachineServiceClient) MarkAsTemplate(ctx context.Context, req *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error) {
+	response, err := c.markAsTemplate.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MarkAsVirtualMachine calls hanok.v1.VirtualMachineService.MarkAsVirtualMachine.
+func (c *virtualMachineServiceClient) MarkAsVirtualMachine(ctx context.Context, req *v1.MarkAsVirtualMachineRequest) (*v1.MarkAsVirtualMachineResponse, error) {
+	response, err := c.markAsVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteVirtualMachine calls hanok.v1.VirtualMachineService.DeleteVirtualMachine.
 func (c *virtualMachineServiceClient) DeleteVirtualMachine(ctx context.Context, req *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error) {
 	response, err := c.deleteVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
@@ -457,6 +503,14 @@ type VirtualMachineServiceHandler interface {
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
+	// MarkAsTemplate makes a template of a machine without power, which leaves its resource pool. Privilege:
+	// VirtualMachine.Provisioning.MarkAsTemplate. WrongState while it has power or memory, or lacks its files; Conflict while a task
+	// works on it or reads it.
+	MarkAsTemplate(context.Context, *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error)
+	// MarkAsVirtualMachine makes a machine of a template. Privileges: VirtualMachine.Provisioning.MarkAsVM, and
+	// Resource.AssignVMToPool on the resource pool. Invalid for a pool of another cluster, Conflict while a task works on it or reads
+	// it.
+	MarkAsVirtualMachine(context.Context, *v1.MarkAsVirtualMachineRequest) (*v1.MarkAsVirtualMachineResponse, error)
 	// DeleteVirtualMachine starts the removal of a virtual machine and its files. Privilege: VirtualMachine.Inventory.Delete.
 	// WrongState while it has power; Conflict while another task works on it; Unavailable while its host is away.
 	DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error)
@@ -547,6 +601,18 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("MoveVirtualMachineToPool")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceMarkAsTemplateHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceMarkAsTemplateProcedure,
+		svc.MarkAsTemplate,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("MarkAsTemplate")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceMarkAsVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceMarkAsVirtualMachineProcedure,
+		svc.MarkAsVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("MarkAsVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceDeleteVirtualMachineHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceDeleteVirtualMachineProcedure,
 		svc.DeleteVirtualMachine,
@@ -591,6 +657,10 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceReconfigureVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMoveVirtualMachineToPoolProcedure:
 			virtualMachineServiceMoveVirtualMachineToPoolHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceMarkAsTemplateProcedure:
+			virtualMachineServiceMarkAsTemplateHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceMarkAsVirtualMachineProcedure:
+			virtualMachineServiceMarkAsVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceDeleteVirtualMachineProcedure:
 			virtualMachineServiceDeleteVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceScreenshotVirtualMachineProcedure:
@@ -652,6 +722,14 @@ func (UnimplementedVirtualMachineServiceHandler) ReconfigureVirtualMachine(conte
 
 func (UnimplementedVirtualMachineServiceHandler) MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.MoveVirtualMachineToPool is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) MarkAsTemplate(context.Context, *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.MarkAsTemplate is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) MarkAsVirtualMachine(context.Context, *v1.MarkAsVirtualMachineRequest) (*v1.MarkAsVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.MarkAsVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) DeleteVirtualMachine(context.Context, *v1.DeleteVirtualMachineRequest) (*v1.DeleteVirtualMachineResponse, error) {
