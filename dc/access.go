@@ -109,10 +109,14 @@ func (op PowerOp) Privilege() Privilege {
 type User struct {
 	ID UserID `json:"id"`
 	Meta
-	// PasswordHash is an argon2id hash in PHC string form. It never leaves the manager.
+	// PasswordHash is an argon2id hash in PHC string form. It never leaves the manager. "" is no password.
 	PasswordHash string `json:"passwordHash"`
 	// Initial is set while the password is the one that the installation made.
 	Initial bool `json:"initial,omitempty"`
+	// Disabled is set while he may not log in, nor use what he has logged in with.
+	Disabled bool `json:"disabled,omitempty"`
+	// Service is set of an account for programs, which has no password and never gets one.
+	Service bool `json:"service,omitempty"`
 }
 
 // Session is a login. The token itself is stored nowhere.
@@ -127,6 +131,8 @@ type Session struct {
 	Password string `json:"password"`
 	// Expires is when the session ends at the latest.
 	Expires time.Time `json:"expires"`
+	// APIToken is the token that was the login's password, which narrows the session and ends it; "" for a real one.
+	APIToken APITokenID `json:"apiToken,omitempty"`
 }
 
 // JoinToken lets one host join, or join again. It is removed by its use.
@@ -161,6 +167,11 @@ type Caller struct {
 	Role RoleID
 	// Session is the login that the call belongs to, or "".
 	Session SessionID
+	// Token is the API token with which he calls, or "", and TokenName its name.
+	Token     APITokenID
+	TokenName string
+	// Narrow says that the token has a scope: he may do less than the user.
+	Narrow bool
 }
 
 // System is the caller of what the manager does by itself.

@@ -26,6 +26,9 @@ type AuditRecord struct {
 	UserID UserID `json:"userId,omitempty"`
 	// Session is what he was logged in with.
 	Session SessionID `json:"session,omitempty"`
+	// Token is the name of the API token that he called with, and TokenID its ID; both are "" without one.
+	Token   string     `json:"token,omitempty"`
+	TokenID APITokenID `json:"tokenId,omitempty"`
 	// From is the network address that the call came from.
 	From string `json:"from,omitempty"`
 	// Call is the name of the call in the contract, such as "VirtualMachineService.DeleteVirtualMachine", or "PUT /files".

@@ -31,6 +31,7 @@ const (
 	KindTagCategory    Kind = "TagCategory"
 	KindTag            Kind = "Tag"
 	KindCustomField    Kind = "CustomField"
+	KindAPIToken       Kind = "APIToken"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -64,6 +65,7 @@ var kinds = []struct {
 	{KindTagCategory, "tagcategory-", "tag category", func() Object { return new(TagCategory) }},
 	{KindTag, "tag-", "tag", func() Object { return new(Tag) }},
 	{KindCustomField, "customfield-", "custom attribute", func() Object { return new(CustomField) }},
+	{KindAPIToken, "apitoken-", "api token", func() Object { return new(APIToken) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -105,6 +107,7 @@ type (
 	TagCategoryID    ID
 	TagID            ID
 	CustomFieldID    ID
+	APITokenID       ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

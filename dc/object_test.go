@@ -25,6 +25,7 @@ func objects() []Object {
 		&Alarm{ID: "alarm-1", Meta: meta}, &AlarmState{ID: "alarmstate-1", Meta: meta},
 		&TagCategory{ID: "tagcategory-1", Meta: meta}, &Tag{ID: "tag-1", Meta: meta},
 		&CustomField{ID: "customfield-1", Meta: meta},
+		&APIToken{ID: "apitoken-1", Meta: meta},
 	}
 }
 

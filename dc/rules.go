@@ -40,6 +40,14 @@ func (s PrivilegeSet) Without(o PrivilegeSet) PrivilegeSet {
 	return s
 }
 
+// Intersect returns the privileges that are in both sets.
+func (s PrivilegeSet) Intersect(o PrivilegeSet) PrivilegeSet {
+	for i := range s {
+		s[i] &= o[i]
+	}
+	return s
+}
+
 // Privileges returns the privileges of the set, in the order of identifiers.
 func (s PrivilegeSet) Privileges() (all []Privilege) {
 	for n, p := range allPrivileges {
@@ -115,6 +123,8 @@ type Rights struct {
 	above map[ID]bool
 	// everywhere, of a caller without permissions, is what he may do.
 	everywhere *PrivilegeSet
+	// scope narrows all of it; nil does not.
+	scope *scope
 }
 
 // Of returns the rights of a user in an inventory.
@@ -149,7 +159,7 @@ func (r *Rights) OnChild(id, first, second ID) PrivilegeSet {
 	if !set.Has(PrivView) && r.isAbove(id) {
 		set = set.Union(NewPrivilegeSet(PrivView))
 	}
-	return set
+	return r.scope.cut(set, id, first, second)
 }
 
 // explicit is OnChild without what is allowed of the objects above those that the caller may see.

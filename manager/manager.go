@@ -152,6 +152,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	loop(m.Alarms.Run)
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
+		sweeper("token sweep", m.Access.SweepTokens),
 		sweeper("permission sweep", m.Access.SweepPermissions),
 		sweeper("tag sweep", m.Tags.Sweep),
 		sweeper("custom attribute sweep", m.Fields.Sweep),

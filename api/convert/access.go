@@ -34,3 +34,15 @@ func Group(o *dc.Group, names Names) *hanokv1.Group {
 	}
 	return out
 }
+
+// APIToken returns an API token for the wire, with the names of its owner, of its roles, and the paths of its objects.
+func APIToken(o *dc.APIToken, owner string, roles, objects []string) *hanokv1.APIToken {
+	out := &hanokv1.APIToken{
+		Id: string(o.ID), Name: o.Name, Revision: o.Revision, Owner: owner, Created: Time(o.Created), Expires: Time(o.Expires),
+		LastUsed: Time(o.Used), CreatedBy: o.By, Roles: roles, Objects: objects,
+	}
+	for _, p := range o.Scope.Privileges {
+		out.Privileges = append(out.Privileges, string(p))
+	}
+	return out
+}

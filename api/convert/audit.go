@@ -10,6 +10,7 @@ func AuditRecord(r dc.AuditRecord) *hanokv1.AuditRecord {
 	return &hanokv1.AuditRecord{
 		Number: r.Number, Time: Time(r.Time), User: r.User, UserId: string(r.UserID), SessionId: string(r.Session), From: r.From,
 		Call: r.Call, Objects: r.Objects, Result: string(r.Result), RequestId: r.Request, Message: r.Message,
+		ApiToken: r.Token, ApiTokenId: string(r.TokenID),
 	}
 }
 

@@ -114,6 +114,6 @@ func Image(o *dc.Image) *hanokv1.Image {
 func User(o *dc.User, role string) *hanokv1.User {
 	return &hanokv1.User{
 		Id: string(o.ID), Name: o.Name, Created: Time(o.Created), Revision: o.Revision,
-		Role: role, InitialPassword: o.Initial,
+		Role: role, InitialPassword: o.Initial, Disabled: o.Disabled, ServiceAccount: o.Service,
 	}
 }

@@ -20,7 +20,12 @@ import (
 var auditColumns = []column[*hanokv1.AuditRecord]{
 	{"Number", func(o *hanokv1.AuditRecord) string { return fmt.Sprint(o.Number) }},
 	{"Time", func(o *hanokv1.AuditRecord) string { return o.Time.AsTime().Local().Format(time.DateTime) }},
-	{"User", (*hanokv1.AuditRecord).GetUser},
+	{"User", func(o *hanokv1.AuditRecord) string {
+		if o.ApiToken != "" {
+			return o.User + " (token " + o.ApiToken + ")"
+		}
+		return o.User
+	}},
 	{"From", (*hanokv1.AuditRecord).GetFrom},
 	{"Call", (*hanokv1.AuditRecord).GetCall},
 	{"Objects", func(o *hanokv1.AuditRecord) string {

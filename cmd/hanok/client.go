@@ -26,6 +26,7 @@ type client struct {
 	users       hanokv1connect.UserServiceClient
 	roles       hanokv1connect.RoleServiceClient
 	permissions hanokv1connect.PermissionServiceClient
+	apiTokens   hanokv1connect.APITokenServiceClient
 	groups      hanokv1connect.GroupServiceClient
 	inventory   hanokv1connect.InventoryServiceClient
 	datacenters hanokv1connect.DatacenterServiceClient
@@ -100,6 +101,7 @@ func (a *app) connect() (*client, error) {
 	c.system = hanokv1connect.NewSystemServiceClient(c.http, s.server, options)
 	c.users = hanokv1connect.NewUserServiceClient(c.http, s.server, options)
 	c.roles = hanokv1connect.NewRoleServiceClient(c.http, s.server, options)
+	c.apiTokens = hanokv1connect.NewAPITokenServiceClient(c.http, s.server, options)
 	c.permissions = hanokv1connect.NewPermissionServiceClient(c.http, s.server, options)
 	c.groups = hanokv1connect.NewGroupServiceClient(c.http, s.server, options)
 	c.inventory = hanokv1connect.NewInventoryServiceClient(c.http, s.server, options)

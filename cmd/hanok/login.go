@@ -13,21 +13,36 @@ import (
 
 // loginCommand opens a session that lasts, unlike those of all other commands.
 func (a *app) loginCommand() *cobra.Command {
-	return &cobra.Command{
+	token := false
+	cmd := &cobra.Command{
 		Use: "login", Short: "Log in and print the settings of the session for a shell", Args: cobra.NoArgs,
 		Long: `Log in and print the settings of the session, to be used as
 
   eval "$(hanok --data DIR login)"
 
-The session lasts for 12 hours, or until "hanok logout".`,
+The session lasts for 12 hours, or until "hanok logout". With --token, the settings are those of an API token, which is read from the
+first line of standard input:
+
+  eval "$(hanok login --token < FILE)"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.started = true
+			if token {
+				secret, err := a.readSecret("API token")
+				if err != nil {
+					return err
+				}
+				a.getenv = with(a.getenv, map[string]string{"HANOK_TOKEN": secret, "HANOK_USERNAME": "", "HANOK_PASSWORD": ""})
+			}
 			c, err := a.connect()
 			if err != nil {
 				return err
 			}
 			defer c.http.CloseIdleConnections()
-			if c.token == "" {
+			switch {
+			case token:
+				_, err = c.session.WhoAmI(cmd.Context(), &hanokv1.WhoAmIRequest{})
+				err = c.explain(err)
+			case c.token == "":
 				err = c.login(cmd.Context())
 			}
 			if err != nil {
@@ -49,6 +64,18 @@ The session lasts for 12 hours, or until "hanok logout".`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&token, "token", false, "with an API token from standard input")
+	return cmd
+}
+
+// with returns an environment in which some variables have other values.
+func with(getenv func(string) string, values map[string]string) func(string) string {
+	return func(name string) string {
+		if v, ok := values[name]; ok {
+			return v
+		}
+		return getenv(name)
+	}
 }
 
 // logoutCommand ends the session of HANOK_TOKEN.
@@ -68,6 +95,7 @@ func (a *app) whoamiCommand() *cobra.Command {
 		{"User", (*hanokv1.WhoAmIResponse).GetUsername},
 		{"ID", (*hanokv1.WhoAmIResponse).GetUserId},
 		{"Role", (*hanokv1.WhoAmIResponse).GetRole},
+		{"API token", (*hanokv1.WhoAmIResponse).GetApiToken},
 	}
 	return a.client(command{use: "whoami", short: "Show who is logged in", args: cobra.NoArgs,
 		do: func(ctx context.Context, c *client, _ []string) error {

@@ -103,7 +103,7 @@ func (a *app) root() *cobra.Command {
 "hanok up" starts one. The other commands are its client. They find it by
   --data DIR                        on the machine that it runs on, or
   HANOK_SERVER                      its URL, and
-  HANOK_USERNAME, HANOK_PASSWORD    a login, or HANOK_TOKEN from "hanok login", and
+  HANOK_USERNAME, HANOK_PASSWORD    a login, or HANOK_TOKEN from "hanok login" or "hanok token create", and
   HANOK_CA=FILE                     its certificate (ca.pem of its DATA folder), or
   HANOK_INSECURE=1                  to trust any certificate.
 
@@ -116,7 +116,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
 		a.taskCommands(), a.eventCommands(), a.auditCommands(), a.statsCommands(), a.alarmCommands(), a.tagCommands(), a.attributeCommands(),
-		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.watchCommand(),
+		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.tokenCommands(), a.watchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 		a.simCommand(), a.simHostsCommand(),
 	)

@@ -18,6 +18,7 @@ import (
 //	hanok <FILE ARGS...     the same with standard input from a file
 //	usage ARGS...           runs a command that has to fail with exit code 2
 //	taskid                  sets $TASK to the last command's output
+//	token FILE              sets $HANOK_TOKEN to a file's content
 //	crash VM                lets a machine's process die, and waits until its host has said so
 //	entering HOST           waits until a host is entering maintenance mode
 //	booted VM               waits until a machine's guest has said where it is
@@ -68,6 +69,9 @@ func TestScripts(t *testing.T) {
 			},
 			"taskid": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Setenv("TASK", strings.TrimSpace(ts.ReadFile("stdout")))
+			},
+			"token": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv("HANOK_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
 			},
 			"crash": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)

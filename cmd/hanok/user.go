@@ -17,25 +17,41 @@ var userColumns = []column[*hanokv1.User]{
 	{"Name", (*hanokv1.User).GetName},
 	{"ID", (*hanokv1.User).GetId},
 	{"Role", (*hanokv1.User).GetRole},
+	{"State", func(o *hanokv1.User) string {
+		switch {
+		case o.Disabled:
+			return "disabled"
+		case o.ServiceAccount:
+			return "service"
+		}
+		return ""
+	}},
 	{"Created", func(o *hanokv1.User) string { return ago(o.Created) }},
 }
 
 func (a *app) userCommands() *cobra.Command {
 	var role string
-	create := a.client(command{use: "create NAME --password-stdin", short: "Create a user", args: cobra.ExactArgs(1), object: true,
+	service := false
+	create := a.client(command{use: "create NAME", short: "Create a user, or a service account", args: cobra.ExactArgs(1), object: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			password, err := a.readPassword()
-			if err != nil {
-				return err
+			req := &hanokv1.CreateUserRequest{Name: args[0], Role: role, ServiceAccount: service}
+			if !service {
+				var err error
+				if req.Password, err = a.readPassword(); err != nil {
+					return err
+				}
 			}
-			res, err := c.users.CreateUser(ctx, &hanokv1.CreateUserRequest{Name: args[0], Password: password, Role: role})
+			res, err := c.users.CreateUser(ctx, req)
 			if err != nil {
 				return err
 			}
 			return done(a, res.User)
 		}})
 	create.Flags().StringVar(&role, "role", "ReadOnly", "the role on the whole inventory")
-	passwordFlag(create)
+	create.Flags().BoolVar(&service, "service-account", false, "without a password: for programs with API tokens (hanok token create --user)")
+	create.Flags().Bool("password-stdin", false, "read the password from the first line of standard input")
+	create.MarkFlagsOneRequired("password-stdin", "service-account")
+	create.MarkFlagsMutuallyExclusive("password-stdin", "service-account")
 	password := a.client(command{use: "password NAME --password-stdin", short: "Change a user's password", args: cobra.ExactArgs(1), object: true, complete: userNames,
 		do: func(ctx context.Context, c *client, args []string) error {
 			password, err := a.readPassword()
@@ -59,6 +75,16 @@ func (a *app) userCommands() *cobra.Command {
 		a.client(command{use: "role NAME ROLE", short: "Give a user another role on the whole inventory", args: cobra.ExactArgs(2), object: true, complete: userNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.users.SetRole(ctx, &hanokv1.SetRoleRequest{User: args[0], Role: args[1]})
+				return err
+			}}),
+		a.client(command{use: "disable NAME", short: "Keep a user out, and end its sessions", args: cobra.ExactArgs(1), object: true, complete: userNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.users.DisableUser(ctx, &hanokv1.DisableUserRequest{User: args[0]})
+				return err
+			}}),
+		a.client(command{use: "enable NAME", short: "Let a user in again", args: cobra.ExactArgs(1), object: true, complete: userNames,
+			do: func(ctx context.Context, c *client, args []string) error {
+				_, err := c.users.EnableUser(ctx, &hanokv1.EnableUserRequest{User: args[0]})
 				return err
 			}}),
 		a.client(command{use: "delete NAME", short: "Delete a user and end its sessions", args: cobra.ExactArgs(1), object: true, complete: userNames,

@@ -58,7 +58,7 @@ var relief = []string{"SessionService.Logout", "TaskService.CancelTask", "Virtua
 // naming are the fields of requests that the audit log holds: those that name what a call is about. Passwords, tokens and content
 // are never among them.
 var naming = []string{
-	"alarm", "category", "cluster", "custom_field", "datacenter", "datastore", "entity", "folder", "host", "image", "kind", "member", "name", "object", "op", "orphan", "parent",
+	"alarm", "api_token", "category", "cluster", "custom_field", "datacenter", "datastore", "entity", "folder", "host", "image", "kind", "member", "name", "object", "op", "orphan", "parent",
 	"path", "pool", "port_group", "principal", "resource_pool", "role", "tag", "tag_category", "target_datastore", "target_path", "task", "user", "user_group",
 	"username", "virtual_machine", "vm_folder",
 }
@@ -131,7 +131,7 @@ func (s *service) finish(call *call, err error) {
 }
 
 func (c *call) record() dc.AuditRecord {
-	return dc.AuditRecord{User: c.by.Name, UserID: c.by.User, Session: c.by.Session, From: c.from, Call: callName(c.procedure),
+	return dc.AuditRecord{User: c.by.Name, UserID: c.by.User, Session: c.by.Session, Token: c.by.TokenName, TokenID: c.by.Token, From: c.from, Call: callName(c.procedure),
 		Objects: c.objects, Request: c.id}
 }
 

@@ -44,11 +44,21 @@ type Access interface {
 	Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error)
 	// Logout ends by's session.
 	Logout(ctx context.Context, by dc.Caller) error
-	// Authenticate returns who has the token. It is cheap: every call makes it.
+	// Authenticate returns who has the token of a session, or the API token. It is cheap: every call makes it.
 	Authenticate(token string) (dc.Caller, error)
+	// Still returns nil as long as what by has logged in with is good.
+	Still(by dc.Caller) error
+	// CreateToken makes an API token and returns it with its object.
+	CreateToken(ctx context.Context, by dc.Caller, req dc.TokenRequest) (token string, o *dc.APIToken, err error)
+	// Tokens returns the API tokens of the user, by's own where that is "", or all. RevokeToken ends one, by name or ID.
+	Tokens(by dc.Caller, user string, all bool) ([]*dc.APIToken, error)
+	RevokeToken(ctx context.Context, by dc.Caller, user, ref string) error
 
 	Users(by dc.Caller) ([]*dc.User, error)
 	CreateUser(ctx context.Context, by dc.Caller, name, password string, role dc.RoleID) (*dc.User, error)
+	// CreateServiceAccount makes a user without a password, and SetDisabled keeps one out.
+	CreateServiceAccount(ctx context.Context, by dc.Caller, name string, role dc.RoleID) (*dc.User, error)
+	SetDisabled(ctx context.Context, by dc.Caller, name string, disabled bool) error
 	// SetRole gives a user the role on the root folder.
 	SetRole(ctx context.Context, by dc.Caller, name string, role dc.RoleID) error
 	// Role returns the role that a user names; the error is of kind Invalid.

@@ -23,6 +23,9 @@ import (
 // callTime bounds a call that is no stream, for clients that set no deadline of their own.
 const callTime = time.Minute
 
+// guardTime is how often it is looked whether who opened a stream, a console or a transfer is still logged in.
+const guardTime = time.Second
+
 // requestHeader names the call in the response, as the log does.
 const requestHeader = "Hanok-Request-Id"
 
@@ -66,9 +69,11 @@ func (c *calls) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
 			defer context.AfterFunc(c.ended, func() { cancel(errStopping) })()
+			go c.guard(ctx, caller(ctx), cancel)
 			err := next(ctx, conn)
-			if cause := context.Cause(ctx); err != nil && errors.Is(cause, errStopping) {
-				return cause
+			var why *dc.Error // of errStopping and of guard, where the client's end is none
+			if err != nil && errors.As(context.Cause(ctx), &why) {
+				return why
 			}
 			return err
 		})
@@ -129,6 +134,23 @@ func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 
 // caller returns who makes the call that ctx belongs to.
 func caller(ctx context.Context) dc.Caller { return callOf(ctx).by }
+
+// guard cancels what lasts longer than a call when what the caller has logged in with is good no more.
+func (s *service) guard(ctx context.Context, by dc.Caller, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(guardTime)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := s.Access.Still(by); err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}
+}
 
 // run makes one call. Its result is nil or what the client gets.
 func (c *calls) run(ctx context.Context, call *call, do func(context.Context) error) *connect.Error {

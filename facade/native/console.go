@@ -48,6 +48,10 @@ func (s *service) console(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, t, err)
 		return
 	}
+	if err := s.Access.Still(t.by); err != nil {
+		s.refuse(w, r, t, err)
+		return
+	}
 	opening, cancel := context.WithTimeout(r.Context(), openTime)
 	machine, err := s.Machines.OpenConsole(opening, t.by, t.machine, t.kind)
 	cancel()
@@ -63,9 +67,11 @@ func (s *service) console(w http.ResponseWriter, r *http.Request) {
 	}
 	defer socket.CloseNow()
 
-	ctx, end := context.WithCancel(r.Context())
+	ctx, endFor := context.WithCancelCause(r.Context())
+	end := func() { endFor(nil) }
 	defer end()
 	defer context.AfterFunc(s.ended, end)()
+	go s.guard(ctx, t.by, endFor)
 	client := websocket.NetConn(ctx, socket, websocket.MessageBinary)
 	go func() {
 		defer end()

@@ -153,6 +153,38 @@ func TestConsoleEndsWithTheServer(t *testing.T) {
 	}
 }
 
+func TestConsoleEndsWithTheLogin(t *testing.T) {
+	f, machines := serveConsoles(t, nil)
+	access := f.server.service.Access
+	_, by, err := access.Login(t.Context(), "192.0.2.1", user, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := access.CreateToken(t.Context(), by, dc.TokenRequest{Name: "ci"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := access.Authenticate(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := f.server.service.tickets.issue(program, "vm-1", dc.ConsoleVNC)
+	late, _ := f.server.service.tickets.issue(program, "vm-1", dc.ConsoleVNC)
+	if _, _, err := dial(t, f, secret, ""); err != nil {
+		t.Fatal(err)
+	}
+	machine := <-machines
+	if err := access.RevokeToken(t.Context(), by, "", "ci"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := machine.conn.Read(make([]byte, 1)); err == nil {
+		t.Error("the console of a token that was revoked stays open")
+	}
+	if _, text, err := dial(t, f, late, ""); err == nil || !strings.Contains(text, "was revoked") {
+		t.Errorf("a ticket of a token that was revoked: %q, %v", text, err)
+	}
+}
+
 func TestConsoleRefusals(t *testing.T) {
 	away := &dc.Error{Kind: dc.Unavailable, Object: `host "debian"`, Message: "it does not answer", Remedy: "wait"}
 	f, _ := serveConsoles(t, away)

@@ -244,11 +244,12 @@ func (p *pacedBody) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// streaming returns the context of a request that lasts long: it ends with the server, too.
+// streaming returns the context of a request that lasts long: it ends with the server and with the caller's login, too.
 func (s *service) streaming(r *http.Request) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(r.Context())
-	stop := context.AfterFunc(s.ended, cancel)
-	return ctx, func() { stop(); cancel() }
+	ctx, cancel := context.WithCancelCause(r.Context())
+	stop := context.AfterFunc(s.ended, func() { cancel(nil) })
+	go s.guard(ctx, caller(ctx), cancel)
+	return ctx, func() { stop(); cancel(nil) }
 }
 
 // refuseFile answers a request for a file that failed, as a Connect call would fail, so that clients need one way to read it.

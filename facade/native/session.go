@@ -21,5 +21,5 @@ func (s *service) Logout(ctx context.Context, _ *hanokv1.LogoutRequest) (*hanokv
 
 func (s *service) WhoAmI(ctx context.Context, _ *hanokv1.WhoAmIRequest) (*hanokv1.WhoAmIResponse, error) {
 	by := caller(ctx)
-	return &hanokv1.WhoAmIResponse{UserId: string(by.User), Username: by.Name, Role: s.Access.RoleOf(by.User)}, nil
+	return &hanokv1.WhoAmIResponse{UserId: string(by.User), Username: by.Name, Role: s.Access.RoleOf(by.User), ApiToken: by.TokenName}, nil
 }

@@ -20,7 +20,15 @@ func (s *service) CreateUser(ctx context.Context, req *hanokv1.CreateUserRequest
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.Access.CreateUser(ctx, caller(ctx), req.Name, req.Password, role.ID)
+	var u *dc.User
+	switch {
+	case !req.ServiceAccount:
+		u, err = s.Access.CreateUser(ctx, caller(ctx), req.Name, req.Password, role.ID)
+	case req.Password != "":
+		err = dc.Errorf(dc.Invalid, "a service account has no password").On(dc.Describe(dc.KindUser, req.Name)).Fix("leave the password out")
+	default:
+		u, err = s.Access.CreateServiceAccount(ctx, caller(ctx), req.Name, role.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +41,14 @@ func (s *service) SetRole(ctx context.Context, req *hanokv1.SetRoleRequest) (*ha
 		return nil, err
 	}
 	return &hanokv1.SetRoleResponse{}, s.Access.SetRole(ctx, caller(ctx), req.User, role.ID)
+}
+
+func (s *service) DisableUser(ctx context.Context, req *hanokv1.DisableUserRequest) (*hanokv1.DisableUserResponse, error) {
+	return &hanokv1.DisableUserResponse{}, s.Access.SetDisabled(ctx, caller(ctx), req.User, true)
+}
+
+func (s *service) EnableUser(ctx context.Context, req *hanokv1.EnableUserRequest) (*hanokv1.EnableUserResponse, error) {
+	return &hanokv1.EnableUserResponse{}, s.Access.SetDisabled(ctx, caller(ctx), req.User, false)
 }
 
 func (s *service) DeleteUser(ctx context.Context, req *hanokv1.DeleteUserRequest) (*hanokv1.DeleteUserResponse, error) {

@@ -12,6 +12,8 @@
 // user's password changes (except the session that changed it). Each of these takes effect at once; SweepSessions only
 // cleans up.
 //
+// An API token is for a program: it acts for its owner, within its scope, until it expires or is revoked (CreateToken).
+//
 // The room knows no protocol: cookies, headers and faults are the dialects'. Certificates of hosts are package pki's.
 package access
 
@@ -32,11 +34,14 @@ type Service struct {
 	guesses *guesses
 	uses    *uses
 	rules   rulesCache
+
+	tokenUses *tokenUses
 }
 
 // New returns the service over the store's users.
 func New(st *store.Store, log *slog.Logger) *Service {
-	return &Service{store: st, log: log, hasher: newHasher(), failed: &throttle{}, guesses: newGuesses(), uses: newUses()}
+	return &Service{store: st, log: log, hasher: newHasher(), failed: &throttle{}, guesses: newGuesses(), uses: newUses(),
+		tokenUses: newTokenUses()}
 }
 
 // Authorize returns nil when the caller has the privilege on an object of the inventory: the one that is used or changed, the parent

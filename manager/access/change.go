@@ -111,11 +111,15 @@ func (d *directory) rules() *dc.Rules {
 // noParents are those of the root folder.
 func noParents(dc.ID) (first, second dc.ID) { return "", "" }
 
-// administered reports whether any user may do everything on the root folder, and below it unless somebody has said otherwise there.
+// administered reports whether any user who can log in with a password may do everything on the root folder, and below it unless
+// somebody has said otherwise there.
 func (d *directory) administered() bool {
 	rules, all := d.rules(), dc.NewPrivilegeSet(dc.Privileges()...)
 	const child = "what stands in the root folder"
-	for id := range d.users {
+	for id, u := range d.users {
+		if u.PasswordHash == "" || u.Disabled {
+			continue
+		}
 		if rules.Of(id, noParents).OnChild(child, dc.ID(dc.RootFolder), "") == all {
 			return true
 		}

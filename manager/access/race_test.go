@@ -63,7 +63,7 @@ func TestLoginWhilePasswordChanges(t *testing.T) {
 	if err := s.SetPassword(t.Context(), dc.System, "a", "battery staple"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.startSession(t.Context(), u, "token"); err != nil {
+	if _, err := s.startSession(t.Context(), identity{user: u}, "token"); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := s.Authenticate("token"); dc.KindOf(err) != dc.Unauthenticated {
@@ -76,19 +76,19 @@ func TestMaxSessions(t *testing.T) {
 	a, _ := findUser(st.View(), "a")
 	b, _ := findUser(st.View(), "b")
 	for _, u := range []*dc.User{b, a} {
-		if _, err := s.startSession(t.Context(), u, "first "+u.Name); err != nil {
+		if _, err := s.startSession(t.Context(), identity{user: u}, "first "+u.Name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range maxSessions - 1 {
-		if _, err := s.startSession(t.Context(), a, time.Now().String()); err != nil {
+		if _, err := s.startSession(t.Context(), identity{user: a}, time.Now().String()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := s.Authenticate("first a"); err != nil {
 		t.Errorf("ended too early: %v", err)
 	}
-	if _, err := s.startSession(t.Context(), a, "last"); err != nil {
+	if _, err := s.startSession(t.Context(), identity{user: a}, "last"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Authenticate("first a"); err == nil {

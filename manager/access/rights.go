@@ -32,7 +32,15 @@ func (s *Service) rights(v *store.View, by dc.Caller) *dc.Rights {
 	if by.Role != "" || by.User == "" {
 		return dc.RoleEverywhere(by.Role)
 	}
-	return s.rules.of(v).Of(by.User, parentsIn(v))
+	rights := s.rules.of(v).Of(by.User, parentsIn(v))
+	if !by.Narrow {
+		return rights
+	}
+	t, err := store.Get[*dc.APIToken](v, dc.ID(by.Token))
+	if err != nil { // revoked since
+		return dc.RoleEverywhere("")
+	}
+	return rights.Narrow(t.Scope)
 }
 
 // parentsIn returns the parents of objects as the view has them.

@@ -36,54 +36,93 @@ var (
 // error, of kind Unauthenticated, after the same time; after too many of them all logins from that address as that user are
 // refused for a while, with Exhausted. A login that fails and one that succeeds is recorded as an event.
 func (s *Service) Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error) {
-	u, err := s.verify(ctx, from, username, password)
+	who, err := s.verify(ctx, from, username, password)
 	if err != nil {
 		return "", dc.Caller{}, err
 	}
 	token = random.Token()
-	session, err := s.startSession(ctx, u, token)
+	session, err := s.startSession(ctx, who, token)
 	if err != nil {
 		return "", dc.Caller{}, err
 	}
-	return token, callerOf(u, session), nil
+	return token, who.caller(session.ID), nil
 }
 
 // Verify is Login without a session, for one call of a client that sends the password each time: it returns the caller that such a
 // session would have. Only one that fails is recorded as an event.
 func (s *Service) Verify(ctx context.Context, from, username, password string) (dc.Caller, error) {
-	u, err := s.verify(ctx, from, username, password)
+	who, err := s.verify(ctx, from, username, password)
 	if err != nil {
 		return dc.Caller{}, err
 	}
-	return callerOf(u, &dc.Session{}), nil
+	return who.caller(""), nil
 }
 
-// verify returns the user who has the name and the password.
-func (s *Service) verify(ctx context.Context, from, username, password string) (*dc.User, error) {
+// identity is a user, and the API token with which he has shown that he is it, or nil.
+type identity struct {
+	user  *dc.User
+	token *dc.APIToken
+}
+
+// caller returns who calls, in a session or in none.
+func (i identity) caller(session dc.SessionID) dc.Caller {
+	c := dc.Caller{User: i.user.ID, Name: i.user.Name, Session: session}
+	if i.token != nil {
+		c.Token, c.TokenName, c.Narrow = i.token.ID, i.token.Name, !i.token.Scope.IsZero()
+	}
+	return c
+}
+
+// verify returns the user who has the name and the password, which may be an API token of his.
+func (s *Service) verify(ctx context.Context, from, username, password string) (identity, error) {
 	name := strings.ToLower(username)
 	if err := s.guesses.check(from, name, time.Now()); err != nil {
-		return nil, err
+		return identity{}, err
 	}
+	var who identity
+	var err error
+	if isToken(password) {
+		who, err = s.ownToken(username, password)
+	} else {
+		who.user, err = s.withPassword(ctx, username, password)
+	}
+	if dc.KindOf(err) == dc.Unauthenticated {
+		s.guesses.failed(from, name, time.Now())
+		s.recordBadLogin(ctx, username)
+		return identity{}, errWrong
+	}
+	return who, err
+}
+
+// withPassword returns the user who has the name and the password.
+func (s *Service) withPassword(ctx context.Context, username, password string) (*dc.User, error) {
 	u, err := findUser(s.store.View(), username)
 	if err != nil {
 		u = &dc.User{} // with no hash, which costs the same
 	}
 	ok, err := s.hasher.matches(ctx, u.PasswordHash, password)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !ok {
-		s.guesses.failed(from, name, time.Now())
-		s.recordBadLogin(ctx, username)
+	case !ok || u.Disabled:
 		return nil, errWrong
 	}
 	return u, nil
 }
 
-// startSession stores a session of u, whose password was checked. If u has got another password since, or is gone, the
+// ownToken returns the user of the name, whose API token the password is.
+func (s *Service) ownToken(username, password string) (identity, error) {
+	who, err := s.tokenOf(password)
+	if err == nil && !strings.EqualFold(who.user.Name, username) {
+		err = errWrong
+	}
+	return who, err
+}
+
+// startSession stores a session of somebody whose password was checked. If he has got another password since, or is gone, the
 // session is none from the beginning: see live.
-func (s *Service) startSession(ctx context.Context, u *dc.User, token string) (*dc.Session, error) {
-	now := time.Now().UTC()
+func (s *Service) startSession(ctx context.Context, who identity, token string) (*dc.Session, error) {
+	u, now := who.user, time.Now().UTC()
 	session := &dc.Session{
 		ID:        dc.SessionID(dc.NewID(dc.KindSession, random.Ordered(now))),
 		Meta:      dc.Meta{Created: now},
@@ -92,12 +131,15 @@ func (s *Service) startSession(ctx context.Context, u *dc.User, token string) (*
 		Password:  fingerprint(u.PasswordHash),
 		Expires:   now.Add(sessionLife),
 	}
+	if who.token != nil {
+		session.APIToken = who.token.ID
+	}
 	err := s.store.Change(ctx, func(tx *store.Tx) error {
 		if err := makeRoom(tx, u.ID); err != nil {
 			return err
 		}
 		tx.Put(session)
-		record(tx, callerOf(u, session), dc.EventUserLogin, u, fmt.Sprintf("User %q logged in.", u.Name))
+		record(tx, who.caller(session.ID), dc.EventUserLogin, u, fmt.Sprintf("User %q logged in.", u.Name))
 		return nil
 	})
 	return session, err
@@ -176,9 +218,16 @@ func (s *Service) Logout(ctx context.Context, by dc.Caller) error {
 	})
 }
 
-// Authenticate returns the caller whose session the token is of, or an error of kind
+// Authenticate returns the caller whose session or API token the token is, or an error of kind
 // Unauthenticated. It reads the view only: cheap enough for every request.
 func (s *Service) Authenticate(token string) (dc.Caller, error) {
+	if isToken(token) {
+		who, err := s.tokenOf(token)
+		if err != nil {
+			return dc.Caller{}, err
+		}
+		return who.caller(""), nil
+	}
 	v := s.store.View()
 	id, ok := store.Claimed(v, (&dc.Session{TokenHash: fingerprint(token)}).Claims()[0])
 	if !ok {
@@ -188,21 +237,25 @@ func (s *Service) Authenticate(token string) (dc.Caller, error) {
 	if err != nil {
 		return dc.Caller{}, errEnded
 	}
-	u, err := store.Get[*dc.User](v, dc.ID(session.User))
 	now := time.Now()
-	if err != nil || !live(session, u, now) || !s.uses.renew(session, now) {
+	who, ok := s.live(v, session, now)
+	if !ok || !s.uses.renew(session, now) {
 		return dc.Caller{}, errEnded
 	}
-	return callerOf(u, session), nil
+	return who.caller(session.ID), nil
 }
 
-// live reports whether the session is one of the user as he is now.
-func live(session *dc.Session, u *dc.User, now time.Time) bool {
-	return session.User == u.ID && session.Password == fingerprint(u.PasswordHash) && now.Before(session.Expires)
-}
-
-func callerOf(u *dc.User, session *dc.Session) dc.Caller {
-	return dc.Caller{User: u.ID, Name: u.Name, Session: session.ID}
+// live returns whose session it is, and whether it is one of the user as he is now.
+func (s *Service) live(v *store.View, session *dc.Session, now time.Time) (identity, bool) {
+	u, err := store.Get[*dc.User](v, dc.ID(session.User))
+	if err != nil || u.Disabled || session.Password != fingerprint(u.PasswordHash) || !now.Before(session.Expires) {
+		return identity{}, false
+	}
+	if session.APIToken == "" {
+		return identity{user: u}, true
+	}
+	who, err := s.alive(v, session.APIToken, now)
+	return who, err == nil && who.user.ID == u.ID
 }
 
 // SweepSessions removes the sessions that have ended. The manager calls it from time to time; it may run in several
@@ -211,8 +264,7 @@ func (s *Service) SweepSessions(ctx context.Context) error {
 	v, now := s.store.View(), time.Now()
 	var ended []dc.ID
 	for session := range store.List[*dc.Session](v) {
-		u, err := store.Get[*dc.User](v, dc.ID(session.User))
-		if err != nil || !live(session, u, now) || s.uses.idle(session, now) {
+		if _, ok := s.live(v, session, now); !ok || s.uses.idle(session, now) {
 			ended = append(ended, dc.ID(session.ID))
 		}
 	}

@@ -75,10 +75,29 @@ func (s *Service) CreateUser(ctx context.Context, by dc.Caller, name, password s
 	if err != nil {
 		return nil, err
 	}
+	return s.addUser(ctx, by, u, role)
+}
+
+// CreateServiceAccount is CreateUser for a program: without a password, so that only API tokens that an administrator makes act for it.
+func (s *Service) CreateServiceAccount(ctx context.Context, by dc.Caller, name string, role dc.RoleID) (*dc.User, error) {
+	if err := s.Authorize(by, dc.PrivUsers, dc.ID(dc.RootFolder)); err != nil {
+		return nil, err
+	}
+	name, err := CleanName(name)
+	if err != nil {
+		return nil, err
+	}
+	u := userNamed(random.Suffix(), name)
+	u.Service = true
+	return s.addUser(ctx, by, u, role)
+}
+
+// addUser stores a new user, with a role on the root folder unless it is "".
+func (s *Service) addUser(ctx context.Context, by dc.Caller, u *dc.User, role dc.RoleID) (*dc.User, error) {
 	if sabotage.Is(sabotage.LostWrite) {
 		return public(u), nil
 	}
-	err = s.change(ctx, dc.Describe(dc.KindUser, name), func(d *directory) error {
+	err := s.change(ctx, dc.Describe(dc.KindUser, u.Name), func(d *directory) error {
 		d.put(u)
 		record(d.tx, by, dc.EventUserCreated, u, fmt.Sprintf("User %q was created.", u.Name))
 		if role == "" {
@@ -105,11 +124,13 @@ func (s *Service) newUser(ctx context.Context, suffix, name, password string) (*
 	if err != nil {
 		return nil, err
 	}
-	return &dc.User{
-		ID:           dc.UserID(dc.NewID(dc.KindUser, suffix)),
-		Meta:         dc.Meta{Name: name, Created: time.Now().UTC()},
-		PasswordHash: hash,
-	}, nil
+	u := userNamed(suffix, name)
+	u.PasswordHash = hash
+	return u, nil
+}
+
+func userNamed(suffix, name string) *dc.User {
+	return &dc.User{ID: dc.UserID(dc.NewID(dc.KindUser, suffix)), Meta: dc.Meta{Name: name, Created: time.Now().UTC()}}
 }
 
 // Bootstrap makes the first user, with the role Admin everywhere, whose password is marked as Initial, and reports whether it did: where there
@@ -168,9 +189,27 @@ func (s *Service) SetRole(ctx context.Context, by dc.Caller, name string, role d
 	})
 }
 
+// SetDisabled says whether a user may not log in. When he may not, his sessions end, and his API tokens rest until he may again. Somebody
+// who may do everything stays able to (WrongState). Errors besides: Unauthenticated, Denied also for a user who may do what the caller
+// may not, NotFound.
+func (s *Service) SetDisabled(ctx context.Context, by dc.Caller, name string, disabled bool) error {
+	return s.changeUser(ctx, by, name, func(d *directory, u *dc.User) error {
+		if u.Disabled == disabled {
+			return nil
+		}
+		if err := s.checkHoldsAllOf(d, by, u); err != nil {
+			return err
+		}
+		u.Disabled = disabled
+		d.put(u)
+		record(d.tx, by, dc.EventGeneral, u, fmt.Sprintf("User %q was %s.", u.Name, map[bool]string{true: "disabled", false: "enabled"}[disabled]))
+		return nil
+	})
+}
+
 // SetPassword gives a user another password. His sessions end, except the caller's own; the password is no longer the
-// Initial one. Users may set their own password, other ones need PrivUsers. Errors besides: Unauthenticated, Denied,
-// Invalid for a password that cannot be, NotFound.
+// Initial one. Users may set their own password, other ones need PrivUsers and all that the user may do; no API token sets one. Errors
+// besides: Unauthenticated, Denied, Invalid for a password that cannot be, NotFound, WrongState for a service account.
 func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password string) error {
 	clean, err := CleanName(name)
 	own, need := err == nil && by.User != "" && clean == by.Name, dc.PrivUsers
@@ -185,6 +224,9 @@ func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password 
 			return err
 		}
 	}
+	if by.Token != "" {
+		return dc.Errorf(dc.Denied, "an API token sets no password").On(dc.Describe(dc.KindUser, name)).Fix("log in with a password")
+	}
 	found, err := findUser(s.store.View(), name)
 	if err != nil {
 		return err
@@ -196,18 +238,26 @@ func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password 
 	if err != nil {
 		return err
 	}
-	return s.store.Change(ctx, func(tx *store.Tx) error {
+	return s.change(ctx, dc.Describe(dc.KindUser, name), func(d *directory) error {
+		tx := d.tx
 		u, err := store.Load[*dc.User](tx, dc.ID(found.ID))
 		if err != nil {
 			return err
 		}
 		if own {
-			if err := carryOver(tx, by, u, hash); err != nil {
-				return err
-			}
+			err = s.carryOver(tx, by, u, hash)
+		} else {
+			err = s.checkHoldsAllOf(d, by, u)
+		}
+		switch {
+		case err != nil:
+			return err
+		case u.Service:
+			return dc.Errorf(dc.WrongState, "it is a service account, which has no password").On(dc.Describe(dc.KindUser, u.Name)).
+				Fix("make an API token for it")
 		}
 		u.PasswordHash, u.Initial = hash, false
-		tx.Put(u)
+		d.put(u)
 		record(tx, by, dc.EventPasswordChanged, u, fmt.Sprintf("The password of user %q was changed.", u.Name))
 		return nil
 	})
@@ -215,7 +265,7 @@ func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password 
 
 // carryOver keeps the session in which u, as he is before the change, gives himself the password of the hash. A caller
 // whose session has ended in the meantime, perhaps because an administrator locked him out, is refused.
-func carryOver(tx *store.Tx, by dc.Caller, u *dc.User, hash string) error {
+func (s *Service) carryOver(tx *store.Tx, by dc.Caller, u *dc.User, hash string) error {
 	if by.User != u.ID {
 		return errEnded
 	}
@@ -223,7 +273,10 @@ func carryOver(tx *store.Tx, by dc.Caller, u *dc.User, hash string) error {
 		return nil
 	}
 	session, err := store.Load[*dc.Session](tx, dc.ID(by.Session))
-	if err != nil || !live(session, u, time.Now()) {
+	if err != nil {
+		return errEnded
+	}
+	if _, ok := s.live(tx.View(), session, time.Now()); !ok || session.User != u.ID {
 		return errEnded
 	}
 	session.Password = fingerprint(hash)

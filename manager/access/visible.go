@@ -9,7 +9,8 @@ import (
 // one pass over a view, and not for concurrent use. The error is of kind Unauthenticated.
 //
 // A folder, a data center, a cluster and a resource pool are a name and a place, and need System.View; other objects of the
-// inventory need System.Read. A task or an event is seen by who sees what it is about, a task besides by who asked for it. What is
+// inventory need System.Read. A task or an event is seen by who sees what it is about, a task besides by who asked for it (with an API token
+// with a scope, not). What is
 // about something that is not there any more, or about no object of the inventory, needs System.Read on the root folder.
 func (s *Service) Visible(by dc.Caller) (func(dc.Object) bool, error) {
 	if err := s.Authenticated(by); err != nil {
@@ -29,7 +30,7 @@ type sight struct {
 func (s *sight) sees(o dc.Object) bool {
 	switch o := o.(type) {
 	case *dc.Task:
-		return o.User == s.by.Name || s.seesTarget(o.Target)
+		return o.User == s.by.Name && !s.by.Narrow || s.seesTarget(o.Target)
 	case *dc.Event:
 		return s.seesTarget(o.Target)
 	}
@@ -43,7 +44,7 @@ func (s *sight) sees(o dc.Object) bool {
 
 // seesTarget reports whether the caller sees what a task or an event is about.
 func (s *sight) seesTarget(id dc.ID) bool {
-	if id != "" && id == dc.ID(s.by.User) {
+	if id != "" && id == dc.ID(s.by.User) && !s.by.Narrow {
 		return true
 	}
 	if _, ok := seen[id.Kind()]; ok {

@@ -61,7 +61,7 @@ func New(d store.Dump, version string, taken time.Time) (*Archive, error) {
 			return nil, err
 		}
 		switch o := obj.(type) {
-		case nil, *dc.Session, *dc.JoinToken:
+		case nil, *dc.Session, *dc.JoinToken, *dc.APIToken:
 			continue
 		case *dc.Datacenter:
 			a.Datacenters = append(a.Datacenters, o.Name)

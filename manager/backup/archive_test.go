@@ -97,6 +97,7 @@ func TestRoundTrip(t *testing.T) {
 		&dc.Datacenter{ID: "datacenter-1", Meta: dc.Meta{Name: "Seoul <&> Busan"}}, folder("group-a", "a"),
 		&dc.User{ID: "user-1", Meta: dc.Meta{Name: "ann"}, PasswordHash: "$argon2id$"},
 		&dc.Session{ID: "session-1", User: "user-1", TokenHash: "aa"}, &dc.JoinToken{ID: "join-1", TokenHash: "bb"},
+		&dc.APIToken{ID: "apitoken-1", User: "user-1", Hash: "cc"},
 		&dc.Secret{ID: "secret-ca", Data: []byte("key")})
 	image := c.addImage(t, "starter", strings.Repeat("disk", 1000))
 	c.addImage(t, "empty", "x")

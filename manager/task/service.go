@@ -56,7 +56,7 @@ func (s *Service) Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error 
 	if err != nil {
 		return err
 	}
-	if t.User != by.Name {
+	if t.User != by.Name || by.Narrow {
 		target := t.Target
 		if s.store.View().Find(target) == nil {
 			target = dc.ID(dc.RootFolder)

@@ -42,7 +42,10 @@ type AuditRecord struct {
 	Result    string `protobuf:"bytes,9,opt,name=result,proto3" json:"result,omitempty"`
 	RequestId string `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// What the audit log says of itself.
-	Message       string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	// The API token that he called with, by name and ID. Empty for none.
+	ApiToken      string `protobuf:"bytes,12,opt,name=api_token,json=apiToken,proto3" json:"api_token,omitempty"`
+	ApiTokenId    string `protobuf:"bytes,13,opt,name=api_token_id,json=apiTokenId,proto3" json:"api_token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +153,20 @@ func (x *AuditRecord) GetRequestId() string {
 func (x *AuditRecord) GetMessage() string {
 	if x != nil {
 		return x.Message
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetApiToken() string {
+	if x != nil {
+		return x.ApiToken
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetApiTokenId() string {
+	if x != nil {
+		return x.ApiTokenId
 	}
 	return ""
 }
@@ -560,7 +577,7 @@ var File_hanok_v1_audit_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x14hanok/v1/audit.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x03\n" +
+	"\x14hanok/v1/audit.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x03\n" +
 	"\vAuditRecord\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
@@ -575,7 +592,10 @@ const file_hanok_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\n" +
 	" \x01(\tR\trequestId\x12\x18\n" +
-	"\amessage\x18\v \x01(\tR\amessage\x1a:\n" +
+	"\amessage\x18\v \x01(\tR\amessage\x12\x1b\n" +
+	"\tapi_token\x18\f \x01(\tR\bapiToken\x12 \n" +
+	"\fapi_token_id\x18\r \x01(\tR\n" +
+	"apiTokenId\x1a:\n" +
 	"\fObjectsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x83\x02\n" +

@@ -244,10 +244,12 @@ func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
 }
 
 type WhoAmIResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Username      string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UserId   string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Username string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	Role     string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// The name of the API token that the call is made with, or empty.
+	ApiToken      string `protobuf:"bytes,4,opt,name=api_token,json=apiToken,proto3" json:"api_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +305,13 @@ func (x *WhoAmIResponse) GetRole() string {
 	return ""
 }
 
+func (x *WhoAmIResponse) GetApiToken() string {
+	if x != nil {
+		return x.ApiToken
+	}
+	return ""
+}
+
 var File_hanok_v1_session_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_session_proto_rawDesc = "" +
@@ -317,11 +326,12 @@ const file_hanok_v1_session_proto_rawDesc = "" +
 	"\x04role\x18\x03 \x01(\tR\x04role\"\x0f\n" +
 	"\rLogoutRequest\"\x10\n" +
 	"\x0eLogoutResponse\"\x0f\n" +
-	"\rWhoAmIRequest\"Y\n" +
+	"\rWhoAmIRequest\"v\n" +
 	"\x0eWhoAmIResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x12\n" +
-	"\x04role\x18\x03 \x01(\tR\x04role2\xc4\x01\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1b\n" +
+	"\tapi_token\x18\x04 \x01(\tR\bapiToken2\xc4\x01\n" +
 	"\x0eSessionService\x128\n" +
 	"\x05Login\x12\x16.hanok.v1.LoginRequest\x1a\x17.hanok.v1.LoginResponse\x12;\n" +
 	"\x06Logout\x12\x17.hanok.v1.LogoutRequest\x1a\x18.hanok.v1.LogoutResponse\x12;\n" +

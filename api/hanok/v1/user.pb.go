@@ -33,8 +33,12 @@ type User struct {
 	Role string `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
 	// Whether the password is still the one that the installation made.
 	InitialPassword bool `protobuf:"varint,6,opt,name=initial_password,json=initialPassword,proto3" json:"initial_password,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether he may not log in.
+	Disabled bool `protobuf:"varint,7,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	// Whether he has no password: programs use his API tokens.
+	ServiceAccount bool `protobuf:"varint,8,opt,name=service_account,json=serviceAccount,proto3" json:"service_account,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
@@ -105,6 +109,20 @@ func (x *User) GetRole() string {
 func (x *User) GetInitialPassword() bool {
 	if x != nil {
 		return x.InitialPassword
+	}
+	return false
+}
+
+func (x *User) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *User) GetServiceAccount() bool {
+	if x != nil {
+		return x.ServiceAccount
 	}
 	return false
 }
@@ -191,12 +209,14 @@ func (x *ListUsersResponse) GetUsers() []*User {
 }
 
 type CreateUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Password string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	Role     string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// Makes a user without a password, for programs; password must be empty.
+	ServiceAccount bool `protobuf:"varint,4,opt,name=service_account,json=serviceAccount,proto3" json:"service_account,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateUserRequest) Reset() {
@@ -248,6 +268,13 @@ func (x *CreateUserRequest) GetRole() string {
 		return x.Role
 	}
 	return ""
+}
+
+func (x *CreateUserRequest) GetServiceAccount() bool {
+	if x != nil {
+		return x.ServiceAccount
+	}
+	return false
 }
 
 type CreateUserResponse struct {
@@ -383,6 +410,168 @@ func (*SetRoleResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_user_proto_rawDescGZIP(), []int{6}
 }
 
+type DisableUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name.
+	User          string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisableUserRequest) Reset() {
+	*x = DisableUserRequest{}
+	mi := &file_hanok_v1_user_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisableUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisableUserRequest) ProtoMessage() {}
+
+func (x *DisableUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_user_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisableUserRequest.ProtoReflect.Descriptor instead.
+func (*DisableUserRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DisableUserRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type DisableUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisableUserResponse) Reset() {
+	*x = DisableUserResponse{}
+	mi := &file_hanok_v1_user_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisableUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisableUserResponse) ProtoMessage() {}
+
+func (x *DisableUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_user_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisableUserResponse.ProtoReflect.Descriptor instead.
+func (*DisableUserResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{8}
+}
+
+type EnableUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name.
+	User          string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableUserRequest) Reset() {
+	*x = EnableUserRequest{}
+	mi := &file_hanok_v1_user_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableUserRequest) ProtoMessage() {}
+
+func (x *EnableUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_user_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableUserRequest.ProtoReflect.Descriptor instead.
+func (*EnableUserRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EnableUserRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type EnableUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableUserResponse) Reset() {
+	*x = EnableUserResponse{}
+	mi := &file_hanok_v1_user_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableUserResponse) ProtoMessage() {}
+
+func (x *EnableUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_user_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableUserResponse.ProtoReflect.Descriptor instead.
+func (*EnableUserResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{10}
+}
+
 type DeleteUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name.
@@ -393,7 +582,7 @@ type DeleteUserRequest struct {
 
 func (x *DeleteUserRequest) Reset() {
 	*x = DeleteUserRequest{}
-	mi := &file_hanok_v1_user_proto_msgTypes[7]
+	mi := &file_hanok_v1_user_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +594,7 @@ func (x *DeleteUserRequest) String() string {
 func (*DeleteUserRequest) ProtoMessage() {}
 
 func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[7]
+	mi := &file_hanok_v1_user_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +607,7 @@ func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
 func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{7}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeleteUserRequest) GetUser() string {
@@ -436,7 +625,7 @@ type DeleteUserResponse struct {
 
 func (x *DeleteUserResponse) Reset() {
 	*x = DeleteUserResponse{}
-	mi := &file_hanok_v1_user_proto_msgTypes[8]
+	mi := &file_hanok_v1_user_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +637,7 @@ func (x *DeleteUserResponse) String() string {
 func (*DeleteUserResponse) ProtoMessage() {}
 
 func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[8]
+	mi := &file_hanok_v1_user_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +650,7 @@ func (x *DeleteUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserResponse.ProtoReflect.Descriptor instead.
 func (*DeleteUserResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{8}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{12}
 }
 
 type SetPasswordRequest struct {
@@ -475,7 +664,7 @@ type SetPasswordRequest struct {
 
 func (x *SetPasswordRequest) Reset() {
 	*x = SetPasswordRequest{}
-	mi := &file_hanok_v1_user_proto_msgTypes[9]
+	mi := &file_hanok_v1_user_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -487,7 +676,7 @@ func (x *SetPasswordRequest) String() string {
 func (*SetPasswordRequest) ProtoMessage() {}
 
 func (x *SetPasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[9]
+	mi := &file_hanok_v1_user_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -500,7 +689,7 @@ func (x *SetPasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPasswordRequest.ProtoReflect.Descriptor instead.
 func (*SetPasswordRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{9}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SetPasswordRequest) GetUser() string {
@@ -525,7 +714,7 @@ type SetPasswordResponse struct {
 
 func (x *SetPasswordResponse) Reset() {
 	*x = SetPasswordResponse{}
-	mi := &file_hanok_v1_user_proto_msgTypes[10]
+	mi := &file_hanok_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +726,7 @@ func (x *SetPasswordResponse) String() string {
 func (*SetPasswordResponse) ProtoMessage() {}
 
 func (x *SetPasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_user_proto_msgTypes[10]
+	mi := &file_hanok_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,46 +739,58 @@ func (x *SetPasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPasswordResponse.ProtoReflect.Descriptor instead.
 func (*SetPasswordResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_user_proto_rawDescGZIP(), []int{10}
+	return file_hanok_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 var File_hanok_v1_user_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/user.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n" +
+	"\x13hanok/v1/user.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x02\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x124\n" +
 	"\acreated\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04role\x18\x05 \x01(\tR\x04role\x12)\n" +
-	"\x10initial_password\x18\x06 \x01(\bR\x0finitialPassword\"\x12\n" +
+	"\x10initial_password\x18\x06 \x01(\bR\x0finitialPassword\x12\x1a\n" +
+	"\bdisabled\x18\a \x01(\bR\bdisabled\x12'\n" +
+	"\x0fservice_account\x18\b \x01(\bR\x0eserviceAccount\"\x12\n" +
 	"\x10ListUsersRequest\"9\n" +
 	"\x11ListUsersResponse\x12$\n" +
-	"\x05users\x18\x01 \x03(\v2\x0e.hanok.v1.UserR\x05users\"W\n" +
+	"\x05users\x18\x01 \x03(\v2\x0e.hanok.v1.UserR\x05users\"\x80\x01\n" +
 	"\x11CreateUserRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\x12\x12\n" +
-	"\x04role\x18\x03 \x01(\tR\x04role\"8\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12'\n" +
+	"\x0fservice_account\x18\x04 \x01(\bR\x0eserviceAccount\"8\n" +
 	"\x12CreateUserResponse\x12\"\n" +
 	"\x04user\x18\x01 \x01(\v2\x0e.hanok.v1.UserR\x04user\"8\n" +
 	"\x0eSetRoleRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\"\x11\n" +
-	"\x0fSetRoleResponse\"'\n" +
+	"\x0fSetRoleResponse\"(\n" +
+	"\x12DisableUserRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\x15\n" +
+	"\x13DisableUserResponse\"'\n" +
+	"\x11EnableUserRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\x14\n" +
+	"\x12EnableUserResponse\"'\n" +
 	"\x11DeleteUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\"\x14\n" +
 	"\x12DeleteUserResponse\"D\n" +
 	"\x12SetPasswordRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\"\x15\n" +
-	"\x13SetPasswordResponse2\xf1\x02\n" +
+	"\x13SetPasswordResponse2\x86\x04\n" +
 	"\vUserService\x12D\n" +
 	"\tListUsers\x12\x1a.hanok.v1.ListUsersRequest\x1a\x1b.hanok.v1.ListUsersResponse\x12G\n" +
 	"\n" +
 	"CreateUser\x12\x1b.hanok.v1.CreateUserRequest\x1a\x1c.hanok.v1.CreateUserResponse\x12>\n" +
-	"\aSetRole\x12\x18.hanok.v1.SetRoleRequest\x1a\x19.hanok.v1.SetRoleResponse\x12G\n" +
+	"\aSetRole\x12\x18.hanok.v1.SetRoleRequest\x1a\x19.hanok.v1.SetRoleResponse\x12J\n" +
+	"\vDisableUser\x12\x1c.hanok.v1.DisableUserRequest\x1a\x1d.hanok.v1.DisableUserResponse\x12G\n" +
+	"\n" +
+	"EnableUser\x12\x1b.hanok.v1.EnableUserRequest\x1a\x1c.hanok.v1.EnableUserResponse\x12G\n" +
 	"\n" +
 	"DeleteUser\x12\x1b.hanok.v1.DeleteUserRequest\x1a\x1c.hanok.v1.DeleteUserResponse\x12J\n" +
 	"\vSetPassword\x12\x1c.hanok.v1.SetPasswordRequest\x1a\x1d.hanok.v1.SetPasswordResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
@@ -606,7 +807,7 @@ func file_hanok_v1_user_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_user_proto_rawDescData
 }
 
-var file_hanok_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_hanok_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_hanok_v1_user_proto_goTypes = []any{
 	(*User)(nil),                  // 0: hanok.v1.User
 	(*ListUsersRequest)(nil),      // 1: hanok.v1.ListUsersRequest
@@ -615,28 +816,36 @@ var file_hanok_v1_user_proto_goTypes = []any{
 	(*CreateUserResponse)(nil),    // 4: hanok.v1.CreateUserResponse
 	(*SetRoleRequest)(nil),        // 5: hanok.v1.SetRoleRequest
 	(*SetRoleResponse)(nil),       // 6: hanok.v1.SetRoleResponse
-	(*DeleteUserRequest)(nil),     // 7: hanok.v1.DeleteUserRequest
-	(*DeleteUserResponse)(nil),    // 8: hanok.v1.DeleteUserResponse
-	(*SetPasswordRequest)(nil),    // 9: hanok.v1.SetPasswordRequest
-	(*SetPasswordResponse)(nil),   // 10: hanok.v1.SetPasswordResponse
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*DisableUserRequest)(nil),    // 7: hanok.v1.DisableUserRequest
+	(*DisableUserResponse)(nil),   // 8: hanok.v1.DisableUserResponse
+	(*EnableUserRequest)(nil),     // 9: hanok.v1.EnableUserRequest
+	(*EnableUserResponse)(nil),    // 10: hanok.v1.EnableUserResponse
+	(*DeleteUserRequest)(nil),     // 11: hanok.v1.DeleteUserRequest
+	(*DeleteUserResponse)(nil),    // 12: hanok.v1.DeleteUserResponse
+	(*SetPasswordRequest)(nil),    // 13: hanok.v1.SetPasswordRequest
+	(*SetPasswordResponse)(nil),   // 14: hanok.v1.SetPasswordResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_hanok_v1_user_proto_depIdxs = []int32{
-	11, // 0: hanok.v1.User.created:type_name -> google.protobuf.Timestamp
+	15, // 0: hanok.v1.User.created:type_name -> google.protobuf.Timestamp
 	0,  // 1: hanok.v1.ListUsersResponse.users:type_name -> hanok.v1.User
 	0,  // 2: hanok.v1.CreateUserResponse.user:type_name -> hanok.v1.User
 	1,  // 3: hanok.v1.UserService.ListUsers:input_type -> hanok.v1.ListUsersRequest
 	3,  // 4: hanok.v1.UserService.CreateUser:input_type -> hanok.v1.CreateUserRequest
 	5,  // 5: hanok.v1.UserService.SetRole:input_type -> hanok.v1.SetRoleRequest
-	7,  // 6: hanok.v1.UserService.DeleteUser:input_type -> hanok.v1.DeleteUserRequest
-	9,  // 7: hanok.v1.UserService.SetPassword:input_type -> hanok.v1.SetPasswordRequest
-	2,  // 8: hanok.v1.UserService.ListUsers:output_type -> hanok.v1.ListUsersResponse
-	4,  // 9: hanok.v1.UserService.CreateUser:output_type -> hanok.v1.CreateUserResponse
-	6,  // 10: hanok.v1.UserService.SetRole:output_type -> hanok.v1.SetRoleResponse
-	8,  // 11: hanok.v1.UserService.DeleteUser:output_type -> hanok.v1.DeleteUserResponse
-	10, // 12: hanok.v1.UserService.SetPassword:output_type -> hanok.v1.SetPasswordResponse
-	8,  // [8:13] is the sub-list for method output_type
-	3,  // [3:8] is the sub-list for method input_type
+	7,  // 6: hanok.v1.UserService.DisableUser:input_type -> hanok.v1.DisableUserRequest
+	9,  // 7: hanok.v1.UserService.EnableUser:input_type -> hanok.v1.EnableUserRequest
+	11, // 8: hanok.v1.UserService.DeleteUser:input_type -> hanok.v1.DeleteUserRequest
+	13, // 9: hanok.v1.UserService.SetPassword:input_type -> hanok.v1.SetPasswordRequest
+	2,  // 10: hanok.v1.UserService.ListUsers:output_type -> hanok.v1.ListUsersResponse
+	4,  // 11: hanok.v1.UserService.CreateUser:output_type -> hanok.v1.CreateUserResponse
+	6,  // 12: hanok.v1.UserService.SetRole:output_type -> hanok.v1.SetRoleResponse
+	8,  // 13: hanok.v1.UserService.DisableUser:output_type -> hanok.v1.DisableUserResponse
+	10, // 14: hanok.v1.UserService.EnableUser:output_type -> hanok.v1.EnableUserResponse
+	12, // 15: hanok.v1.UserService.DeleteUser:output_type -> hanok.v1.DeleteUserResponse
+	14, // 16: hanok.v1.UserService.SetPassword:output_type -> hanok.v1.SetPasswordResponse
+	10, // [10:17] is the sub-list for method output_type
+	3,  // [3:10] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -653,7 +862,7 @@ func file_hanok_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_user_proto_rawDesc), len(file_hanok_v1_user_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -217,5 +217,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.Alarm{ID: "alarm-a", Meta: meta}, &dc.AlarmState{ID: "alarmstate-a"},
 		&dc.TagCategory{ID: "tagcategory-a", Meta: meta}, &dc.Tag{ID: "tag-a", Meta: meta},
 		&dc.CustomField{ID: "customfield-a", Meta: meta},
+		&dc.APIToken{ID: "apitoken-a", Meta: meta},
 	}
 }

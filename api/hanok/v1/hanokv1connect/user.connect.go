@@ -39,6 +39,10 @@ const (
 	UserServiceCreateUserProcedure = "/hanok.v1.UserService/CreateUser"
 	// UserServiceSetRoleProcedure is the fully-qualified name of the UserService's SetRole RPC.
 	UserServiceSetRoleProcedure = "/hanok.v1.UserService/SetRole"
+	// UserServiceDisableUserProcedure is the fully-qualified name of the UserService's DisableUser RPC.
+	UserServiceDisableUserProcedure = "/hanok.v1.UserService/DisableUser"
+	// UserServiceEnableUserProcedure is the fully-qualified name of the UserService's EnableUser RPC.
+	UserServiceEnableUserProcedure = "/hanok.v1.UserService/EnableUser"
 	// UserServiceDeleteUserProcedure is the fully-qualified name of the UserService's DeleteUser RPC.
 	UserServiceDeleteUserProcedure = "/hanok.v1.UserService/DeleteUser"
 	// UserServiceSetPasswordProcedure is the fully-qualified name of the UserService's SetPassword RPC.
@@ -55,11 +59,17 @@ type UserServiceClient interface {
 	// SetRole gives a user another role on the root folder, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
 	// Invalid for an unknown role; Denied as CreateUser says; WrongState where nobody would be left who may do all.
 	SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error)
+	// DisableUser keeps a user out: his sessions end, and his API tokens rest. Privilege: Authorization.ModifyPermissions. NotFound; Denied
+	// for a user who may do what the caller may not; WrongState where nobody would be left who may do all.
+	DisableUser(context.Context, *v1.DisableUserRequest) (*v1.DisableUserResponse, error)
+	// EnableUser lets a user in again. Privilege: Authorization.ModifyPermissions. NotFound; Denied as DisableUser says.
+	EnableUser(context.Context, *v1.EnableUserRequest) (*v1.EnableUserResponse, error)
 	// DeleteUser removes a user with its permissions and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound;
 	// WrongState where nobody would be left who may do all.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
 	// SetPassword changes a password. Every user may change the own one; the privilege
-	// Authorization.ModifyPermissions is for those of others. NotFound; Invalid for a weak password.
+	// Authorization.ModifyPermissions is for those of others. NotFound; Invalid for a weak password; Denied with an API token, and for a
+	// user who may do what the caller may not.
 	SetPassword(context.Context, *v1.SetPasswordRequest) (*v1.SetPasswordResponse, error)
 }
 
@@ -92,6 +102,18 @@ func NewUserServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(userServiceMethods.ByName("SetRole")),
 			connect.WithClientOptions(opts...),
 		),
+		disableUser: connect.NewClient[v1.DisableUserRequest, v1.DisableUserResponse](
+			httpClient,
+			baseURL+UserServiceDisableUserProcedure,
+			connect.WithSchema(userServiceMethods.ByName("DisableUser")),
+			connect.WithClientOptions(opts...),
+		),
+		enableUser: connect.NewClient[v1.EnableUserRequest, v1.EnableUserResponse](
+			httpClient,
+			baseURL+UserServiceEnableUserProcedure,
+			connect.WithSchema(userServiceMethods.ByName("EnableUser")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteUser: connect.NewClient[v1.DeleteUserRequest, v1.DeleteUserResponse](
 			httpClient,
 			baseURL+UserServiceDeleteUserProcedure,
@@ -112,6 +134,8 @@ type userServiceClient struct {
 	listUsers   *connect.Client[v1.ListUsersRequest, v1.ListUsersResponse]
 	createUser  *connect.Client[v1.CreateUserRequest, v1.CreateUserResponse]
 	setRole     *connect.Client[v1.SetRoleRequest, v1.SetRoleResponse]
+	disableUser *connect.Client[v1.DisableUserRequest, v1.DisableUserResponse]
+	enableUser  *connect.Client[v1.EnableUserRequest, v1.EnableUserResponse]
 	deleteUser  *connect.Client[v1.DeleteUserRequest, v1.DeleteUserResponse]
 	setPassword *connect.Client[v1.SetPasswordRequest, v1.SetPasswordResponse]
 }
@@ -137,6 +161,24 @@ func (c *userServiceClient) CreateUser(ctx context.Context, req *v1.CreateUserRe
 // SetRole calls hanok.v1.UserService.SetRole.
 func (c *userServiceClient) SetRole(ctx context.Context, req *v1.SetRoleRequest) (*v1.SetRoleResponse, error) {
 	response, err := c.setRole.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DisableUser calls hanok.v1.UserService.DisableUser.
+func (c *userServiceClient) DisableUser(ctx context.Context, req *v1.DisableUserRequest) (*v1.DisableUserResponse, error) {
+	response, err := c.disableUser.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// EnableUser calls hanok.v1.UserService.EnableUser.
+func (c *userServiceClient) EnableUser(ctx context.Context, req *v1.EnableUserRequest) (*v1.EnableUserResponse, error) {
+	response, err := c.enableUser.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -171,11 +213,17 @@ type UserServiceHandler interface {
 	// SetRole gives a user another role on the root folder, from its next call on. Privilege: Authorization.ModifyPermissions. NotFound;
 	// Invalid for an unknown role; Denied as CreateUser says; WrongState where nobody would be left who may do all.
 	SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error)
+	// DisableUser keeps a user out: his sessions end, and his API tokens rest. Privilege: Authorization.ModifyPermissions. NotFound; Denied
+	// for a user who may do what the caller may not; WrongState where nobody would be left who may do all.
+	DisableUser(context.Context, *v1.DisableUserRequest) (*v1.DisableUserResponse, error)
+	// EnableUser lets a user in again. Privilege: Authorization.ModifyPermissions. NotFound; Denied as DisableUser says.
+	EnableUser(context.Context, *v1.EnableUserRequest) (*v1.EnableUserResponse, error)
 	// DeleteUser removes a user with its permissions and ends its sessions. Privilege: Authorization.ModifyPermissions. NotFound;
 	// WrongState where nobody would be left who may do all.
 	DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error)
 	// SetPassword changes a password. Every user may change the own one; the privilege
-	// Authorization.ModifyPermissions is for those of others. NotFound; Invalid for a weak password.
+	// Authorization.ModifyPermissions is for those of others. NotFound; Invalid for a weak password; Denied with an API token, and for a
+	// user who may do what the caller may not.
 	SetPassword(context.Context, *v1.SetPasswordRequest) (*v1.SetPasswordResponse, error)
 }
 
@@ -204,6 +252,18 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(userServiceMethods.ByName("SetRole")),
 		connect.WithHandlerOptions(opts...),
 	)
+	userServiceDisableUserHandler := connect.NewUnaryHandlerSimple(
+		UserServiceDisableUserProcedure,
+		svc.DisableUser,
+		connect.WithSchema(userServiceMethods.ByName("DisableUser")),
+		connect.WithHandlerOptions(opts...),
+	)
+	userServiceEnableUserHandler := connect.NewUnaryHandlerSimple(
+		UserServiceEnableUserProcedure,
+		svc.EnableUser,
+		connect.WithSchema(userServiceMethods.ByName("EnableUser")),
+		connect.WithHandlerOptions(opts...),
+	)
 	userServiceDeleteUserHandler := connect.NewUnaryHandlerSimple(
 		UserServiceDeleteUserProcedure,
 		svc.DeleteUser,
@@ -224,6 +284,10 @@ func NewUserServiceHandler(svc UserServiceHandler, opts ...connect.HandlerOption
 			userServiceCreateUserHandler.ServeHTTP(w, r)
 		case UserServiceSetRoleProcedure:
 			userServiceSetRoleHandler.ServeHTTP(w, r)
+		case UserServiceDisableUserProcedure:
+			userServiceDisableUserHandler.ServeHTTP(w, r)
+		case UserServiceEnableUserProcedure:
+			userServiceEnableUserHandler.ServeHTTP(w, r)
 		case UserServiceDeleteUserProcedure:
 			userServiceDeleteUserHandler.ServeHTTP(w, r)
 		case UserServiceSetPasswordProcedure:
@@ -247,6 +311,14 @@ func (UnimplementedUserServiceHandler) CreateUser(context.Context, *v1.CreateUse
 
 func (UnimplementedUserServiceHandler) SetRole(context.Context, *v1.SetRoleRequest) (*v1.SetRoleResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.UserService.SetRole is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) DisableUser(context.Context, *v1.DisableUserRequest) (*v1.DisableUserResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.UserService.DisableUser is not implemented"))
+}
+
+func (UnimplementedUserServiceHandler) EnableUser(context.Context, *v1.EnableUserRequest) (*v1.EnableUserResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.UserService.EnableUser is not implemented"))
 }
 
 func (UnimplementedUserServiceHandler) DeleteUser(context.Context, *v1.DeleteUserRequest) (*v1.DeleteUserResponse, error) {
