@@ -3,6 +3,7 @@ package task_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +16,14 @@ import (
 func TestReconcilerLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := openStore(t)
-		looks, broken := 0, false
+		var looks atomic.Int64
+		var broken atomic.Bool
 		r := task.Reconciler{
 			Name: "test", Every: time.Minute,
 			Concerns: func(c store.Change) bool { return c.ID == dc.ID(target) },
 			Reconcile: func(context.Context) error {
-				looks++
-				if broken {
+				looks.Add(1)
+				if broken.Load() {
 					return errors.New("broken")
 				}
 				return nil
@@ -35,13 +37,12 @@ func TestReconcilerLooks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		expect := func(when string, want int) {
+		expect := func(when string, want int64) {
 			t.Helper()
 			synctest.Wait()
-			if looks != want {
-				t.Errorf("%s: looked %d times, want %d", when, looks, want)
+			if n := looks.Swap(0); n != want {
+				t.Errorf("%s: looked %d times, want %d", when, n, want)
 			}
-			looks = 0
 		}
 		expect("at the start", 1)
 		write("secret-other")
@@ -50,15 +51,15 @@ func TestReconcilerLooks(t *testing.T) {
 		expect("after one that does", 1)
 		time.Sleep(time.Minute + time.Millisecond)
 		expect("after a minute", 1)
-		broken = true
+		broken.Store(true)
 		write(target)
 		expect("after a change", 1)
 		write(target)
 		expect("in the pause after an error", 0)
 		time.Sleep(10 * time.Second) // 0.1, 0.2, … 3.2 and 6.4 s, each half shorter or longer
 		synctest.Wait()
-		if looks < 4 || looks > 8 {
-			t.Errorf("looked %d times in 10 s of errors", looks)
+		if n := looks.Load(); n < 4 || n > 8 {
+			t.Errorf("looked %d times in 10 s of errors", n)
 		}
 		stop()
 		if err := <-end; !errors.Is(err, context.Canceled) {
