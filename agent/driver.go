@@ -96,6 +96,10 @@ type Storage interface {
 	// NotFound when a disk is missing or the datastore isn't mounted, Exists when the folder belongs to another machine, Unavailable
 	// for a disk to remove that is in use.
 	ConfigureMachine(ctx context.Context, m dc.Machine, added []int32, discarded []string, fetch ImageFetcher, progress func(done, total int64)) error
+	// OpenDisk opens one of a machine's disks for reading, by its key; dc.VariablesKey stands for the variables of its firmware. What it
+	// returns is a sparse.Source, too. Until it is closed nobody writes the disk. Kinds: NotFound for what is not there, Unavailable for a
+	// disk that is in use.
+	OpenDisk(ctx context.Context, m dc.Machine, key int32) (io.ReadCloser, error)
 	// FindMachine looks for what CreateMachine has made, and changes nothing: it is a success when the machine's folder and
 	// all its disks are there. Kinds: NotFound when one of them is missing, which the error names, or the datastore isn't
 	// mounted, Exists when the folder belongs to another machine.
@@ -105,7 +109,8 @@ type Storage interface {
 	DeleteMachine(ctx context.Context, m dc.Machine) error
 }
 
-// ImageFetcher opens the content of the image with the given digest. The reader fails if the content does not match.
+// ImageFetcher opens the content of the image with the given digest, or that of another machine's disk (dc.ContentOf), which is a
+// sparse.Source. The reader fails if the content does not match.
 type ImageFetcher = func(ctx context.Context, digest string) (io.ReadCloser, error)
 
 // Network connects machines' NICs.

@@ -29,9 +29,6 @@ type Files interface {
 
 // openFiles returns the local end of a stream on which one operation on files is asked for and answered.
 func (a *Agent) openFiles(ctx context.Context) (io.ReadWriteCloser, error) {
-	if a.cfg.Files == nil {
-		return nil, dc.Errorf(dc.Unsupported, "this host keeps no files for users").Fix("choose a datastore of another host")
-	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // which is that of the opening
 	near, far := net.Pipe()
 	a.tasks.Go(func() {
@@ -54,6 +51,13 @@ func (a *Agent) namedError(err error) error { return a.datastores.named(dc.Failu
 
 // serveFiles carries out one operation. gone is called when the manager no longer waits for it.
 func (a *Agent) serveFiles(ctx context.Context, gone func(), s *filestream.Serving, req dc.FileRequest) error {
+	if req.Op == dc.FileReadDisk {
+		go func() { s.Gone(); gone() }()
+		return a.sendDisk(ctx, s, req)
+	}
+	if a.cfg.Files == nil {
+		return dc.Errorf(dc.Unsupported, "this host keeps no files for users").Fix("choose a datastore of another host")
+	}
 	root, err := a.filesRoot(req.FileRef)
 	if err != nil {
 		return err

@@ -20,6 +20,9 @@ const stall = time.Minute
 // fetch is the ImageFetcher of this host: it reads the image from the manager. Kinds: NotFound where the manager has no
 // such image, Unavailable where it can't be asked, or stops answering.
 func (a *Agent) fetch(ctx context.Context, digest string) (io.ReadCloser, error) {
+	if vm, key, ok := dc.ParseContent(digest); ok {
+		return a.fetchDisk(ctx, vm, key)
+	}
 	session := a.session.Load()
 	if session == nil {
 		return nil, dc.Errorf(dc.Unavailable, "this host has not joined a data center").On("image " + digest)

@@ -11,6 +11,8 @@ type Machine struct {
 	// Datastore and Folder say where its files are. Folder is one path element.
 	Datastore DatastoreID `json:"datastore"`
 	Folder    string      `json:"folder"`
+	// Variables is ContentOf what the variables of its firmware start as, or "": those of a new machine.
+	Variables string `json:"variables,omitempty"`
 	// Resources is what it gets of its host, and Pools the resource pools that it is in without the root, the outermost first.
 	Resources ResourceConfig `json:"resources,omitzero"`
 	Pools     []PoolShare    `json:"pools,omitempty"`
@@ -64,7 +66,7 @@ func AssignmentOf(vm *VirtualMachine, pools ...*ResourcePool) (Assignment, bool)
 		Revision: revision,
 		Machine: Machine{
 			ID: vm.ID, Name: vm.Name, Hardware: vm.Spec.Hardware,
-			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder,
+			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder, Variables: vm.Spec.Variables,
 			Resources: vm.Spec.Resources, Pools: shares,
 		},
 		Configuration: vm.Spec.Configuration, Discarded: vm.Spec.Discarded,

@@ -163,7 +163,8 @@ type Disk struct {
 	Mode          DiskMode     `json:"mode"`
 	// File is the path of the disk's descriptor on the machine's datastore: "hello/hello.vmdk". It never changes.
 	File string `json:"file"`
-	// Image is the digest of the image that the disk started as, or "" for one that started empty or was there before.
+	// Image is the digest of the image that the disk started as, or "" for one that started empty or was there before. While the
+	// files of a clone are made it is ContentOf what is copied.
 	Image string `json:"image,omitempty"`
 }
 

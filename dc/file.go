@@ -91,6 +91,7 @@ const (
 	FilePlace      FileOp = "place"      // gives Path the name To; what has that name gets the name Aside, if that is set
 	FileImport     FileOp = "import"     // the disk image Path becomes the bytes To and the descriptor Aside, which leads to the file Extent
 	FileRemove     FileOp = "remove"     // Path with all that is in it, if it is there
+	FileReadDisk   FileOp = "readDisk"   // the bytes of the disk Disk of Machine without its holes, as sparse.Send writes them
 )
 
 // FileRequest asks a host for an operation, as the first message of a stream.
@@ -104,6 +105,9 @@ type FileRequest struct {
 	Parents bool      `json:"parents,omitempty"`
 	Offset  int64     `json:"offset,omitempty"`
 	Length  int64     `json:"length,omitempty"`
+	// Machine is the machine, without power, whose disk is read, and Disk the disk's key, or VariablesKey.
+	Machine VirtualMachineID `json:"machine,omitempty"`
+	Disk    int32            `json:"disk,omitempty"`
 	// Overwrite lets an upload take the place of a file.
 	Overwrite bool `json:"overwrite,omitempty"`
 }

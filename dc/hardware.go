@@ -70,7 +70,7 @@ func checkDisks(h Hardware) error {
 		case d.CapacityBytes%sectorBytes != 0:
 			return badField(field("capacityBytes"), fmt.Sprintf("%d is no multiple of %d", d.CapacityBytes, sectorBytes),
 				fmt.Sprintf("give %d", RoundUpMB(d.CapacityBytes)))
-		case d.Image != "" && !ValidDigest(d.Image):
+		case d.Image != "" && !ValidDigest(d.Image) && !validContent(d.Image):
 			return badField(field("image"), fmt.Sprintf("%q is no digest", d.Image), `give "sha256:" and 64 lower-case hexadecimal digits`)
 		}
 		if err := checkOrder(field("key"), d.Key, last); err != nil {

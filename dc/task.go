@@ -126,6 +126,10 @@ const (
 	EventHostEntering      EventType = "EnteringMaintenanceModeEvent"
 	EventHostInService     EventType = "ExitMaintenanceModeEvent"
 	EventVMCreated         EventType = "VmCreatedEvent"
+	EventVMBeingCloned     EventType = "VmBeingClonedEvent"
+	EventVMCloned          EventType = "VmClonedEvent"
+	EventVMBeingDeployed   EventType = "VmBeingDeployedEvent" // from a template
+	EventVMDeployed        EventType = "VmDeployedEvent"
 	EventVMRegistered      EventType = "VmRegisteredEvent" // an orphan was adopted
 	EventVMReallocated     EventType = "VmResourceReallocatedEvent"
 	EventVMReconfigured    EventType = "VmReconfiguredEvent"
@@ -156,6 +160,7 @@ const (
 
 // failedEvents are the classes of what failed, by the types of tasks.
 var failedEvents = map[string]EventType{
+	"VirtualMachine.clone":         "VmCloneFailedEvent",
 	"VirtualMachine.powerOn":       "VmFailedToPowerOnEvent",
 	"VirtualMachine.powerOff":      "VmFailedToPowerOffEvent",
 	"VirtualMachine.reset":         "VmFailedToResetEvent",

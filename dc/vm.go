@@ -32,6 +32,8 @@ type VirtualMachineSpec struct {
 	// Host and Datastore are set by the create task's placement; empty before.
 	Host      HostID      `json:"host,omitempty"`
 	Datastore DatastoreID `json:"datastore,omitempty"`
+	// Variables is ContentOf the variables that its EFI firmware starts with, while the files of a clone are made.
+	Variables string `json:"variables,omitempty"`
 	// Folder is the name of its folder on the datastore, set with Datastore. It does not follow a rename.
 	Folder string `json:"folder,omitempty"`
 	// Template says that it is a template: machines are made of it, and it never gets power. It is in no resource pool then.

@@ -73,7 +73,7 @@ func FromMachineAssignment(a *agentv1.MachineAssignment) (dc.Assignment, error) 
 // Machine returns m for the wire. Where an agent of protocol 2 can execute it, its hardware is there in that protocol's form, too.
 func Machine(m dc.Machine) *agentv1.Machine {
 	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Datastore: string(m.Datastore), Folder: m.Folder, Hardware: Hardware(m.Hardware),
-		Resources: resources(m.Resources)}
+		Variables: m.Variables, Resources: resources(m.Resources)}
 	for _, p := range m.Pools {
 		out.Pools = append(out.Pools, &agentv1.PoolShare{Id: string(p.ID), Config: resources(p.Config)})
 	}
@@ -97,7 +97,7 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "no virtual machine is named: %q", m.GetId())
 	}
 	out := dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
-		Resources: fromResources(m.Resources)}
+		Variables: m.Variables, Resources: fromResources(m.Resources)}
 	if len(m.Pools) > dc.MaxPoolDepth {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "%d resource pools are nested", len(m.Pools))
 	}

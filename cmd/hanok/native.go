@@ -111,6 +111,10 @@ func createRequest(req native.CreateRequest) compute.CreateRequest {
 	return out
 }
 
+func (m nativeMachines) Clone(ctx context.Context, by dc.Caller, req native.CloneRequest) (*dc.Task, error) {
+	return m.Service.Clone(ctx, by, compute.CloneRequest(req))
+}
+
 func (m nativeMachines) Adopt(ctx context.Context, by dc.Caller, req native.AdoptRequest) (*dc.Task, error) {
 	return m.Service.Adopt(ctx, by, compute.AdoptRequest(req))
 }

@@ -168,6 +168,8 @@ type Machines interface {
 	SetResources(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.ResourceChange) error
 	Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error)
 	MoveToPool(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
+	// Clone starts the making of a copy of a machine or a template.
+	Clone(ctx context.Context, by dc.Caller, req CloneRequest) (*dc.Task, error)
 	MarkAsTemplate(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) error
 	MarkAsVirtualMachine(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
 	Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error)
@@ -192,6 +194,21 @@ type CreateRequest struct {
 	Disks      []NewDisk
 	NICs       []dc.PortGroupID
 	PowerOn    bool
+}
+
+// CloneRequest asks for a copy of a machine. What is zero or empty is for the backend to choose, or as the source has it.
+type CloneRequest struct {
+	Source       dc.VirtualMachineID
+	Name         string
+	Folder       dc.FolderID
+	Pool         dc.ResourcePoolID
+	Host         dc.HostID
+	Datastore    dc.DatastoreID
+	CPUs         int
+	MemoryMB     int64
+	Provisioning dc.Provisioning
+	Template     bool
+	PowerOn      bool
 }
 
 // AdoptRequest asks for an orphan to be made a machine of the inventory. What is empty is for the backend to choose; PortGroup is

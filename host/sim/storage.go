@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"hanok/dc"
+	"hanok/internal/sparse"
 )
 
 // Mount implements the agent's Storage. The path is only a name: nothing is made there.
@@ -200,6 +201,17 @@ func read(ctx context.Context, fetch func(context.Context, string) (io.ReadClose
 		return fmt.Errorf("read image %s: %w", digest, err)
 	}
 	return nil
+}
+
+// OpenDisk implements the agent's Storage. There is nothing in it.
+func (h *Host) OpenDisk(ctx context.Context, m dc.Machine, key int32) (io.ReadCloser, error) {
+	if err := h.FindMachine(ctx, m); err != nil {
+		return nil, err
+	}
+	if key != dc.VariablesKey && !slices.ContainsFunc(m.Disks, func(d dc.Disk) bool { return d.Key == key }) {
+		return nil, dc.Errorf(dc.NotFound, "it has no disk %d", key).On(dc.Describe(dc.KindVirtualMachine, m.Name))
+	}
+	return sparse.Bytes(nil), nil
 }
 
 // FindMachine implements the agent's Storage.

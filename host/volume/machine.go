@@ -9,6 +9,7 @@ import (
 
 	"hanok/dc"
 	"hanok/internal/beneath"
+	"hanok/internal/sparse"
 )
 
 // CreateMachine makes the machine's folder and what is missing in it. Disks that are there stay as they are. fetch opens
@@ -39,6 +40,9 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 	defer dir.Close()
 
 	// From here on the folder is the machine's own, and DeleteMachine finds it.
+	if err := copyVariables(ctx, dir, n, m, fetch); err != nil {
+		return l.failure(m, "copying the variables of the firmware", err)
+	}
 	missing, err := missingDisks(dir, n, m)
 	if err != nil {
 		return l.failure(m, "looking for the disks", err)
@@ -177,14 +181,18 @@ func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Ma
 	if d.Image != "" {
 		content, err := fetch(ctx, d.Image)
 		if err != nil {
-			return unreadable(m, d, err)
+			return unreadable(m, d.Image, err)
 		}
 		defer content.Close()
-		copied, err = copyTo(ctx, file, writerOf(d), content, d.CapacityBytes, progress)
+		if source, ok := content.(sparse.Source); ok {
+			copied, err = copySource(ctx, file, d, source, progress)
+		} else {
+			copied, err = copyTo(ctx, file, writerOf(d), content, d.CapacityBytes, progress)
+		}
 		var source sourceError
 		switch {
 		case errors.As(err, &source):
-			return unreadable(m, d, source.error)
+			return unreadable(m, d.Image, source.error)
 		case errors.Is(err, errTooLong):
 			return dc.Errorf(dc.Invalid, "the image %s is longer than the disk %s of %d bytes", d.Image, n.descriptor(d),
 				d.CapacityBytes).On(describe(m)).Fix("make the disk at least as large as the image")
@@ -199,11 +207,11 @@ func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Ma
 }
 
 // unreadable says that an image could not be read. Where the reader gave no kind, reading it again may help.
-func unreadable(m dc.Machine, d dc.Disk, err error) error {
+func unreadable(m dc.Machine, image string, err error) error {
 	if dc.KindOf(err) != dc.Internal {
 		return err
 	}
-	return dc.Errorf(dc.Unavailable, "the image %s could not be read: %w", d.Image, err).On(describe(m)).
+	return dc.Errorf(dc.Unavailable, "the image %s could not be read: %w", image, err).On(describe(m)).
 		Fix("try again; if it fails again, make the image anew")
 }
 

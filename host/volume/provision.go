@@ -62,12 +62,17 @@ func finish(ctx context.Context, file *os.File, d dc.Disk, from int64, progress 
 	if d.Provisioning != dc.ThickEager {
 		return file.Truncate(d.CapacityBytes)
 	}
-	zeros := make([]byte, copyBuffer)
-	for from < d.CapacityBytes {
+	return zero(ctx, file, from, d.CapacityBytes, progress)
+}
+
+// zero writes zeros to the file, from one offset to another.
+func zero(ctx context.Context, file *os.File, from, end int64, progress func(done int64)) error {
+	zeros := make([]byte, min(copyBuffer, max(0, end-from)))
+	for from < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := file.WriteAt(zeros[:min(copyBuffer, d.CapacityBytes-from)], from)
+		n, err := file.WriteAt(zeros[:min(copyBuffer, end-from)], from)
 		from += int64(n)
 		if err != nil {
 			return err

@@ -24,6 +24,8 @@ type taskArgs struct {
 	Created bool `json:"created,omitempty"`
 	// Package is what the machine is imported from, as Packages knows it.
 	Package json.RawMessage `json:"package,omitempty"`
+	// Clone says what the machine is a copy of; nil for one that is none.
+	Clone *cloneArgs `json:"clone,omitempty"`
 	// Power is the power operation, or nil for none.
 	Power *powerArgs `json:"power,omitempty"`
 }
@@ -39,6 +41,11 @@ func (s *Service) createDefinition() task.Definition {
 
 // placeVM chooses host, datastore and folder in the transaction that ends the step, when there is a host that answers.
 func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
+	return s.placeWith(ctx, r, func(*store.View, *dc.VirtualMachine) {})
+}
+
+// placeWith is placeVM; complete may change the machine, which has its place then.
+func (s *Service) placeWith(ctx context.Context, r *task.Run, complete func(v *store.View, vm *dc.VirtualMachine)) error {
 	var args taskArgs
 	if err := r.Args(&args); err != nil {
 		return err
@@ -65,6 +72,7 @@ func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
 		tx.Exists(dc.ID(ds))
 		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, s.folderName(v, ds, vm.Name, nil)
 		vm.Spec.Hardware.NameDisks(vm.Spec.Folder)
+		complete(v, vm)
 		tx.Put(vm)
 		return nil
 	})
@@ -95,8 +103,11 @@ func (s *Service) place(v *store.View, vm *dc.VirtualMachine, args taskArgs) (dc
 	if err != nil {
 		return "", "", err
 	}
-	return place(demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host, datastore: args.Datastore,
-		cluster: cluster}, candidates)
+	d := demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host, datastore: args.Datastore, cluster: cluster}
+	if args.Clone != nil {
+		d.near = args.Clone.Host
+	}
+	return place(d, candidates)
 }
 
 // candidates returns the hosts of the pool's cluster with what they reach, and the cluster's name.
@@ -133,6 +144,14 @@ func (s *Service) targets(v *store.View, host dc.HostID) []target {
 
 // awaitFiles waits until the host has made the machine's files.
 func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
+	return s.awaitMade(ctx, r, "making the files", func(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine, _ *taskArgs) {
+		record(tx, t, vm, dc.EventVMCreated, fmt.Sprintf("created on %s", hostName(tx.View(), vm.Spec.Host)))
+	})
+}
+
+// awaitMade waits until the host has made the machine's files, by which doing is meant. made is part of the end of the step, records it, and
+// may change the machine.
+func (s *Service) awaitMade(ctx context.Context, r *task.Run, doing string, made func(*store.Tx, *dc.Task, *dc.VirtualMachine, *taskArgs)) error {
 	vm, err := store.Get[*dc.VirtualMachine](r.View(), r.Task().Target)
 	if err != nil {
 		return err
@@ -143,9 +162,9 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 		}
 		done, total, ok := s.hosts.Progress(vm.ID)
 		if !ok || total <= 0 {
-			return 0, "making the files"
+			return 0, doing
 		}
-		return int(100 * done / total), fmt.Sprintf("making the files: %d of %d MB", done>>20, total>>20)
+		return int(100 * done / total), fmt.Sprintf("%s: %d of %d MB", doing, done>>20, total>>20)
 	})
 	err = r.Wait(ctx, func(v *store.View) (bool, error) {
 		vm, err := store.Get[*dc.VirtualMachine](v, r.Task().Target)
@@ -165,7 +184,12 @@ func (s *Service) awaitFiles(ctx context.Context, r *task.Run) error {
 		if err := task.Args(t, &args); err != nil {
 			return err
 		}
-		record(tx, t, vm, dc.EventVMCreated, fmt.Sprintf("created on %s", hostName(tx.View(), vm.Spec.Host)))
+		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
+		if err != nil {
+			return err
+		}
+		made(tx, t, vm, &args)
+		tx.Put(vm)
 		args.Created = true
 		return task.SetArgs(t, args)
 	})

@@ -17,6 +17,8 @@ type demand struct {
 	// host and datastore are those that were asked for, or "".
 	host      dc.HostID
 	datastore dc.DatastoreID
+	// near is the host that is tried first, where it is a candidate, or "".
+	near dc.HostID
 	// cluster is the name of the cluster to look in.
 	cluster string
 }
@@ -37,13 +39,19 @@ type target struct {
 	usage *dc.DatastoreUsage
 }
 
-// place chooses the host with the most memory that is not given to machines yet, and on it the datastore with the most
+// place chooses the host that is near, or else the one with the most memory that is not given to machines yet, and on it the datastore with the most
 // free space; among equals the first by name. A datastore must have room for the images now: what thin disks grow to may be
 // more than there is. The error says of every host, up to maxReasons of them, why it can't be; its kind is Unavailable where
 // all of them are away, else Exhausted.
 func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) {
+	far := func(c candidate) int {
+		if c.host.ID == d.near {
+			return 0
+		}
+		return 1
+	}
 	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.freeMB(), a.freeMB()), cmp.Compare(a.host.Name, b.host.Name))
+		return cmp.Or(cmp.Compare(far(a), far(b)), cmp.Compare(b.freeMB(), a.freeMB()), cmp.Compare(a.host.Name, b.host.Name))
 	})
 	kind, reasons := dc.Unavailable, []string(nil)
 	for _, c := range candidates {

@@ -67,7 +67,7 @@ func New(c Config) *Service {
 }
 
 func (s *Service) definitions() []task.Definition {
-	definitions := []task.Definition{s.createDefinition(), s.adoptDefinition(), s.destroyDefinition(), s.reconfigureDefinition()}
+	definitions := []task.Definition{s.createDefinition(), s.cloneDefinition(), s.adoptDefinition(), s.destroyDefinition(), s.reconfigureDefinition()}
 	for _, op := range dc.PowerOps() {
 		definitions = append(definitions, task.Definition{Type: powerType(op), Steps: s.powerSteps()})
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"hanok/api/filestream"
 	"hanok/dc"
 	"hanok/manager/access"
 	"hanok/manager/resource"
@@ -338,6 +339,9 @@ func (h *hosts) Orphans() []dc.Orphan {
 func (h *hosts) Progress(dc.VirtualMachineID) (int64, int64, bool) { return 25 << 20, 100 << 20, true }
 
 func (h *hosts) OpenStream(_ context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error) {
+	if kind == filestream.Kind {
+		return nil, dc.Errorf(dc.Unsupported, "no files")
+	}
 	near, far := net.Pipe()
 	if h.opened != nil {
 		h.opened()

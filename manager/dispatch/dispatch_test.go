@@ -504,6 +504,7 @@ func TestImages(t *testing.T) {
 		{"a host", p, digest, http.StatusOK},
 		{"nobody", anonymous, digest, http.StatusUnauthorized},
 		{"an absent image", p, "sha256:" + strings.Repeat("0", 64), http.StatusNotFound},
+		{"a disk, as a host of before asks for it", p, "vm-01%2f2000", http.StatusNotFound},
 		{"no digest", p, "content", http.StatusBadRequest},
 		{"a path", p, "..%2fsecret", http.StatusBadRequest},
 		{"upper case", p, strings.ToUpper(digest), http.StatusBadRequest},

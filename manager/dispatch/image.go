@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"hanok/dc"
 	"hanok/internal/beneath"
 )
 
@@ -20,6 +21,10 @@ func (s *Service) serveImage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	parts := digests.FindStringSubmatch(r.PathValue("digest"))
+	if _, _, ok := dc.ParseContent(r.PathValue("digest")); ok {
+		http.NotFound(w, r) // a host of the version before asks so for another machine's disk, and gives up
+		return
+	}
 	if parts == nil {
 		http.Error(w, "not the digest of an image", http.StatusBadRequest)
 		return

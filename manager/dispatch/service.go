@@ -85,6 +85,7 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle(path, s.withPeer(protocol))
 	mux.HandleFunc("GET /agent/ca.pem", s.serveAuthority)
 	mux.Handle("GET /agent/images/{digest}", s.withPeer(http.HandlerFunc(s.serveImage)))
+	mux.Handle("GET /agent/disks/{machine}/{key}", s.withPeer(http.HandlerFunc(s.serveDisk)))
 	mux.Handle("GET /agent/stream/{ticket}", s.withPeer(http.HandlerFunc(s.serveStream)))
 	return mux
 }

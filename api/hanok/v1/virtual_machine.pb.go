@@ -2263,6 +2263,184 @@ func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
+type CloneVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference to the source: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	// The name of the copy.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// A reference to the folder. Empty: the "vm" folder of the data center.
+	Folder string `protobuf:"bytes,3,opt,name=folder,proto3" json:"folder,omitempty"`
+	// A reference to the resource pool. Empty: the root pool of the host's cluster; without a host the source's.
+	ResourcePool string `protobuf:"bytes,4,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	// References to the host and the datastore. Empty: placement chooses, and prefers the source's host.
+	Host      string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	Datastore string `protobuf:"bytes,6,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	// Zero: as the source has.
+	Cpus     int32 `protobuf:"varint,7,opt,name=cpus,proto3" json:"cpus,omitempty"`
+	MemoryMb int64 `protobuf:"varint,8,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
+	// "thin", "zeroedThick" or "eagerZeroedThick", for all disks. Empty: as the source's.
+	Provisioning string `protobuf:"bytes,9,opt,name=provisioning,proto3" json:"provisioning,omitempty"`
+	// Whether the copy becomes a template.
+	Template bool `protobuf:"varint,10,opt,name=template,proto3" json:"template,omitempty"`
+	// Whether the task powers it on in the end.
+	PowerOn       bool `protobuf:"varint,11,opt,name=power_on,json=powerOn,proto3" json:"power_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloneVirtualMachineRequest) Reset() {
+	*x = CloneVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloneVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloneVirtualMachineRequest) ProtoMessage() {}
+
+func (x *CloneVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloneVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*CloneVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *CloneVirtualMachineRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetCpus() int32 {
+	if x != nil {
+		return x.Cpus
+	}
+	return 0
+}
+
+func (x *CloneVirtualMachineRequest) GetMemoryMb() int64 {
+	if x != nil {
+		return x.MemoryMb
+	}
+	return 0
+}
+
+func (x *CloneVirtualMachineRequest) GetProvisioning() string {
+	if x != nil {
+		return x.Provisioning
+	}
+	return ""
+}
+
+func (x *CloneVirtualMachineRequest) GetTemplate() bool {
+	if x != nil {
+		return x.Template
+	}
+	return false
+}
+
+func (x *CloneVirtualMachineRequest) GetPowerOn() bool {
+	if x != nil {
+		return x.PowerOn
+	}
+	return false
+}
+
+type CloneVirtualMachineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its target is the copy.
+	Task          *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloneVirtualMachineResponse) Reset() {
+	*x = CloneVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloneVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloneVirtualMachineResponse) ProtoMessage() {}
+
+func (x *CloneVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloneVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*CloneVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *CloneVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 type MarkAsTemplateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -2273,7 +2451,7 @@ type MarkAsTemplateRequest struct {
 
 func (x *MarkAsTemplateRequest) Reset() {
 	*x = MarkAsTemplateRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +2463,7 @@ func (x *MarkAsTemplateRequest) String() string {
 func (*MarkAsTemplateRequest) ProtoMessage() {}
 
 func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +2476,7 @@ func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MarkAsTemplateRequest) GetVirtualMachine() string {
@@ -2316,7 +2494,7 @@ type MarkAsTemplateResponse struct {
 
 func (x *MarkAsTemplateResponse) Reset() {
 	*x = MarkAsTemplateResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2506,7 @@ func (x *MarkAsTemplateResponse) String() string {
 func (*MarkAsTemplateResponse) ProtoMessage() {}
 
 func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2519,7 @@ func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
 }
 
 type MarkAsVirtualMachineRequest struct {
@@ -2356,7 +2534,7 @@ type MarkAsVirtualMachineRequest struct {
 
 func (x *MarkAsVirtualMachineRequest) Reset() {
 	*x = MarkAsVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2546,7 @@ func (x *MarkAsVirtualMachineRequest) String() string {
 func (*MarkAsVirtualMachineRequest) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2559,7 @@ func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MarkAsVirtualMachineRequest) GetVirtualMachine() string {
@@ -2406,7 +2584,7 @@ type MarkAsVirtualMachineResponse struct {
 
 func (x *MarkAsVirtualMachineResponse) Reset() {
 	*x = MarkAsVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2596,7 @@ func (x *MarkAsVirtualMachineResponse) String() string {
 func (*MarkAsVirtualMachineResponse) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2609,7 @@ func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -2444,7 +2622,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2456,7 +2634,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2469,7 +2647,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -2488,7 +2666,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2500,7 +2678,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2513,7 +2691,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -2533,7 +2711,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +2723,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +2736,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -2578,7 +2756,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2590,7 +2768,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2603,7 +2781,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -2625,7 +2803,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2815,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2828,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -2681,7 +2859,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2693,7 +2871,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2706,7 +2884,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2918,7 +3096,22 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x1fMoveVirtualMachineToPoolRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12#\n" +
 	"\rresource_pool\x18\x02 \x01(\tR\fresourcePool\"\"\n" +
-	" MoveVirtualMachineToPoolResponse\"@\n" +
+	" MoveVirtualMachineToPoolResponse\"\xd4\x02\n" +
+	"\x1aCloneVirtualMachineRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06folder\x18\x03 \x01(\tR\x06folder\x12#\n" +
+	"\rresource_pool\x18\x04 \x01(\tR\fresourcePool\x12\x12\n" +
+	"\x04host\x18\x05 \x01(\tR\x04host\x12\x1c\n" +
+	"\tdatastore\x18\x06 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04cpus\x18\a \x01(\x05R\x04cpus\x12\x1b\n" +
+	"\tmemory_mb\x18\b \x01(\x03R\bmemoryMb\x12\"\n" +
+	"\fprovisioning\x18\t \x01(\tR\fprovisioning\x12\x1a\n" +
+	"\btemplate\x18\n" +
+	" \x01(\bR\btemplate\x12\x19\n" +
+	"\bpower_on\x18\v \x01(\bR\apowerOn\"A\n" +
+	"\x1bCloneVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"@\n" +
 	"\x15MarkAsTemplateRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"\x18\n" +
 	"\x16MarkAsTemplateResponse\"k\n" +
@@ -2940,7 +3133,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xc7\r\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xab\x0e\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
@@ -2953,7 +3146,8 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12w\n" +
 	"\x1aSetVirtualMachineResources\x12+.hanok.v1.SetVirtualMachineResourcesRequest\x1a,.hanok.v1.SetVirtualMachineResourcesResponse\x12t\n" +
 	"\x19ReconfigureVirtualMachine\x12*.hanok.v1.ReconfigureVirtualMachineRequest\x1a+.hanok.v1.ReconfigureVirtualMachineResponse\x12q\n" +
-	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12S\n" +
+	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12b\n" +
+	"\x13CloneVirtualMachine\x12$.hanok.v1.CloneVirtualMachineRequest\x1a%.hanok.v1.CloneVirtualMachineResponse\x12S\n" +
 	"\x0eMarkAsTemplate\x12\x1f.hanok.v1.MarkAsTemplateRequest\x1a .hanok.v1.MarkAsTemplateResponse\x12e\n" +
 	"\x14MarkAsVirtualMachine\x12%.hanok.v1.MarkAsVirtualMachineRequest\x1a&.hanok.v1.MarkAsVirtualMachineResponse\x12e\n" +
 	"\x14DeleteVirtualMachine\x12%.hanok.v1.DeleteVirtualMachineRequest\x1a&.hanok.v1.DeleteVirtualMachineResponse\x12q\n" +
@@ -2972,7 +3166,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -3006,99 +3200,104 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*ReconfigureVirtualMachineResponse)(nil),  // 29: hanok.v1.ReconfigureVirtualMachineResponse
 	(*MoveVirtualMachineToPoolRequest)(nil),    // 30: hanok.v1.MoveVirtualMachineToPoolRequest
 	(*MoveVirtualMachineToPoolResponse)(nil),   // 31: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*MarkAsTemplateRequest)(nil),              // 32: hanok.v1.MarkAsTemplateRequest
-	(*MarkAsTemplateResponse)(nil),             // 33: hanok.v1.MarkAsTemplateResponse
-	(*MarkAsVirtualMachineRequest)(nil),        // 34: hanok.v1.MarkAsVirtualMachineRequest
-	(*MarkAsVirtualMachineResponse)(nil),       // 35: hanok.v1.MarkAsVirtualMachineResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 36: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 37: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 38: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 39: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 40: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 41: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 42: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 43: hanok.v1.Disk
-	(*Nic)(nil),                                // 44: hanok.v1.Nic
-	(*Failure)(nil),                            // 45: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 46: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 47: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 48: google.protobuf.Duration
-	(*Task)(nil),                               // 49: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 50: hanok.v1.ResourceAllocationChange
+	(*CloneVirtualMachineRequest)(nil),         // 32: hanok.v1.CloneVirtualMachineRequest
+	(*CloneVirtualMachineResponse)(nil),        // 33: hanok.v1.CloneVirtualMachineResponse
+	(*MarkAsTemplateRequest)(nil),              // 34: hanok.v1.MarkAsTemplateRequest
+	(*MarkAsTemplateResponse)(nil),             // 35: hanok.v1.MarkAsTemplateResponse
+	(*MarkAsVirtualMachineRequest)(nil),        // 36: hanok.v1.MarkAsVirtualMachineRequest
+	(*MarkAsVirtualMachineResponse)(nil),       // 37: hanok.v1.MarkAsVirtualMachineResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 38: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 39: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 40: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 41: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 42: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 43: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 44: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 45: hanok.v1.Disk
+	(*Nic)(nil),                                // 46: hanok.v1.Nic
+	(*Failure)(nil),                            // 47: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 48: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 49: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 50: google.protobuf.Duration
+	(*Task)(nil),                               // 51: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 52: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	42, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	43, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	44, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	45, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	45, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	45, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	42, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	44, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	45, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	46, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	47, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	47, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	47, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	44, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	45, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	46, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	46, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	47, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	45, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	48, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	45, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	47, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	48, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	48, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	49, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	47, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	50, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	47, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
 	8,  // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
 	9,  // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	49, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	49, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
-	45, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	51, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	51, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	47, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
 	14, // 23: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	49, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	48, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	49, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	50, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	50, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	51, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	50, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	51, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	52, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	52, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
 	28, // 29: hanok.v1.ReconfigureVirtualMachineRequest.extend_disks:type_name -> hanok.v1.DiskExtension
-	49, // 30: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	49, // 31: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	42, // 32: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	3,  // 33: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	5,  // 34: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	7,  // 35: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	11, // 36: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
-	15, // 37: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	17, // 38: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	19, // 39: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	21, // 40: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
-	23, // 41: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	25, // 42: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	27, // 43: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
-	30, // 44: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	32, // 45: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
-	34, // 46: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
-	36, // 47: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	38, // 48: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	40, // 49: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 50: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 51: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	10, // 52: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	12, // 53: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
-	16, // 54: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	18, // 55: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	20, // 56: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	22, // 57: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
-	24, // 58: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	26, // 59: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	29, // 60: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
-	31, // 61: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	33, // 62: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
-	35, // 63: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
-	37, // 64: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	39, // 65: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	41, // 66: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	50, // [50:67] is the sub-list for method output_type
-	33, // [33:50] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	51, // 30: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	51, // 31: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	51, // 32: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	44, // 33: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 34: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 35: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 36: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	11, // 37: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
+	15, // 38: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	17, // 39: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	19, // 40: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	21, // 41: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
+	23, // 42: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	25, // 43: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	27, // 44: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
+	30, // 45: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	32, // 46: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
+	34, // 47: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
+	36, // 48: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
+	38, // 49: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	40, // 50: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	42, // 51: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 52: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 53: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	10, // 54: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	12, // 55: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	16, // 56: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	18, // 57: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	20, // 58: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	22, // 59: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
+	24, // 60: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	26, // 61: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	29, // 62: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
+	31, // 63: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	33, // 64: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
+	35, // 65: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
+	37, // 66: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
+	39, // 67: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	41, // 68: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	43, // 69: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	52, // [52:70] is the sub-list for method output_type
+	34, // [34:52] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -3117,7 +3316,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1495,6 +1495,8 @@ type Machine struct {
 	Folder string `protobuf:"bytes,11,opt,name=folder,proto3" json:"folder,omitempty"`
 	// Since protocol 3.
 	Hardware *v1.Hardware `protobuf:"bytes,12,opt,name=hardware,proto3" json:"hardware,omitempty"`
+	// What the variables of its firmware start as. Absent: those of a new machine.
+	Variables string `protobuf:"bytes,50,opt,name=variables,proto3" json:"variables,omitempty"`
 	// What it gets of its host, and the resource pools that it is in without the root, the outermost first. Absent: the defaults. A
 	// host that doesn't know these fields enforces nothing.
 	Resources     *ResourceConfig `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
@@ -1615,6 +1617,13 @@ func (x *Machine) GetHardware() *v1.Hardware {
 		return x.Hardware
 	}
 	return nil
+}
+
+func (x *Machine) GetVariables() string {
+	if x != nil {
+		return x.Variables
+	}
+	return ""
 }
 
 func (x *Machine) GetResources() *ResourceConfig {
@@ -2931,7 +2940,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\tdiscarded\x18\a \x03(\tR\tdiscarded\"L\n" +
 	"\x05Known\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\bR\x05files\x12-\n" +
-	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xd3\x03\n" +
+	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xf1\x03\n" +
 	"\aMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2945,7 +2954,8 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\tdatastore\x18\n" +
 	" \x01(\tR\tdatastore\x12\x16\n" +
 	"\x06folder\x18\v \x01(\tR\x06folder\x12.\n" +
-	"\bhardware\x18\f \x01(\v2\x12.hanok.v1.HardwareR\bhardware\x12<\n" +
+	"\bhardware\x18\f \x01(\v2\x12.hanok.v1.HardwareR\bhardware\x12\x1c\n" +
+	"\tvariables\x182 \x01(\tR\tvariables\x12<\n" +
 	"\tresources\x18( \x01(\v2\x1e.hanok.agent.v1.ResourceConfigR\tresources\x12/\n" +
 	"\x05pools\x18) \x03(\v2\x19.hanok.agent.v1.PoolShareR\x05pools\"r\n" +
 	"\x0eResourceConfig\x12,\n" +

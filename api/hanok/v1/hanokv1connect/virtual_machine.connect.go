@@ -69,6 +69,9 @@ const (
 	// VirtualMachineServiceMoveVirtualMachineToPoolProcedure is the fully-qualified name of the
 	// VirtualMachineService's MoveVirtualMachineToPool RPC.
 	VirtualMachineServiceMoveVirtualMachineToPoolProcedure = "/hanok.v1.VirtualMachineService/MoveVirtualMachineToPool"
+	// VirtualMachineServiceCloneVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's CloneVirtualMachine RPC.
+	VirtualMachineServiceCloneVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/CloneVirtualMachine"
 	// VirtualMachineServiceMarkAsTemplateProcedure is the fully-qualified name of the
 	// VirtualMachineService's MarkAsTemplate RPC.
 	VirtualMachineServiceMarkAsTemplateProcedure = "/hanok.v1.VirtualMachineService/MarkAsTemplate"
@@ -140,6 +143,13 @@ type VirtualMachineServiceClient interface {
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
+	// CloneVirtualMachine starts the making of a full copy of a machine without power, or of a template, with identifiers and addresses of
+	// its own. The source stays as it is until the task ends. Privileges: on the source VirtualMachine.Provisioning.Clone, DeployTemplate
+	// of a template, CreateTemplateFromVM to a template, CloneTemplate of one to another; VirtualMachine.Inventory.CreateFromExisting on the folder,
+	// Resource.AssignVMToPool on the pool, Datastore.AllocateSpace on the datastore, Network.Assign on the port groups, and
+	// VirtualMachine.Interact.PowerOn to power it on. As CreateVirtualMachine; WrongState for a source with power or memory or without
+	// files, Conflict while a task works on the source, Unavailable while its host is away.
+	CloneVirtualMachine(context.Context, *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error)
 	// MarkAsTemplate makes a template of a machine without power, which leaves its resource pool. Privilege:
 	// VirtualMachine.Provisioning.MarkAsTemplate. WrongState while it has power or memory, or lacks its files; Conflict while a task
 	// works on it or reads it.
@@ -242,6 +252,12 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("MoveVirtualMachineToPool")),
 			connect.WithClientOptions(opts...),
 		),
+		cloneVirtualMachine: connect.NewClient[v1.CloneVirtualMachineRequest, v1.CloneVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceCloneVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("CloneVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		markAsTemplate: connect.NewClient[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceMarkAsTemplateProcedure,
@@ -289,6 +305,7 @@ type virtualMachineServiceClient struct {
 	setVirtualMachineResources *connect.Client[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse]
 	reconfigureVirtualMachine  *connect.Client[v1.ReconfigureVirtualMachineRequest, v1.ReconfigureVirtualMachineResponse]
 	moveVirtualMachineToPool   *connect.Client[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse]
+	cloneVirtualMachine        *connect.Client[v1.CloneVirtualMachineRequest, v1.CloneVirtualMachineResponse]
 	markAsTemplate             *connect.Client[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse]
 	markAsVirtualMachine       *connect.Client[v1.MarkAsVirtualMachineRequest, v1.MarkAsVirtualMachineResponse]
 	deleteVirtualMachine       *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
@@ -404,6 +421,15 @@ func (c *virtualMachineServiceClient) MoveVirtualMachineToPool(ctx context.Conte
 	return nil, err
 }
 
+// CloneVirtualMachine calls hanok.v1.VirtualMachineService.CloneVirtualMachine.
+func (c *virtualMachineServiceClient) CloneVirtualMachine(ctx context.Context, req *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error) {
+	response, err := c.cloneVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // MarkAsTemplate calls hanok.v1.VirtualMachineService.MarkAsTemplate.
 func (c *virtualMachineServiceClient) MarkAsTemplate(ctx context.Context, req *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error) {
 	response, err := c.markAsTemplate.CallUnary(ctx, connect.NewRequest(req))
@@ -503,6 +529,13 @@ type VirtualMachineServiceHandler interface {
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
+	// CloneVirtualMachine starts the making of a full copy of a machine without power, or of a template, with identifiers and addresses of
+	// its own. The source stays as it is until the task ends. Privileges: on the source VirtualMachine.Provisioning.Clone, DeployTemplate
+	// of a template, CreateTemplateFromVM to a template, CloneTemplate of one to another; VirtualMachine.Inventory.CreateFromExisting on the folder,
+	// Resource.AssignVMToPool on the pool, Datastore.AllocateSpace on the datastore, Network.Assign on the port groups, and
+	// VirtualMachine.Interact.PowerOn to power it on. As CreateVirtualMachine; WrongState for a source with power or memory or without
+	// files, Conflict while a task works on the source, Unavailable while its host is away.
+	CloneVirtualMachine(context.Context, *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error)
 	// MarkAsTemplate makes a template of a machine without power, which leaves its resource pool. Privilege:
 	// VirtualMachine.Provisioning.MarkAsTemplate. WrongState while it has power or memory, or lacks its files; Conflict while a task
 	// works on it or reads it.
@@ -601,6 +634,12 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("MoveVirtualMachineToPool")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceCloneVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceCloneVirtualMachineProcedure,
+		svc.CloneVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("CloneVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceMarkAsTemplateHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceMarkAsTemplateProcedure,
 		svc.MarkAsTemplate,
@@ -657,6 +696,8 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceReconfigureVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMoveVirtualMachineToPoolProcedure:
 			virtualMachineServiceMoveVirtualMachineToPoolHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceCloneVirtualMachineProcedure:
+			virtualMachineServiceCloneVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMarkAsTemplateProcedure:
 			virtualMachineServiceMarkAsTemplateHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMarkAsVirtualMachineProcedure:
@@ -722,6 +763,10 @@ func (UnimplementedVirtualMachineServiceHandler) ReconfigureVirtualMachine(conte
 
 func (UnimplementedVirtualMachineServiceHandler) MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.MoveVirtualMachineToPool is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) CloneVirtualMachine(context.Context, *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.CloneVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) MarkAsTemplate(context.Context, *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error) {
