@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // Format is how an image is written.
@@ -219,6 +220,66 @@ func (m *merger) flush() error {
 	m.pending = false
 	f, from := m.f, m.from
 	return m.yield(chunk{m.offset, m.size, func(buf []byte) error { return readFull(f, buf, from) }})
+}
+
+// unit is a stretch of the disk that is compressed by itself.
+type unit struct {
+	offset, size int64 // in the disk
+	from, most   int64 // in the file, where most bytes may be of it, and others behind
+}
+
+// packer joins units that follow each other in the disk and, without gaps, in the file: they are read at once, and written at once.
+type packer struct {
+	f     File
+	yield func(chunk) error
+	// open makes the data of a unit, out, of what is in the file from its place on.
+	open  func(out, packed []byte, u unit) error
+	units []unit
+}
+
+func (p *packer) add(u unit) error {
+	if n := len(p.units); n > 0 {
+		first, last := p.units[0], p.units[n-1]
+		if last.offset+last.size == u.offset && last.from < u.from && u.from <= last.from+last.most && u.from+u.most-first.from <= step && u.offset+u.size-first.offset <= step {
+			p.units = append(p.units, u)
+			return nil
+		}
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	p.units = append(p.units, u)
+	return nil
+}
+
+// packed are buffers for what is read of files.
+var packed = sync.Pool{New: func() any { return new([]byte) }}
+
+func (p *packer) flush() error {
+	if len(p.units) == 0 {
+		return nil
+	}
+	units := p.units
+	p.units = nil
+	first, last := units[0], units[len(units)-1]
+	return p.yield(chunk{first.offset, last.offset + last.size - first.offset, func(buf []byte) error {
+		b := packed.Get().(*[]byte)
+		defer packed.Put(b)
+		size := min(last.from+last.most, p.f.Size()) - first.from
+		if int64(cap(*b)) < size {
+			*b = make([]byte, size)
+		}
+		if err := readFull(p.f, (*b)[:size], first.from); err != nil {
+			return err
+		}
+		for _, u := range units {
+			at, from := u.offset-first.offset, u.from-first.from
+			if err := p.open(buf[at:at+u.size], (*b)[from:min(from+u.most, size)], u); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
 }
 
 // budget bounds what an image may claim to hold: no more data than its file has.

@@ -1,12 +1,14 @@
 package diskimage
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"io"
+	"sync"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
+
+	"hanok/internal/inflate"
 )
 
 // qcow2 is the active state of a qcow2 image; internal snapshots in it are left out. The format is QEMU's docs/interop/qcow2.
@@ -96,7 +98,7 @@ func openQCOW2(f File) (*Image, error) {
 
 func (q *qcow2) walk(ctx context.Context, yield func(chunk) error) error {
 	cluster := int64(1) << q.bits
-	m := &merger{f: q.f, yield: yield}
+	m, compressed := &merger{f: q.f, yield: yield}, &packer{f: q.f, yield: yield, open: q.unpack}
 	tables, data, packed := budget{q.f.Size()}, budget{q.f.Size()}, budget{q.f.Size()}
 	for i := range int64(len(q.l1) / 8) {
 		if err := ctx.Err(); err != nil {
@@ -128,11 +130,14 @@ func (q *qcow2) walk(ctx context.Context, yield func(chunk) error) error {
 				if err := packed.take(16); err != nil {
 					return err
 				}
-				if err := q.compressed(at, size, entry, yield); err != nil {
+				if err := q.compressed(compressed, at, size, entry); err != nil {
 					return err
 				}
 			case entry&qcowZero != 0 || entry&qcowOffset == 0:
 			default:
+				if err := compressed.flush(); err != nil {
+					return err
+				}
 				from := int64(entry & qcowOffset)
 				if !inside(q.f, from, 1) {
 					return errorf("the cluster at byte %d of the disk is not in the file", at)
@@ -157,11 +162,11 @@ func (q *qcow2) walk(ctx context.Context, yield func(chunk) error) error {
 			}
 		}
 	}
-	return m.flush()
+	return errors.Join(m.flush(), compressed.flush())
 }
 
-// compressed yields one compressed cluster.
-func (q *qcow2) compressed(at, size int64, entry uint64, yield func(chunk) error) error {
+// compressed adds one compressed cluster.
+func (q *qcow2) compressed(p *packer, at, size int64, entry uint64) error {
 	x := 62 - (q.bits - 8)
 	from := int64(entry & (1<<x - 1))
 	sectors := int64(entry>>x&(1<<(q.bits-8)-1)) + 1
@@ -169,40 +174,50 @@ func (q *qcow2) compressed(at, size int64, entry uint64, yield func(chunk) error
 	if !inside(q.f, from, 1) {
 		return errorf("the compressed cluster at byte %d of the disk is not in the file", at)
 	}
-	length = min(length, q.f.Size()-from)
-	whole := int64(1) << q.bits
-	return yield(chunk{at, size, func(buf []byte) error {
-		packed := make([]byte, length)
-		if err := readFull(q.f, packed, from); err != nil {
-			return err
-		}
-		out := buf
-		if size < whole {
-			out = make([]byte, whole)
-		}
-		if err := q.inflate(out, packed); err != nil {
-			return errorf("the compressed cluster at byte %d of the disk is damaged: %v", at, err)
-		}
-		copy(buf, out)
-		return nil
-	}})
+	return p.add(unit{at, size, from, min(length, q.f.Size()-from)})
+}
+
+// unpack decompresses a cluster. The last one of the disk may be shorter.
+func (q *qcow2) unpack(out, packed []byte, u unit) error {
+	whole := out
+	if size := 1 << q.bits; len(out) < size {
+		whole = make([]byte, size)
+	}
+	if err := q.inflate(whole, packed); err != nil {
+		return errorf("the compressed cluster at byte %d of the disk is damaged: %v", u.offset, err)
+	}
+	if len(whole) > len(out) {
+		copy(out, whole)
+	}
+	return nil
 }
 
 func (q *qcow2) inflate(out, packed []byte) error {
-	if q.useZstd {
-		d, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(16<<20), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return err
+	if !q.useZstd {
+		n, err := inflate.Decode(out, packed)
+		if err == nil && n < len(out) {
+			err = io.ErrUnexpectedEOF
 		}
-		defer d.Close()
-		_, err = io.ReadFull(d, out)
 		return err
 	}
-	r := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
-		return err
+	d := zstds.Get().(*zstd.Decoder)
+	defer zstds.Put(d)
+	// Behind the frame lies padding, or part of the next one: all that is wanted is in out before these are looked at.
+	got, err := d.DecodeAll(packed, out[:0:len(out)])
+	if len(got) == len(out) && (errors.Is(err, zstd.ErrMagicMismatch) || errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		return nil
 	}
-	_, err := io.ReadFull(r, out)
+	if err == nil && len(got) < len(out) {
+		err = io.ErrUnexpectedEOF
+	}
 	return err
 }
+
+// zstds are decompressors, which are large. Without concurrency they have no goroutines that somebody would have to end.
+var zstds = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(16<<20), zstd.WithDecodeAllCapLimit(true))
+	if err != nil {
+		panic(err) // of the options only
+	}
+	return d
+}}

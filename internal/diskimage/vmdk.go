@@ -1,14 +1,11 @@
 package diskimage
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"sync"
 
-	"github.com/klauspost/compress/flate"
-
+	"hanok/internal/inflate"
 	"hanok/internal/vmx"
 )
 
@@ -178,7 +175,7 @@ func openSESparse(f File, h []byte) (*sparseExtent, error) {
 }
 
 func (x *sparseExtent) walk(ctx context.Context, yield func(chunk) error) error {
-	m := &merger{f: x.f, yield: yield}
+	m, compressed := &merger{f: x.f, yield: yield}, &packer{f: x.f, yield: yield, open: x.unpack}
 	width := int64(4)
 	if x.wide {
 		width = 8
@@ -219,7 +216,7 @@ func (x *sparseExtent) walk(ctx context.Context, yield func(chunk) error) error 
 				if err := data.take(sector); err != nil { // which each takes at least
 					return err
 				}
-				err = x.compressed(offset, from, size, yield)
+				err = x.compressed(compressed, offset, from, size)
 			} else if err = data.take(size); err == nil {
 				if !inside(x.f, from, size) {
 					return errorf("the grain at byte %d of the disk is not in the file", offset)
@@ -231,7 +228,7 @@ func (x *sparseExtent) walk(ctx context.Context, yield func(chunk) error) error 
 			}
 		}
 	}
-	return m.flush()
+	return errors.Join(m.flush(), compressed.flush())
 }
 
 // tableOffset returns where the grain table i is, in bytes.
@@ -281,55 +278,50 @@ func (x *sparseExtent) grainOffset(gt []byte, j int64) (int64, error) {
 // grainHeader is before each compressed grain: its first sector in the disk, and how long it is in the file.
 const grainHeader = 12
 
-func (x *sparseExtent) compressed(offset, from, size int64, yield func(chunk) error) error {
-	return yield(chunk{offset, size, func(buf []byte) error {
-		damaged := func(why string) error {
-			return errorf("the compressed grain at byte %d of the disk is damaged: %s", offset, why)
-		}
-		head := make([]byte, grainHeader)
-		if err := readFull(x.f, head, from); err != nil {
-			return damaged(err.Error())
-		}
-		if lba := le.Uint64(head); lba != uint64(offset/sector) {
-			return damaged(fmt.Sprintf("it is that of sector %d", lba))
-		}
-		length := int64(le.Uint32(head[8:]))
-		if length == 0 || length > 2*x.grain+sector || !inside(x.f, from+grainHeader, length) {
-			return damaged(fmt.Sprintf("a length of %d bytes can't be", length))
-		}
-		packed := make([]byte, length)
-		if err := readFull(x.f, packed, from+grainHeader); err != nil {
-			return damaged(err.Error())
-		}
-		out := buf
-		if size < x.grain {
-			out = make([]byte, x.grain)
-		}
-		n, err := inflateZlib(out, packed)
-		if err != nil || int64(n) < size {
-			return damaged(fmt.Sprintf("%d bytes came of it, %v", n, err))
-		}
-		copy(buf, out)
-		return nil
-	}})
+// compressed adds one compressed grain. How long it is says its header, which is not read yet.
+func (x *sparseExtent) compressed(p *packer, offset, from, size int64) error {
+	if !inside(x.f, from, grainHeader+1) {
+		return errorf("the compressed grain at byte %d of the disk is not in the file", offset)
+	}
+	return p.add(unit{offset, size, from, grainHeader + x.longest()})
 }
 
-// inflaters are decompressors, which are large.
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+// longest is the most bytes that a compressed grain may have: more than zlib makes of what can't be compressed.
+func (x *sparseExtent) longest() int64 { return 2*x.grain + sector }
+
+// unpack decompresses a grain. The last one of the disk may be shorter.
+func (x *sparseExtent) unpack(out, packed []byte, u unit) error {
+	damaged := func(why string) error {
+		return errorf("the compressed grain at byte %d of the disk is damaged: %s", u.offset, why)
+	}
+	if len(packed) < grainHeader {
+		return damaged("the file ends in it")
+	}
+	if lba := le.Uint64(packed); lba != uint64(u.offset/sector) {
+		return damaged(fmt.Sprintf("it is that of sector %d", lba))
+	}
+	length := int64(le.Uint32(packed[8:]))
+	if length == 0 || length > min(x.longest(), int64(len(packed)-grainHeader)) {
+		return damaged(fmt.Sprintf("a length of %d bytes can't be", length))
+	}
+	whole := out
+	if int64(len(out)) < x.grain {
+		whole = make([]byte, x.grain)
+	}
+	n, err := inflateZlib(whole, packed[grainHeader:grainHeader+length])
+	if err != nil || n < len(out) {
+		return damaged(fmt.Sprintf("%d bytes came of it, %v", n, err))
+	}
+	if len(whole) > len(out) {
+		copy(out, whole)
+	}
+	return nil
+}
 
 // inflateZlib decompresses RFC 1950 data into out, and returns how much that is.
 func inflateZlib(out, packed []byte) (int, error) {
 	if len(packed) < 6 || packed[0]&0x0f != 8 || packed[1]&0x20 != 0 || (uint(packed[0])<<8|uint(packed[1]))%31 != 0 {
 		return 0, errorf("it has no header")
 	}
-	r := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed[2:]), nil); err != nil {
-		return 0, err
-	}
-	n, err := io.ReadFull(r, out)
-	if err == io.ErrUnexpectedEOF {
-		err = nil
-	}
-	return n, err
+	return inflate.Decode(out, packed[2:])
 }

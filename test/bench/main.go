@@ -24,19 +24,26 @@ func main() {
 	program := flag.String("hanok", "bin/hanok", "the program")
 	machines := flag.Int("machines", 200, "how many machines are powered on at once; 0 leaves that out")
 	rounds := flag.Int("rounds", 2, "how often that is done each way")
-	imports := flag.Int("imports", 5, "how often a disk of each format is imported; 0 leaves that out")
+	imports := flag.Int("imports", 9, "how often a disk of each format is imported; 0 leaves that out")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
-	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, and needs no prepared host`)
+	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, "import" nothing but the import of disks; neither needs a prepared host`)
 	fleetHosts := flag.Int("hosts", 1000, "how many simulated hosts that is; 0 leaves that out")
 	fleetMachines := flag.Int("fleet-machines", 100, "how many machines each of them has")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
 	fleet := fleetSize{program: *program, scratch: *scratch, hosts: *fleetHosts, machines: *fleetMachines}
-	err := measureFleet(ctx, fleet)
-	if *only != "fleet" {
-		err = errors.Join(err, run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch))
+	var err error
+	switch *only {
+	case "fleet":
+		err = measureFleet(ctx, fleet)
+	case "import":
+		err = inScratch(*scratch, func(work string) error { return measureImport(ctx, work, *imports) })
+	case "":
+		err = errors.Join(measureFleet(ctx, fleet), run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch))
+	default:
+		err = fmt.Errorf("-only %s is not known", *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -46,29 +53,35 @@ func main() {
 }
 
 // run measures and prints.
-func run(ctx context.Context, turns, machines, rounds, imports int, program, packages, scratch string) (err error) {
+func run(ctx context.Context, turns, machines, rounds, imports int, program, packages, scratch string) error {
 	if os.Getenv(testhost.Variable) != "1" {
 		return fmt.Errorf("needs a prepared host: run make bench")
 	}
+	return inScratch(scratch, func(work string) (err error) {
+		if err := os.Chmod(work, 0o711); err != nil { // libvirt's QEMU has its disk below it
+			return err
+		}
+		if machines > 0 {
+			err = measureMany(ctx, work, machines, rounds)
+		}
+		if imports > 0 {
+			err = errors.Join(err, measureImport(ctx, work, imports))
+		}
+		if turns > 0 {
+			err = errors.Join(err, measureOne(ctx, work, turns, program, packages))
+		}
+		return err
+	})
+}
+
+// inScratch calls do with a folder of its own, which goes afterwards.
+func inScratch(scratch string, do func(work string) error) error {
 	work, err := os.MkdirTemp(scratch, "hanok-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o711); err != nil { // libvirt's QEMU has its disk below it
-		return err
-	}
-
-	if machines > 0 {
-		err = measureMany(ctx, work, machines, rounds)
-	}
-	if imports > 0 {
-		err = errors.Join(err, measureImport(ctx, work, imports))
-	}
-	if turns > 0 {
-		err = errors.Join(err, measureOne(ctx, work, turns, program, packages))
-	}
-	return err
+	return do(work)
 }
 
 // measureOne compares powering on one machine in four ways.
