@@ -85,6 +85,9 @@ const (
 	PrivCustomFields     Privilege = "Global.ManageCustomFields"
 	PrivCustomValue      Privilege = "Global.SetCustomField"
 	PrivDiagnostics      Privilege = "Global.Diagnostics"
+	PrivSourceCreate     Privilege = "VcIdentityProviders.Create"
+	PrivSourceManage     Privilege = "VcIdentityProviders.Manage"
+	PrivSourceRead       Privilege = "VcIdentityProviders.Read"
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 
 	// Those of hardware.
@@ -122,6 +125,8 @@ type User struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// Service is set of an account for programs, which has no password and never gets one.
 	Service bool `json:"service,omitempty"`
+	// External is set of a user of an identity source, whose name ends with "@" and its domain, and who has no password here.
+	External *External `json:"external,omitempty"`
 }
 
 // Session is a login. The token itself is stored nowhere.
@@ -192,7 +197,7 @@ func (o *Session) Identity() ID   { return ID(o.ID) }
 func (o *JoinToken) Identity() ID { return ID(o.ID) }
 func (o *Secret) Identity() ID    { return ID(o.ID) }
 
-func (o *User) Claims() []string      { return []string{"user/" + o.Name} }
+func (o *User) Claims() []string      { return o.External.claim(KindUser, "user/"+o.Name) }
 func (o *Session) Claims() []string   { return []string{"session/" + o.TokenHash} }
 func (o *JoinToken) Claims() []string { return []string{"join/" + o.TokenHash} }
 func (o *Secret) Claims() []string    { return nil }

@@ -32,6 +32,7 @@ const (
 	KindTag            Kind = "Tag"
 	KindCustomField    Kind = "CustomField"
 	KindAPIToken       Kind = "APIToken"
+	KindIdentitySource Kind = "IdentitySource"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -66,6 +67,7 @@ var kinds = []struct {
 	{KindTag, "tag-", "tag", func() Object { return new(Tag) }},
 	{KindCustomField, "customfield-", "custom attribute", func() Object { return new(CustomField) }},
 	{KindAPIToken, "apitoken-", "api token", func() Object { return new(APIToken) }},
+	{KindIdentitySource, "identitysource-", "identity source", func() Object { return new(IdentitySource) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -108,6 +110,7 @@ type (
 	TagID            ID
 	CustomFieldID    ID
 	APITokenID       ID
+	IdentitySourceID ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

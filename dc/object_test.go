@@ -26,6 +26,7 @@ func objects() []Object {
 		&TagCategory{ID: "tagcategory-1", Meta: meta}, &Tag{ID: "tag-1", Meta: meta},
 		&CustomField{ID: "customfield-1", Meta: meta},
 		&APIToken{ID: "apitoken-1", Meta: meta},
+		&IdentitySource{ID: "identitysource-1", Meta: meta},
 	}
 }
 

@@ -86,6 +86,8 @@ type Group struct {
 	Summary string `json:"summary,omitempty"`
 	// Members are users and groups, in the order of their IDs. No group contains itself, not even by others.
 	Members []ID `json:"members,omitempty"`
+	// External is set of a group of an identity source, whose name ends with "@" and its domain, and who knows its members.
+	External *External `json:"external,omitempty"`
 }
 
 // Administrators is the group that has the role Admin on the root folder in every data center from its first start. It can't be
@@ -115,7 +117,7 @@ func (o *Sequence) Identity() ID   { return ID(o.ID) }
 
 func (o *Role) Claims() []string       { return []string{"role/" + o.Name} }
 func (o *Permission) Claims() []string { return []string{PermissionClaim(o.Entity, o.Principal)} }
-func (o *Group) Claims() []string      { return []string{GroupClaim(o.Name)} }
+func (o *Group) Claims() []string      { return o.External.claim(KindGroup, GroupClaim(o.Name)) }
 func (o *Sequence) Claims() []string   { return nil }
 
 // PermissionClaim is the claim of the one permission that the principal has on the entity.

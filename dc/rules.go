@@ -71,12 +71,14 @@ type Rules struct {
 	of map[ID][]ID
 	// groups are those that a user or group is a member of, by the member.
 	groups map[ID][]ID
+	// external are the groups of identity sources, by their claims.
+	external map[string]ID
 }
 
 // NewRules returns the rules of these objects. A permission whose role is none of them and no system role gives nothing, as
 // NoAccess does.
 func NewRules(roles iter.Seq[*Role], permissions iter.Seq[*Permission], groups iter.Seq[*Group]) *Rules {
-	r := &Rules{roles: map[RoleID]PrivilegeSet{}, on: map[ID][]Permission{}, of: map[ID][]ID{}, groups: map[ID][]ID{}}
+	r := &Rules{roles: map[RoleID]PrivilegeSet{}, on: map[ID][]Permission{}, of: map[ID][]ID{}, groups: map[ID][]ID{}, external: map[string]ID{}}
 	for _, role := range systemRoles {
 		r.roles[role.ID] = NewPrivilegeSet(role.Privileges...)
 	}
@@ -88,6 +90,9 @@ func NewRules(roles iter.Seq[*Role], permissions iter.Seq[*Permission], groups i
 		r.of[p.Principal] = append(r.of[p.Principal], p.Entity)
 	}
 	for g := range groups {
+		if g.External != nil {
+			r.external[ExternalClaim(KindGroup, g.External.Source, g.External.Key)] = ID(g.ID)
+		}
 		for _, member := range g.Members {
 			r.groups[member] = append(r.groups[member], ID(g.ID))
 		}
@@ -95,9 +100,32 @@ func NewRules(roles iter.Seq[*Role], permissions iter.Seq[*Permission], groups i
 	return r
 }
 
-// GroupsOf returns the groups that a user or a group is in, directly or by other groups, in no particular order.
-func (r *Rules) GroupsOf(member ID) (all []ID) {
-	for next := []ID{member}; len(next) > 0; next = next[1:] {
+// GroupsOf returns the groups that a user or a group is in, directly or by other groups, in no particular order: as members say, not as
+// identity sources do.
+func (r *Rules) GroupsOf(member ID) []ID { return r.closure(nil, member) }
+
+// GroupsOfUser is GroupsOf with the groups in which the user is by its identity source.
+func (r *Rules) GroupsOfUser(u *User) []ID {
+	if u.External == nil {
+		return r.GroupsOf(ID(u.ID))
+	}
+	return r.GroupsOfAccount(ID(u.ID), u.External.Source, u.External.Groups)
+}
+
+// GroupsOfAccount is GroupsOfUser for a user, "" for one who is not known yet, whose identity source says that he is in the groups with
+// these keys.
+func (r *Rules) GroupsOfAccount(user ID, source IdentitySourceID, keys []string) (all []ID) {
+	for _, key := range keys {
+		if id, ok := r.external[ExternalClaim(KindGroup, source, key)]; ok && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return r.closure(all, append(slices.Clone(all), user)...)
+}
+
+// closure adds to all the groups that have the members in them, directly or by other groups.
+func (r *Rules) closure(all []ID, members ...ID) []ID {
+	for next := members; len(next) > 0; next = next[1:] {
 		for _, g := range r.groups[next[0]] {
 			if !slices.Contains(all, g) {
 				all, next = append(all, g), append(next, g)
@@ -105,6 +133,11 @@ func (r *Rules) GroupsOf(member ID) (all []ID) {
 		}
 	}
 	return all
+}
+
+// Permitted reports whether any permission is for one of the principals.
+func (r *Rules) Permitted(principals []ID) bool {
+	return slices.ContainsFunc(principals, func(p ID) bool { return len(r.of[p]) > 0 })
 }
 
 // Parents returns the objects from which one inherits permissions: one or two, and none for the root folder. The empty ID stands
@@ -128,8 +161,8 @@ type Rights struct {
 }
 
 // Of returns the rights of a user in an inventory.
-func (r *Rules) Of(user UserID, parents Parents) *Rights {
-	return &Rights{rules: r, user: ID(user), groups: r.GroupsOf(ID(user)), parents: parents, inherited: map[ID]PrivilegeSet{}}
+func (r *Rules) Of(u *User, parents Parents) *Rights {
+	return &Rights{rules: r, user: ID(u.ID), groups: r.GroupsOfUser(u), parents: parents, inherited: map[ID]PrivilegeSet{}}
 }
 
 // RoleEverywhere returns the rights of a caller who has a system role on everything, and none for another role.

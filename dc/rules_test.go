@@ -90,7 +90,7 @@ func TestRules(t *testing.T) {
 		{"what is above something without access is not", []string{"vm-1 user-bob noaccess"}, "dc", ""},
 		{"what is above is visible though there is no access", []string{"dc user-bob noaccess", "web user-bob on"}, "dc", "view"},
 	} {
-		rights := rulesOf(permissions(tt.permissions...)).Of("user-bob", treeParents)
+		rights := rulesOf(permissions(tt.permissions...)).Of(&User{ID: "user-bob"}, treeParents)
 		for range 2 { // the second time from memory
 			if got := spell(rights.On(tt.on)); got != tt.want {
 				t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
@@ -156,7 +156,7 @@ func TestRulesAgree(t *testing.T) {
 		all := slices.Collect(maps.Values(given))
 		rules := rulesOf(all)
 		for user, mine := range groups {
-			rights := rules.Of(user, treeParents)
+			rights := rules.Of(&User{ID: user}, treeParents)
 			for _, on := range entities {
 				visible := false // something at or below it
 				for _, p := range all {

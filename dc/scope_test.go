@@ -27,7 +27,7 @@ func TestNarrow(t *testing.T) {
 		{"role and object", TokenScope{Roles: []RoleID{"role-off"}, Objects: []ID{"web"}}, "vm-1", "off"},
 		{"role and object, beside", TokenScope{Roles: []RoleID{"role-off"}, Objects: []ID{"web"}}, "ds", ""},
 	} {
-		narrow := rulesOf(permissions("root usergroup-a on", "root usergroup-b off")).Of("user-bob", treeParents).Narrow(tt.scope)
+		narrow := rulesOf(permissions("root usergroup-a on", "root usergroup-b off")).Of(&User{ID: "user-bob"}, treeParents).Narrow(tt.scope)
 		for range 2 { // the second time from memory
 			if got := spell(narrow.On(tt.on)); got != tt.want {
 				t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
@@ -44,8 +44,8 @@ func TestNarrowGivesNothing(t *testing.T) {
 	for _, first := range entities {
 		for _, second := range entities {
 			for _, role := range []RoleID{"role-on", "role-reset", RoleAdmin} {
-				owner := rulesOf(given).Of("user-bob", treeParents)
-				narrow := rulesOf(given).Of("user-bob", treeParents).Narrow(TokenScope{Roles: []RoleID{role}, Objects: []ID{first, second}})
+				owner := rulesOf(given).Of(&User{ID: "user-bob"}, treeParents)
+				narrow := rulesOf(given).Of(&User{ID: "user-bob"}, treeParents).Narrow(TokenScope{Roles: []RoleID{role}, Objects: []ID{first, second}})
 				for _, on := range entities {
 					got := narrow.On(on)
 					if more := got.Without(owner.On(on)).Privileges(); len(more) > 0 {

@@ -25,6 +25,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
+	"hanok/manager/identity"
 	"hanok/manager/image"
 	"hanok/manager/inventory"
 	"hanok/manager/resource"
@@ -57,6 +58,7 @@ type Manager struct {
 	Store     *store.Store
 	CA        *pki.CA
 	Access    *access.Service
+	Identity  *identity.Service
 	Inventory *inventory.Service
 	Pools     *resource.Service
 	Machines  *compute.Service
@@ -98,6 +100,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m.Audit = audit.NewService(auditLog, m.Access)
+	m.Identity = identity.New(cfg.Store, m.Access)
 	m.Inventory = inventory.New(cfg.Store, m.Access, cfg.Log)
 	m.Events = event.NewService(cfg.Store, m.Access)
 	if m.Stats, err = stats.Open(cfg.Store, m.Access, cfg.Statistics, cfg.Log); err != nil {
@@ -152,6 +155,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	loop(m.Alarms.Run)
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
+		sweeper("check of accounts", m.Access.CheckAccounts),
 		sweeper("token sweep", m.Access.SweepTokens),
 		sweeper("permission sweep", m.Access.SweepPermissions),
 		sweeper("tag sweep", m.Tags.Sweep),

@@ -27,6 +27,7 @@ type client struct {
 	roles       hanokv1connect.RoleServiceClient
 	permissions hanokv1connect.PermissionServiceClient
 	apiTokens   hanokv1connect.APITokenServiceClient
+	identity    hanokv1connect.IdentitySourceServiceClient
 	groups      hanokv1connect.GroupServiceClient
 	inventory   hanokv1connect.InventoryServiceClient
 	datacenters hanokv1connect.DatacenterServiceClient
@@ -101,6 +102,7 @@ func (a *app) connect() (*client, error) {
 	c.system = hanokv1connect.NewSystemServiceClient(c.http, s.server, options)
 	c.users = hanokv1connect.NewUserServiceClient(c.http, s.server, options)
 	c.roles = hanokv1connect.NewRoleServiceClient(c.http, s.server, options)
+	c.identity = hanokv1connect.NewIdentitySourceServiceClient(c.http, s.server, options)
 	c.apiTokens = hanokv1connect.NewAPITokenServiceClient(c.http, s.server, options)
 	c.permissions = hanokv1connect.NewPermissionServiceClient(c.http, s.server, options)
 	c.groups = hanokv1connect.NewGroupServiceClient(c.http, s.server, options)

@@ -25,6 +25,7 @@ import (
 type nativeParts struct {
 	store     *store.Store
 	access    *access.Service
+	identity  native.Identity
 	inventory native.Inventory
 	hosts     native.Hosts
 	pools     *resource.Service
@@ -48,6 +49,7 @@ type nativeParts struct {
 func nativeBackend(p nativeParts) native.Backend {
 	return native.Backend{
 		Access:     p.access,
+		Identity:   p.identity,
 		Inventory:  p.inventory,
 		Hosts:      p.hosts,
 		Pools:      nativePools{p.pools},

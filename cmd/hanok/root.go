@@ -116,7 +116,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
 		a.taskCommands(), a.eventCommands(), a.auditCommands(), a.statsCommands(), a.alarmCommands(), a.tagCommands(), a.attributeCommands(),
-		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.tokenCommands(), a.watchCommand(),
+		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.tokenCommands(), a.identityCommands(), a.watchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 		a.simCommand(), a.simHostsCommand(),
 	)

@@ -17,14 +17,14 @@ var userColumns = []column[*hanokv1.User]{
 	{"Name", (*hanokv1.User).GetName},
 	{"ID", (*hanokv1.User).GetId},
 	{"Role", (*hanokv1.User).GetRole},
-	{"State", func(o *hanokv1.User) string {
+	{"Kind", func(o *hanokv1.User) string {
 		switch {
 		case o.Disabled:
 			return "disabled"
 		case o.ServiceAccount:
 			return "service"
 		}
-		return ""
+		return o.IdentitySource
 	}},
 	{"Created", func(o *hanokv1.User) string { return ago(o.Created) }},
 }

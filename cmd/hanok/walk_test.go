@@ -60,7 +60,12 @@ var needs = map[string][]dc.Privilege{
 	"AuditService.VerifyAudit": {dc.PrivDiagnostics}, "TaskService.CancelTask": {dc.PrivTaskCancel},
 	"UserService.CreateUser": {dc.PrivUsers}, "UserService.SetRole": {dc.PrivUsers}, "UserService.DeleteUser": {dc.PrivUsers},
 	"UserService.DisableUser": {dc.PrivUsers}, "UserService.EnableUser": {dc.PrivUsers},
-	"APITokenService.ListAPITokens": {dc.PrivUsers}, "APITokenService.CreateAPIToken": {dc.PrivUsers},
+	"IdentitySourceService.ListIdentitySources":  {dc.PrivSourceRead},
+	"IdentitySourceService.CreateIdentitySource": {dc.PrivSourceCreate},
+	"IdentitySourceService.UpdateIdentitySource": {dc.PrivSourceManage, dc.PrivSourceRead},
+	"IdentitySourceService.DeleteIdentitySource": {dc.PrivSourceManage, dc.PrivSourceRead},
+	"IdentitySourceService.TestIdentitySource":   {dc.PrivSourceManage, dc.PrivSourceRead},
+	"APITokenService.ListAPITokens":              {dc.PrivUsers}, "APITokenService.CreateAPIToken": {dc.PrivUsers},
 	"APITokenService.RevokeAPIToken": {dc.PrivUsers},
 	"UserService.SetPassword":        {dc.PrivUsers}, "GroupService.CreateGroup": {dc.PrivUsers}, "GroupService.DeleteGroup": {dc.PrivUsers},
 	"GroupService.AddGroupMember": {dc.PrivUsers}, "GroupService.RemoveGroupMember": {dc.PrivUsers},
@@ -112,6 +117,8 @@ func TestEveryCall(t *testing.T) {
 	c.must(t, "group", "create", "club")
 	c.must(t, "role", "create", "Spare")
 	c.must(t, "tag", "category", "create", "Tier")
+	c.must(t, "identity-source", "add", "company", "--type", "ldap", "--domain", "example.com", "--url", "ldaps://127.0.0.1:1",
+		"--user-base", "dc=example", "--group-base", "dc=example")
 	c.must(t, "attribute", "create", "owner")
 	c.must(t, "tag", "create", "prod", "--category", "Tier")
 	tasks, err := c.manager.Tasks.List(dc.System)
@@ -302,11 +309,11 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
 		"datastore": "datastore1", "target_path": "other", "port_group": "VM Network", "virtual_machine": "hello", "task": task, "user": "victim", "object": "team",
 		"entity": "web", "principal": "victim", "user_group": "club", "alarm": "Host CPU usage", "member": "victim", "resource_pool": "gold", "pool": "gold",
-		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new",
+		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new", "identity_source": "company",
 	}
 	special := map[string]map[string]string{
 		"InventoryService.RenameObject": {"kind": "Folder"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
-		"RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
+		"IdentitySourceService.UpdateIdentitySource": {"name": ""}, "RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},
 		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.CloneVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.GetPackageUpload": {"resource_pool": "", "name": "newest"}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},

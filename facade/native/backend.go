@@ -14,6 +14,7 @@ import (
 // concurrent use.
 type Backend struct {
 	Access     Access
+	Identity   Identity
 	Inventory  Inventory
 	Statistics Statistics
 	Alarms     Alarms
@@ -67,6 +68,8 @@ type Access interface {
 	NameOf(principal dc.ID) string
 	// Principal returns the user, or the group, that a name or an ID means; the error is of kind NotFound.
 	Principal(ref string, group bool) (dc.ID, error)
+	// EnsurePrincipal is Principal, and makes one of an identity source that is not known yet.
+	EnsurePrincipal(ctx context.Context, by dc.Caller, ref string, group bool) (dc.ID, error)
 	Roles(by dc.Caller) ([]*dc.Role, error)
 	CreateRole(ctx context.Context, by dc.Caller, name, summary string, privileges []dc.Privilege) (*dc.Role, error)
 	UpdateRole(ctx context.Context, by dc.Caller, id dc.RoleID, name, summary string, privileges []dc.Privilege) error
@@ -233,6 +236,20 @@ type Tasks interface {
 	Cancel(ctx context.Context, by dc.Caller, id dc.TaskID) error
 	// Progress says how far an open task is, where its step says so; ok is false otherwise. It is cheap.
 	Progress(by dc.Caller, id dc.TaskID) (percent int, message string, ok bool)
+}
+
+// Identity keeps the identity sources.
+type Identity interface {
+	List(by dc.Caller) ([]*dc.IdentitySource, error)
+	// Resolve returns the source that a name or an ID means; the error is of kind NotFound.
+	Resolve(by dc.Caller, ref string) (dc.IdentitySourceID, error)
+	// Create makes a source with a secret, or "" for none.
+	Create(ctx context.Context, by dc.Caller, name string, spec dc.IdentitySourceSpec, secret string) (*dc.IdentitySource, error)
+	// Update replaces a source by what change, which may be called several times, makes of it, and its secret unless it is "".
+	Update(ctx context.Context, by dc.Caller, id dc.IdentitySourceID, change func(*dc.IdentitySource), secret string) (*dc.IdentitySource, error)
+	Delete(ctx context.Context, by dc.Caller, id dc.IdentitySourceID) error
+	// Test returns what it has found of each server.
+	Test(ctx context.Context, by dc.Caller, id dc.IdentitySourceID) ([]dc.SourceCheck, error)
 }
 
 // Audit is the log of who called what.

@@ -38,7 +38,7 @@ func (s *service) AddGroupMember(ctx context.Context, req *hanokv1.AddGroupMembe
 	if err != nil {
 		return nil, err
 	}
-	member, err := s.principal(by, req.Member, req.MemberIsGroup)
+	member, err := s.ensure(ctx, by)(req.Member, req.MemberIsGroup)
 	if err != nil {
 		return nil, err
 	}

@@ -29,21 +29,26 @@ func (s *service) ListPermissions(ctx context.Context, req *hanokv1.ListPermissi
 	return out, nil
 }
 
-// target resolves the object and the principal of a permission.
-func (s *service) target(by dc.Caller, entity, principal string, group bool) (on, who dc.ID, err error) {
+// target resolves the object and the principal of a permission. find is Access.Principal, or one that makes it.
+func (s *service) target(by dc.Caller, entity, principal string, group bool, find func(string, bool) (dc.ID, error)) (on, who dc.ID, err error) {
 	if on, err = s.Inventory.Resolve(by, "", entity); err != nil {
 		return "", "", err
 	}
 	if err = s.Access.Authorize(by, dc.PrivUsers, on); err != nil { // before anything is said about the principal
 		return "", "", err
 	}
-	who, err = s.Access.Principal(principal, group)
+	who, err = find(principal, group)
 	return on, who, err
+}
+
+// ensure is Access.EnsurePrincipal for one call.
+func (s *service) ensure(ctx context.Context, by dc.Caller) func(string, bool) (dc.ID, error) {
+	return func(ref string, group bool) (dc.ID, error) { return s.Access.EnsurePrincipal(ctx, by, ref, group) }
 }
 
 func (s *service) SetPermission(ctx context.Context, req *hanokv1.SetPermissionRequest) (*hanokv1.SetPermissionResponse, error) {
 	by := caller(ctx)
-	on, who, err := s.target(by, req.Entity, req.Principal, req.Group)
+	on, who, err := s.target(by, req.Entity, req.Principal, req.Group, s.ensure(ctx, by))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (s *service) SetPermission(ctx context.Context, req *hanokv1.SetPermissionR
 
 func (s *service) RemovePermission(ctx context.Context, req *hanokv1.RemovePermissionRequest) (*hanokv1.RemovePermissionResponse, error) {
 	by := caller(ctx)
-	on, who, err := s.target(by, req.Entity, req.Principal, req.Group)
+	on, who, err := s.target(by, req.Entity, req.Principal, req.Group, s.Access.Principal)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +77,7 @@ func (s *service) FetchPrivileges(ctx context.Context, req *hanokv1.FetchPrivile
 	}
 	user := dc.ID(by.User)
 	if req.User != "" && req.User != by.Name {
-		if _, user, err = s.target(by, req.Entity, req.User, false); err != nil {
+		if _, user, err = s.target(by, req.Entity, req.User, false, s.Access.Principal); err != nil {
 			return nil, err
 		}
 	}

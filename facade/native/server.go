@@ -57,6 +57,7 @@ func (s *Server) Handler() http.Handler {
 	mount(hanokv1connect.NewSystemServiceHandler(svc, options...))
 	mount(hanokv1connect.NewUserServiceHandler(svc, options...))
 	mount(hanokv1connect.NewRoleServiceHandler(svc, options...))
+	mount(hanokv1connect.NewIdentitySourceServiceHandler(svc, options...))
 	mount(hanokv1connect.NewAPITokenServiceHandler(svc, options...))
 	mount(hanokv1connect.NewPermissionServiceHandler(svc, options...))
 	mount(hanokv1connect.NewGroupServiceHandler(svc, options...))

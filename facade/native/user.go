@@ -13,7 +13,13 @@ func (s *service) ListUsers(ctx context.Context, _ *hanokv1.ListUsersRequest) (*
 	return &hanokv1.ListUsersResponse{Users: users}, err
 }
 
-func (s *service) user(o *dc.User) *hanokv1.User { return convert.User(o, s.Access.RoleOf(o.ID)) }
+func (s *service) user(o *dc.User) *hanokv1.User {
+	out := convert.User(o, s.Access.RoleOf(o.ID))
+	if o.External != nil {
+		out.IdentitySource = s.Access.NameOf(dc.ID(o.External.Source))
+	}
+	return out
+}
 
 func (s *service) CreateUser(ctx context.Context, req *hanokv1.CreateUserRequest) (*hanokv1.CreateUserResponse, error) {
 	role, err := s.Access.Role(req.Role)

@@ -12,6 +12,9 @@
 // user's password changes (except the session that changed it). Each of these takes effect at once; SweepSessions only
 // cleans up.
 //
+// Users and groups of identity sources are users and groups here, too, named with the domain of their source, which has their
+// passwords and says who is in which group; package identity asks it.
+//
 // An API token is for a program: it acts for its owner, within its scope, until it expires or is revoked (CreateToken).
 //
 // The room knows no protocol: cookies, headers and faults are the dialects'. Certificates of hosts are package pki's.
@@ -36,12 +39,14 @@ type Service struct {
 	rules   rulesCache
 
 	tokenUses *tokenUses
+	accounts  *accounts
+	directory Directory // nil without identity sources
 }
 
 // New returns the service over the store's users.
 func New(st *store.Store, log *slog.Logger) *Service {
 	return &Service{store: st, log: log, hasher: newHasher(), failed: &throttle{}, guesses: newGuesses(), uses: newUses(),
-		tokenUses: newTokenUses()}
+		tokenUses: newTokenUses(), accounts: newAccounts()}
 }
 
 // Authorize returns nil when the caller has the privilege on an object of the inventory: the one that is used or changed, the parent

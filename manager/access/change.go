@@ -116,11 +116,11 @@ func noParents(dc.ID) (first, second dc.ID) { return "", "" }
 func (d *directory) administered() bool {
 	rules, all := d.rules(), dc.NewPrivilegeSet(dc.Privileges()...)
 	const child = "what stands in the root folder"
-	for id, u := range d.users {
+	for _, u := range d.users {
 		if u.PasswordHash == "" || u.Disabled {
 			continue
 		}
-		if rules.Of(id, noParents).OnChild(child, dc.ID(dc.RootFolder), "") == all {
+		if rules.Of(u, noParents).OnChild(child, dc.ID(dc.RootFolder), "") == all {
 			return true
 		}
 	}

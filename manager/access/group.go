@@ -24,6 +24,9 @@ func (s *Service) Groups(by dc.Caller) ([]*dc.Group, error) {
 // Principal returns the user or the group that a name or an ID means. The error is of kind NotFound.
 func (s *Service) Principal(ref string, group bool) (dc.ID, error) {
 	v := s.store.View()
+	if src, name := s.sourceOf(v, ref); src != nil {
+		ref = name + "@" + src.Spec.Domain
+	}
 	kind, claim := dc.KindUser, "user/"+strings.ToLower(ref)
 	if group {
 		kind, claim = dc.KindGroup, dc.GroupClaim(ref)
@@ -52,6 +55,9 @@ func (s *Service) CreateGroup(ctx context.Context, by dc.Caller, name, summary s
 	}
 	if err := dc.CheckName(dc.KindGroup, name); err != nil {
 		return nil, err
+	}
+	if src, _ := s.sourceOf(s.store.View(), name); src != nil {
+		return nil, dc.Errorf(dc.Invalid, "the name is one of identity source %q", src.Name).On(dc.Describe(dc.KindGroup, name)).Fix("choose another name")
 	}
 	g := &dc.Group{ID: dc.GroupID(dc.NewID(dc.KindGroup, random.Suffix())), Meta: dc.Meta{Name: name, Created: time.Now().UTC()}, Summary: summary}
 	err := s.change(ctx, dc.Describe(dc.KindGroup, name), func(d *directory) error {
@@ -90,7 +96,7 @@ func (s *Service) DeleteGroup(ctx context.Context, by dc.Caller, id dc.GroupID) 
 }
 
 // AddMember makes a user or a group a member of a group; one that is a member stays one. Kinds: NotFound, Invalid for a group that
-// has this one in it, Denied for a group that may do what the caller may not. Privilege: PrivUsers on the root folder.
+// has this one in it, WrongState for a group of an identity source, Denied for a group that may do what the caller may not. Privilege: PrivUsers on the root folder.
 func (s *Service) AddMember(ctx context.Context, by dc.Caller, id dc.GroupID, member dc.ID) error {
 	return s.changeGroup(ctx, by, id, func(d *directory, g *dc.Group) error {
 		above := append(d.rules().GroupsOf(dc.ID(id)), dc.ID(id))
@@ -100,6 +106,8 @@ func (s *Service) AddMember(ctx context.Context, by dc.Caller, id dc.GroupID, me
 			return notThere(member)
 		case slices.Contains(above, member):
 			return dc.Errorf(dc.Invalid, "%s has this one in it, or is this one", name).On(dc.Describe(dc.KindGroup, g.Name)).Fix("choose another member")
+		case g.External != nil:
+			return dc.Errorf(dc.WrongState, "its identity source knows its members").On(dc.Describe(dc.KindGroup, g.Name)).Fix("change them there")
 		case slices.Contains(g.Members, member):
 			return nil
 		}

@@ -32,7 +32,11 @@ func (s *Service) rights(v *store.View, by dc.Caller) *dc.Rights {
 	if by.Role != "" || by.User == "" {
 		return dc.RoleEverywhere(by.Role)
 	}
-	rights := s.rules.of(v).Of(by.User, parentsIn(v))
+	u, err := store.Get[*dc.User](v, dc.ID(by.User))
+	if err != nil { // deleted since
+		return dc.RoleEverywhere("")
+	}
+	rights := s.rules.of(v).Of(u, parentsIn(v))
 	if !by.Narrow {
 		return rights
 	}

@@ -186,7 +186,11 @@ func (s *Service) RoleOf(user dc.UserID) string {
 		return own
 	}
 	var all []string
-	for _, g := range s.rules.of(v).GroupsOf(dc.ID(user)) {
+	u, err := store.Get[*dc.User](v, dc.ID(user))
+	if err != nil {
+		return ""
+	}
+	for _, g := range s.rules.of(v).GroupsOfUser(u) {
 		if name := role(g); name != "" && !slices.Contains(all, name) {
 			all = append(all, name)
 		}

@@ -76,15 +76,23 @@ func (i identity) caller(session dc.SessionID) dc.Caller {
 // verify returns the user who has the name and the password, which may be an API token of his.
 func (s *Service) verify(ctx context.Context, from, username, password string) (identity, error) {
 	name := strings.ToLower(username)
+	src, account := s.sourceOf(s.store.View(), username)
+	if src != nil {
+		name = account + "@" + src.Spec.Domain
+	}
 	if err := s.guesses.check(from, name, time.Now()); err != nil {
 		return identity{}, err
 	}
 	var who identity
 	var err error
-	if isToken(password) {
-		who, err = s.ownToken(username, password)
-	} else {
-		who.user, err = s.withPassword(ctx, username, password)
+	local, unknown := findUser(s.store.View(), name)
+	switch {
+	case isToken(password):
+		who, err = s.ownToken(name, password)
+	case src != nil && s.directory != nil && (unknown != nil || local.External != nil):
+		who.user, err = s.loginExternal(ctx, src, account, password)
+	default:
+		who.user, err = s.withPassword(ctx, name, password)
 	}
 	if dc.KindOf(err) == dc.Unauthenticated {
 		s.guesses.failed(from, name, time.Now())
@@ -104,7 +112,7 @@ func (s *Service) withPassword(ctx context.Context, username, password string) (
 	switch {
 	case err != nil:
 		return nil, err
-	case !ok || u.Disabled:
+	case !ok || u.Disabled || u.External != nil:
 		return nil, errWrong
 	}
 	return u, nil
@@ -248,7 +256,7 @@ func (s *Service) Authenticate(token string) (dc.Caller, error) {
 // live returns whose session it is, and whether it is one of the user as he is now.
 func (s *Service) live(v *store.View, session *dc.Session, now time.Time) (identity, bool) {
 	u, err := store.Get[*dc.User](v, dc.ID(session.User))
-	if err != nil || u.Disabled || session.Password != fingerprint(u.PasswordHash) || !now.Before(session.Expires) {
+	if err != nil || s.usable(v, u, now) != nil || session.Password != fingerprint(u.PasswordHash) || !now.Before(session.Expires) {
 		return identity{}, false
 	}
 	if session.APIToken == "" {

@@ -158,7 +158,7 @@ func (s *Service) owner(by dc.Caller, name string) (*dc.User, error) {
 // checkHoldsAllOf returns an error of kind Denied where a user, by himself or his groups, may do what the caller may not: who could be
 // him would get that.
 func (s *Service) checkHoldsAllOf(d *directory, by dc.Caller, u *dc.User) error {
-	return s.checkHoldsAll(d, by, append(d.rules().GroupsOf(dc.ID(u.ID)), dc.ID(u.ID)))
+	return s.checkHoldsAll(d, by, append(d.rules().GroupsOfUser(u), dc.ID(u.ID)))
 }
 
 // Tokens returns the API tokens of a user, or of all where all is set, by owner and name, as copies without their hashes and with the
@@ -244,6 +244,8 @@ func (s *Service) alive(v *store.View, id dc.APITokenID, now time.Time) (identit
 	switch {
 	case err != nil || u.Disabled:
 		return identity{}, errTokenEnded
+	case s.usable(v, u, now) != nil:
+		return identity{}, s.usable(v, u, now)
 	case !now.Before(t.Expires):
 		return identity{}, errTokenExpired
 	}

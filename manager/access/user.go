@@ -94,6 +94,10 @@ func (s *Service) CreateServiceAccount(ctx context.Context, by dc.Caller, name s
 
 // addUser stores a new user, with a role on the root folder unless it is "".
 func (s *Service) addUser(ctx context.Context, by dc.Caller, u *dc.User, role dc.RoleID) (*dc.User, error) {
+	if src, _ := s.sourceOf(s.store.View(), u.Name); src != nil {
+		return nil, dc.Errorf(dc.Invalid, "the user name is one of identity source %q", src.Name).On(dc.Describe(dc.KindUser, u.Name)).
+			Fix("choose another name, or give the account there a permission")
+	}
 	if sabotage.Is(sabotage.LostWrite) {
 		return public(u), nil
 	}
@@ -209,7 +213,8 @@ func (s *Service) SetDisabled(ctx context.Context, by dc.Caller, name string, di
 
 // SetPassword gives a user another password. His sessions end, except the caller's own; the password is no longer the
 // Initial one. Users may set their own password, other ones need PrivUsers and all that the user may do; no API token sets one. Errors
-// besides: Unauthenticated, Denied, Invalid for a password that cannot be, NotFound, WrongState for a service account.
+// besides: Unauthenticated, Denied, Invalid for a password that cannot be, NotFound, WrongState for a service account and a user of
+// an identity source.
 func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password string) error {
 	clean, err := CleanName(name)
 	own, need := err == nil && by.User != "" && clean == by.Name, dc.PrivUsers
@@ -252,6 +257,8 @@ func (s *Service) SetPassword(ctx context.Context, by dc.Caller, name, password 
 		switch {
 		case err != nil:
 			return err
+		case u.External != nil:
+			return dc.Errorf(dc.WrongState, "its password is its identity source's").On(dc.Describe(dc.KindUser, u.Name)).Fix("change it there")
 		case u.Service:
 			return dc.Errorf(dc.WrongState, "it is a service account, which has no password").On(dc.Describe(dc.KindUser, u.Name)).
 				Fix("make an API token for it")
@@ -304,7 +311,11 @@ func (s *Service) changeUser(ctx context.Context, by dc.Caller, name string, cha
 
 // findUser returns the shared object of the user of that name, in any case of letters.
 func findUser(v *store.View, name string) (*dc.User, error) {
-	if clean, err := CleanName(name); err == nil {
+	clean, err := CleanName(name)
+	if account, domain := dc.SplitAccount(name); err != nil && account != "" && domain != "" { // an identity source has other names
+		clean, err = account+"@"+domain, nil
+	}
+	if err == nil {
 		if u, ok := store.Named[*dc.User](v, "", clean); ok {
 			return u, nil
 		}

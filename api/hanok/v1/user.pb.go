@@ -37,6 +37,8 @@ type User struct {
 	Disabled bool `protobuf:"varint,7,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	// Whether he has no password: programs use his API tokens.
 	ServiceAccount bool `protobuf:"varint,8,opt,name=service_account,json=serviceAccount,proto3" json:"service_account,omitempty"`
+	// The name of the identity source that has him and his password; empty for a local user.
+	IdentitySource string `protobuf:"bytes,9,opt,name=identity_source,json=identitySource,proto3" json:"identity_source,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -125,6 +127,13 @@ func (x *User) GetServiceAccount() bool {
 		return x.ServiceAccount
 	}
 	return false
+}
+
+func (x *User) GetIdentitySource() string {
+	if x != nil {
+		return x.IdentitySource
+	}
+	return ""
 }
 
 type ListUsersRequest struct {
@@ -746,7 +755,7 @@ var File_hanok_v1_user_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/user.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x02\n" +
+	"\x13hanok/v1/user.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x124\n" +
@@ -755,7 +764,8 @@ const file_hanok_v1_user_proto_rawDesc = "" +
 	"\x04role\x18\x05 \x01(\tR\x04role\x12)\n" +
 	"\x10initial_password\x18\x06 \x01(\bR\x0finitialPassword\x12\x1a\n" +
 	"\bdisabled\x18\a \x01(\bR\bdisabled\x12'\n" +
-	"\x0fservice_account\x18\b \x01(\bR\x0eserviceAccount\"\x12\n" +
+	"\x0fservice_account\x18\b \x01(\bR\x0eserviceAccount\x12'\n" +
+	"\x0fidentity_source\x18\t \x01(\tR\x0eidentitySource\"\x12\n" +
 	"\x10ListUsersRequest\"9\n" +
 	"\x11ListUsersResponse\x12$\n" +
 	"\x05users\x18\x01 \x03(\v2\x0e.hanok.v1.UserR\x05users\"\x80\x01\n" +

@@ -218,5 +218,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.TagCategory{ID: "tagcategory-a", Meta: meta}, &dc.Tag{ID: "tag-a", Meta: meta},
 		&dc.CustomField{ID: "customfield-a", Meta: meta},
 		&dc.APIToken{ID: "apitoken-a", Meta: meta},
+		&dc.IdentitySource{ID: "identitysource-a", Meta: meta},
 	}
 }
