@@ -124,6 +124,15 @@ func TestReadWhatOthersWrite(t *testing.T) {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
+			before := string(c.Bytes())
+			if err := Write(c, got); err != nil {
+				t.Fatal(err)
+			}
+			if after := string(c.Bytes()); after != before {
+				t.Errorf("what it says already is written anew:\n%s\nbefore:\n%s", after, before)
+			}
+			got.Hardware.MemoryMB++ // it can be changed, too
+			want.Hardware.MemoryMB++
 			if err := Write(c, got); err != nil {
 				t.Fatal(err)
 			}

@@ -281,11 +281,14 @@ func (r *reader) adapters(m *Machine) {
 	}
 }
 
+// printer is what Workstation has behind a port for its printers, which is no port for us.
+const printer = "thinprint"
+
 func (r *reader) serialPorts(h *dc.Hardware) {
 	for n := range int32(serialPorts) {
 		name := fmt.Sprintf("serial%d.", n)
 		kind, _ := r.c.Get(name + "fileType")
-		if !r.bool(name+"present") || strings.EqualFold(kind, "thinprint") { // that is a printer of Workstation's
+		if !r.bool(name+"present") || strings.EqualFold(kind, printer) {
 			continue
 		}
 		p := dc.SerialPort{Key: dc.FirstSerialKey + n, Console: r.bool(ours + name + "console")}

@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,9 +10,13 @@ import (
 	"hanok/internal/vmx"
 )
 
-// Write brings c in line with m: the devices that m has, with what c says of them besides, and none that it doesn't have. Keys that
-// nobody here knows stay. The error is that of a UUID that is none.
+// Write brings c in line with m: the devices that m has, with what c says of them besides, and none that it doesn't have. What c says
+// as m does stays as it is written, and so do keys that nobody here knows. The error is that of a UUID that is none.
 func Write(c *vmx.Config, m Machine) error {
+	w := &writer{c: c}
+	if was, err := Read(c); err == nil {
+		w.was = &was
+	}
 	h := m.Hardware
 	for _, u := range []struct{ key, uuid string }{{"uuid.bios", h.UUID}, {"vc.uuid", h.InstanceUUID}} {
 		if u.uuid == "" {
@@ -21,47 +26,95 @@ func Write(c *vmx.Config, m Machine) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", u.key, err)
 		}
-		c.Set(u.key, text)
+		if now, _ := c.Get(u.key); !strings.EqualFold(now, text) {
+			c.Set(u.key, text)
+		}
 	}
-	number := func(key string, n int64) { c.Set(key, strconv.FormatInt(n, 10)) }
-	c.Set("config.version", "8")
-	number("virtualHW.version", int64(h.Version))
-	c.Set("displayName", m.Name)
+	w.number("virtualHW.version", int64(h.Version), func(h dc.Hardware) int64 { return int64(h.Version) })
+	if w.was == nil || w.was.Name != m.Name {
+		c.Set("displayName", m.Name)
+	}
 	setOrDelete(c, "annotation", m.Annotation)
-	c.Set("guestOS", vmx.GuestOS(h.GuestID))
-	c.Set("firmware", string(h.Firmware))
-	number("memSize", h.MemoryMB)
-	number("numvcpus", int64(h.CPUs))
-	number("cpuid.coresPerSocket", int64(max(1, h.CoresPerSocket)))
-	flag(c, "vcpu.hotadd", h.CPUHotAdd)
-	flag(c, "vcpu.hotremove", h.CPUHotRemove)
-	flag(c, "mem.hotadd", h.MemoryHotAdd)
-	flag(c, "uefi.secureBoot.enabled", h.Boot.Secure)
-	flag(c, "bios.forceSetupOnce", h.Boot.EnterSetup)
-	flag(c, "vtpm.present", h.TPM)
+	if w.differs(func(h dc.Hardware) any { return h.GuestID }, h) {
+		c.Set("guestOS", vmx.GuestOS(h.GuestID))
+	}
+	if w.differs(func(h dc.Hardware) any { return h.Firmware }, h) {
+		c.Set("firmware", string(h.Firmware))
+	}
+	w.number("memSize", h.MemoryMB, func(h dc.Hardware) int64 { return h.MemoryMB })
+	w.number("numvcpus", int64(h.CPUs), func(h dc.Hardware) int64 { return int64(h.CPUs) })
+	w.number("cpuid.coresPerSocket", int64(max(1, h.CoresPerSocket)), func(h dc.Hardware) int64 { return int64(h.CoresPerSocket) })
+	w.flag("vcpu.hotadd", h.CPUHotAdd)
+	w.flag("vcpu.hotremove", h.CPUHotRemove)
+	w.flag("mem.hotadd", h.MemoryHotAdd)
+	w.flag("uefi.secureBoot.enabled", h.Boot.Secure)
+	w.flag("bios.forceSetupOnce", h.Boot.EnterSetup)
+	w.flag("vtpm.present", h.TPM)
 	if h.Boot.DelayMS > 0 {
-		number("bios.bootDelay", h.Boot.DelayMS)
+		w.number("bios.bootDelay", h.Boot.DelayMS, func(h dc.Hardware) int64 { return h.Boot.DelayMS })
 	} else {
 		c.Delete("bios.bootDelay")
 	}
-	flag(c, "vwdt.present", h.Watchdog != nil)
-	flag(c, "vwdt.runOnBoot", h.Watchdog != nil && h.Watchdog.StartRunning)
-	writeVideo(c, h.Video)
-	writeControllers(c, h)
-	writeUnits(c, h)
-	writeFloppies(c, h)
-	writeAdapters(c, h.NICs, m.Networks)
-	writeSerialPorts(c, h.SerialPorts)
-	writeInputs(c, h.Inputs)
-	writeOrder(c, h)
+	w.flag("vwdt.present", h.Watchdog != nil)
+	w.flag("vwdt.runOnBoot", h.Watchdog != nil && h.Watchdog.StartRunning)
+	if w.differs(func(h dc.Hardware) any { return h.Video }, h) {
+		writeVideo(c, h.Video)
+	}
+	w.controllers(h)
+	w.units(h)
+	w.floppies(h)
+	w.adapters(h.NICs, m.Networks)
+	w.serialPorts(h.SerialPorts)
+	if w.was == nil || !slices.Equal(w.was.Hardware.Inputs, h.Inputs) {
+		w.inputs(h.Inputs)
+	}
+	if now, err := Read(c); err != nil || !slices.Equal(now.Hardware.Boot.Order, h.Boot.Order) {
+		writeOrder(c, h)
+	}
+	if w.was == nil {
+		c.Set("config.version", "8")
+	}
 	return nil
 }
 
-// flag writes a truth value that is false where it isn't written, and does not write that.
-func flag(c *vmx.Config, key string, value bool) {
-	if _, there := c.Get(key); there || value {
-		c.SetBool(key, value)
+// writer brings a configuration in line with a machine.
+type writer struct {
+	c *vmx.Config
+	// was is the machine that c described before, or nil where it described none.
+	was *Machine
+}
+
+// differs reports whether something of the hardware is another than c said.
+func (w *writer) differs(what func(dc.Hardware) any, h dc.Hardware) bool {
+	return w.was == nil || what(w.was.Hardware) != what(h)
+}
+
+// remove forgets a device that c says to be there. What it says of one that is not it keeps.
+func (w *writer) remove(name string) {
+	if present, err := w.c.Bool(name+"present", false); present || err != nil {
+		w.c.DeletePrefix(name)
 	}
+	w.c.DeletePrefix(ours + name)
+}
+
+// number writes a number, unless c says it already.
+func (w *writer) number(key string, n int64, was func(dc.Hardware) int64) {
+	if w.was == nil || was(w.was.Hardware) != n {
+		w.c.Set(key, strconv.FormatInt(n, 10))
+	}
+}
+
+// flag writes a truth value that is false where it isn't written, and does not write that.
+func (w *writer) flag(key string, value bool) {
+	now, err := w.c.Bool(key, false)
+	if _, there := w.c.Get(key); err != nil || now != value || w.was == nil && there {
+		w.c.SetBool(key, value)
+	}
+}
+
+// had reports whether c described the very device before.
+func had[T comparable](w *writer, of func(dc.Hardware) []T, device T) bool {
+	return w.was != nil && slices.Contains(of(w.was.Hardware), device)
 }
 
 func setOrDelete(c *vmx.Config, key, value string) {
@@ -94,7 +147,9 @@ func writeVideo(c *vmx.Config, v dc.Video) {
 	}
 }
 
-func writeControllers(c *vmx.Config, h dc.Hardware) {
+func (w *writer) controllers(h dc.Hardware) {
+	c := w.c
+	controllers := func(h dc.Hardware) []dc.Controller { return h.Controllers }
 	present := map[int32]dc.ControllerType{}
 	for _, controller := range h.Controllers {
 		present[controller.Key] = controller.Type
@@ -104,8 +159,10 @@ func writeControllers(c *vmx.Config, h dc.Hardware) {
 			name := fmt.Sprintf("%s%d.", b.word, n)
 			model, there := present[b.first+n]
 			if !there {
-				c.DeletePrefix(name)
-				c.DeletePrefix(ours + name)
+				w.remove(name)
+				continue
+			}
+			if had(w, controllers, dc.Controller{Key: b.first + n, Type: model}) {
 				continue
 			}
 			c.Set(name+"present", "TRUE")
@@ -114,11 +171,13 @@ func writeControllers(c *vmx.Config, h dc.Hardware) {
 			}
 		}
 	}
-	_, usb := present[dc.FirstUSBKey]
-	flag(c, "usb.present", usb)
-	flag(c, "ehci.present", usb)
+	usb := dc.Controller{Key: dc.FirstUSBKey, Type: dc.ControllerUSB}
+	if _, there := present[usb.Key]; w.was == nil || there != had(w, controllers, usb) { // which either of them says
+		w.flag("usb.present", there)
+		w.flag("ehci.present", there)
+	}
 	_, xhci := present[dc.FirstXHCIKey]
-	flag(c, "usb_xhci.present", xhci)
+	w.flag("usb_xhci.present", xhci)
 }
 
 // hardDisk returns the word for a disk on the bus.
@@ -129,8 +188,9 @@ func hardDisk(b bus) string {
 	return "disk"
 }
 
-// writeUnits writes the disks and the CD-ROM drives, and forgets those that are no longer there.
-func writeUnits(c *vmx.Config, h dc.Hardware) {
+// units writes the disks and the CD-ROM drives, and forgets those that are no longer there.
+func (w *writer) units(h dc.Hardware) {
+	c := w.c
 	used := map[string]bool{}
 	for _, d := range h.Disks {
 		b, ok := busOf(d.Controller)
@@ -139,6 +199,10 @@ func writeUnits(c *vmx.Config, h dc.Hardware) {
 		}
 		name := d.Instance() + "."
 		used[name] = true
+		plain := dc.Disk{Key: d.Key, Controller: d.Controller, Unit: d.Unit, Mode: d.Mode, File: d.File} // what a .vmx says
+		if had(w, func(h dc.Hardware) []dc.Disk { return h.Disks }, plain) {
+			continue
+		}
 		c.Set(name+"present", "TRUE")
 		c.Set(name+"deviceType", hardDisk(b))
 		c.Set(name+"fileName", d.File)
@@ -152,7 +216,7 @@ func writeUnits(c *vmx.Config, h dc.Hardware) {
 		}
 		name := unitName(d.Controller, d.Unit)
 		used[name] = true
-		writeDrive(c, name, "deviceType", "atapi-cdrom", "cdrom-image", "emptyBackingString", d)
+		w.drive(name, "deviceType", "atapi-cdrom", "cdrom-image", "emptyBackingString", d)
 	}
 	for _, b := range buses {
 		for n := range b.controllers * b.units {
@@ -169,8 +233,12 @@ func unitName(controller, unit int32) string {
 	return dc.Disk{Controller: controller, Unit: unit}.Instance() + "."
 }
 
-// writeDrive writes a drive for removable media, whose kind stands under the key type.
-func writeDrive(c *vmx.Config, name, kind, empty, image, nothing string, d dc.Drive) {
+// drive writes a drive for removable media, whose kind stands under the key type.
+func (w *writer) drive(name, kind, empty, image, nothing string, d dc.Drive) {
+	if had(w, func(h dc.Hardware) []dc.Drive { return h.Drives }, d) {
+		return
+	}
+	c := w.c
 	c.Set(name+"present", "TRUE")
 	if d.Media == (dc.Media{}) {
 		c.Set(name+kind, empty)
@@ -195,12 +263,13 @@ func mediaFile(m dc.Media) string {
 	return volumes + string(m.Datastore) + "/" + m.Path
 }
 
-func writeFloppies(c *vmx.Config, h dc.Hardware) {
+func (w *writer) floppies(h dc.Hardware) {
+	c := w.c
 	used := map[int32]bool{}
 	for _, d := range h.Drives {
 		if d.Type == dc.Floppy {
 			used[d.Unit] = true
-			writeDrive(c, fmt.Sprintf("floppy%d.", d.Unit), "fileType", "device", "file", "", d)
+			w.drive(fmt.Sprintf("floppy%d.", d.Unit), "fileType", "device", "file", "", d)
 		}
 	}
 	for n := range int32(floppies) {
@@ -214,35 +283,52 @@ func writeFloppies(c *vmx.Config, h dc.Hardware) {
 	}
 }
 
-// writeAdapters writes the network adapters, and forgets those that are no longer there.
-func writeAdapters(c *vmx.Config, nics []dc.NIC, networks map[int32]string) {
+// adapters writes the network adapters, and forgets those that are no longer there.
+func (w *writer) adapters(nics []dc.NIC, networks map[int32]string) {
+	c := w.c
 	used := map[int32]bool{}
 	for _, nic := range nics {
 		n := nic.Key - dc.FirstNICKey
 		used[n] = true
+		plain := dc.NIC{Key: nic.Key, Type: nic.Type, MAC: nic.MAC, Connected: nic.StartConnected, StartConnected: nic.StartConnected}
+		if had(w, func(h dc.Hardware) []dc.NIC { return h.NICs }, plain) && w.was.Networks[nic.Key] == networks[nic.Key] {
+			continue
+		}
 		card := fmt.Sprintf("ethernet%d.", n)
 		c.Set(card+"present", "TRUE")
 		writeModel(c, card+"virtualDev", string(nic.Type))
-		c.Set(card+"networkName", networks[nic.Key])
-		c.Set(card+"addressType", "static")
-		c.Set(card+"address", nic.MAC)
-		c.Set(card+"checkMACAddress", "FALSE") // or VMware refuses addresses outside its own range
+		if w.was == nil || w.was.Networks[nic.Key] != networks[nic.Key] {
+			c.Set(card+"networkName", networks[nic.Key])
+		}
+		if !w.hadAddress(nic) {
+			c.Set(card+"addressType", "static")
+			c.Set(card+"address", nic.MAC)
+			c.Set(card+"checkMACAddress", "FALSE") // or VMware refuses addresses outside its own range
+		}
 		c.SetBool(card+"startConnected", nic.StartConnected)
 	}
 	for n := range int32(dc.MaxNICs) {
-		if card := fmt.Sprintf("ethernet%d.", n); !used[n] {
-			c.DeletePrefix(card)
-			c.DeletePrefix(ours + card)
+		if !used[n] {
+			w.remove(fmt.Sprintf("ethernet%d.", n))
 		}
 	}
 }
 
-// writeSerialPorts writes the serial ports. VMware has no console behind one: it gets a pipe that nobody opens.
-func writeSerialPorts(c *vmx.Config, ports []dc.SerialPort) {
+// hadAddress reports whether the adapter had its address before, however it came by it.
+func (w *writer) hadAddress(nic dc.NIC) bool {
+	return w.was != nil && slices.ContainsFunc(w.was.Hardware.NICs, func(n dc.NIC) bool { return n.Key == nic.Key && n.MAC == nic.MAC })
+}
+
+// serialPorts writes the serial ports. VMware has no console behind one: it gets a pipe that nobody opens.
+func (w *writer) serialPorts(ports []dc.SerialPort) {
+	c := w.c
 	used := map[int32]bool{}
 	for _, p := range ports {
 		n := p.Key - dc.FirstSerialKey
 		used[n] = true
+		if had(w, func(h dc.Hardware) []dc.SerialPort { return h.SerialPorts }, p) {
+			continue
+		}
 		name := fmt.Sprintf("serial%d.", n)
 		c.Set(name+"present", "TRUE")
 		c.Set(name+"yieldOnMsrRead", "TRUE")
@@ -262,9 +348,9 @@ func writeSerialPorts(c *vmx.Config, ports []dc.SerialPort) {
 		}
 	}
 	for n := range int32(serialPorts) {
-		if name := fmt.Sprintf("serial%d.", n); !used[n] {
-			c.DeletePrefix(name)
-			c.DeletePrefix(ours + name)
+		name := fmt.Sprintf("serial%d.", n)
+		if kind, _ := c.Get(name + "fileType"); !used[n] && !strings.EqualFold(kind, printer) {
+			w.remove(name)
 		}
 	}
 }
@@ -275,8 +361,9 @@ var inputKeys = []struct {
 	key   string
 }{{dc.USBTablet, "mouse.vusb.enable"}, {dc.USBKeyboard, "keyboard.vusb.enable"}}
 
-// writeInputs writes the input devices. VMware has one of each kind, in no order: ours beside them has the list.
-func writeInputs(c *vmx.Config, inputs []dc.InputType) {
+// inputs writes the input devices. VMware has one of each kind, in no order: ours beside them has the list.
+func (w *writer) inputs(inputs []dc.InputType) {
+	c := w.c
 	var words []string
 	has := map[dc.InputType]bool{}
 	for _, input := range inputs {
@@ -284,7 +371,7 @@ func writeInputs(c *vmx.Config, inputs []dc.InputType) {
 		has[input] = true
 	}
 	for _, k := range inputKeys {
-		flag(c, k.key, has[k.input])
+		w.flag(k.key, has[k.input])
 	}
 	setOrDelete(c, ours+"inputs", strings.Join(words, ","))
 }
