@@ -23,12 +23,20 @@ import (
 // TestCrashAnywhere lets the power go once, everywhere: one run for each point, before and after it, of the process and of
 // the host.
 func TestCrashAnywhere(t *testing.T) {
+	everywhere(t, (*ordeal).live, 100)
+}
+
+// TestCrashWhileLettingGo lets the power go everywhere while a machine is let go of and taken over again.
+func TestCrashWhileLettingGo(t *testing.T) { everywhere(t, (*ordeal).letGo, 15) }
+
+// everywhere lets the power go once, at each point of a life, of which there are so many at least.
+func everywhere(t *testing.T, life func(*ordeal), least int) {
 	var points []string
-	(&ordeal{fate: func(point string) fate {
+	(&ordeal{life: life, fate: func(point string) fate {
 		points = append(points, point)
 		return survive
 	}}).run(t)
-	if len(points) < 100 {
+	if len(points) < least {
 		t.Errorf("only %d points; are the writes and calls still seen?", len(points))
 	}
 	for _, loss := range []fate{processDies, hostDies} {
@@ -36,7 +44,7 @@ func TestCrashAnywhere(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%s", loss, point), func(t *testing.T) {
 				t.Parallel()
 				hit := false
-				(&ordeal{fate: func(at string) fate {
+				(&ordeal{life: life, fate: func(at string) fate {
 					if at != point {
 						return survive
 					}
@@ -57,7 +65,7 @@ func TestCrashOften(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
 			dice, crashes := rand.New(rand.NewPCG(seed, 2)), 0
-			(&ordeal{fate: func(string) fate {
+			(&ordeal{life: (*ordeal).live, fate: func(string) fate {
 				if crashes == 12 || dice.IntN(10) != 0 {
 					return survive
 				}
@@ -79,6 +87,7 @@ const (
 
 // ordeal is one machine's life on a host that crashes, and what is promised about it.
 type ordeal struct {
+	life func(*ordeal)
 	// fate decides what happens at a point. It is called by one goroutine at a time.
 	fate    func(point string) fate
 	t       *testing.T
@@ -100,7 +109,7 @@ type ordeal struct {
 
 const ordealMachine dc.VirtualMachineID = "vm-1"
 
-// run is the machine's life.
+// run lets the machine live on a host that crashes.
 func (o *ordeal) run(t *testing.T) {
 	o.t, o.manager = t, newManager(t)
 	o.host, o.ended, o.passed = newHost(t, o.manager), make(chan struct{}), map[string]int{}
@@ -109,7 +118,14 @@ func (o *ordeal) run(t *testing.T) {
 	defer o.manager.stop()
 	stop := o.watch()
 	defer stop()
+	o.life(o)
+	if n := o.host.world.Count(ordealMachine, "create"); n != 1 {
+		t.Errorf("its files were made %d times", n)
+	}
+}
 
+// live is the life of a machine that is deleted in the end.
+func (o *ordeal) live() {
 	o.ask("")
 	o.manager.until(ordealMachine, "files", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesReady })
 	for i, op := range []dc.PowerOp{dc.PowerOn, dc.Reset, dc.Suspend, dc.PowerOn, dc.RebootGuest, dc.PowerOff, dc.PowerOn, dc.ShutdownGuest} {
@@ -124,16 +140,39 @@ func (o *ordeal) run(t *testing.T) {
 	o.manager.ask(ordealMachine, func(a *dc.Assignment) { a.Deleted = true })
 	o.manager.until(ordealMachine, "removal", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesRemoved })
 	if left, running := o.host.world.Folders(labPath), o.host.world.Running(); len(left)+len(running) != 0 {
-		t.Errorf("removed, yet there are the folders %v, and %v run", left, running)
+		o.t.Errorf("removed, yet there are the folders %v, and %v run", left, running)
 	}
+	o.forget()
+}
+
+// letGo is the life of a machine that is let go of, and whose files become a machine again.
+func (o *ordeal) letGo() {
+	ready := func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesReady }
+	o.ask("")
+	o.manager.until(ordealMachine, "files", ready)
+	o.lose()
+	o.manager.ask(ordealMachine, func(a *dc.Assignment) { a.Released = true })
+	o.manager.until(ordealMachine, "release", func(s dc.VirtualMachineStatus) bool { return s.Files == dc.FilesReleased })
+	folder := labMachine(ordealMachine).Folder
+	if owner, ok := o.host.world.Folders(labPath)[folder]; !ok || owner != "" {
+		o.t.Errorf("let go of, its folder is there: %v, of %q", ok, owner)
+	}
+	o.forget()
+	o.manager.change(func() { delete(o.manager.reports, ordealMachine) })
+	o.manager.ask(ordealMachine, func(a *dc.Assignment) { a.Registered = &dc.Registration{} })
+	o.manager.until(ordealMachine, "files again", ready)
+	if owner := o.host.world.Folders(labPath)[folder]; owner != ordealMachine {
+		o.t.Errorf("registered, its folder is %q's", owner)
+	}
+}
+
+// forget lets the manager know nothing of the machine any more, and waits for the host to do so.
+func (o *ordeal) forget() {
 	o.manager.change(func() { delete(o.manager.machines, ordealMachine) })
 	select {
 	case <-o.ended:
 	case <-time.After(patience):
-		t.Error("the tombstone is never forgotten")
-	}
-	if n := o.host.world.Count(ordealMachine, "create"); n != 1 {
-		t.Errorf("its files were made %d times", n)
+		o.t.Error("what is done with is never forgotten")
 	}
 }
 
@@ -259,6 +298,8 @@ func (o *ordeal) check(what string) {
 		o.t.Error("a machine with power is started")
 	case what == "DeleteMachine" && !asked.Deleted:
 		o.t.Error("files are deleted without a tombstone")
+	case what == "Start" && asked.Power.Op == "":
+		o.t.Error("a machine is started that nobody has powered on")
 	case what == "Stop" && !asked.Deleted && asked.Power.Op != dc.PowerOff:
 		o.t.Errorf("a machine is stopped when %s was asked for", asked.Power.Op)
 	}
@@ -281,7 +322,7 @@ func (o *ordeal) note(what string, err error) {
 			o.t.Error("a machine is started without a request and without a crash of the host")
 		}
 	case what == "remove "+string(ordealMachine)+".json":
-		if o.manager.asked(ordealMachine).Deleted {
+		if asked := o.manager.asked(ordealMachine); asked.Deleted || asked.Released {
 			o.t.Error("a tombstone is forgotten before the manager has")
 		}
 		close(o.ended)
@@ -314,7 +355,7 @@ func (o *ordeal) heard(name string, id dc.VirtualMachineID, status dc.VirtualMac
 func (o *ordeal) compare(asked dc.Assignment, old, status dc.VirtualMachineStatus) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if old.Files == dc.FilesReady && status.Files != dc.FilesReady && !asked.Deleted {
+	if old.Files == dc.FilesReady && status.Files != dc.FilesReady && !asked.Deleted && !asked.Released {
 		o.t.Errorf("files that were ready are %q: %v", status.Files, status.FilesFailure)
 	}
 	outcome, op := status.Outcome, asked.Power.Op

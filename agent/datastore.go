@@ -51,6 +51,16 @@ func (d *datastores) path(id dc.DatastoreID) string {
 	return ""
 }
 
+// nameOf returns what users call the datastore, or "".
+func (d *datastores) nameOf(id dc.DatastoreID) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ds := d.all[id]; ds != nil {
+		return ds.rec.Name
+	}
+	return ""
+}
+
 // explain returns why the datastore isn't mounted where that is the reason for err, else err.
 func (d *datastores) explain(id dc.DatastoreID, err error) error {
 	d.mu.Lock()

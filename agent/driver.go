@@ -104,6 +104,21 @@ type Storage interface {
 	// all its disks are there. Kinds: NotFound when one of them is missing, which the error names, or the datastore isn't
 	// mounted, Exists when the folder belongs to another machine.
 	FindMachine(ctx context.Context, m dc.Machine) error
+	// DescribeMachine reads the machine whose configuration is at the path on a datastore, which its users call name, and the headers of
+	// its disks; it changes nothing. All of it is checked, for nobody knows where it comes from. Kinds: NotFound when a file is
+	// missing or the datastore isn't mounted, Invalid for what can't be read, with the file, the line and the key, WrongState for something
+	// else than files, Unsupported for what this host can't have.
+	DescribeMachine(ctx context.Context, id dc.DatastoreID, name, path string) (dc.FoundMachine, error)
+	// DescribeDisk reads the header of the disk at the path as one that a machine can have: its file, capacity and provisioning.
+	// Kinds: as DescribeMachine.
+	DescribeDisk(ctx context.Context, id dc.DatastoreID, path string) (dc.Disk, error)
+	// RegisterMachine makes files that are there the machine's own, and makes none: it puts the machine's mark on them. After a crash or
+	// failure it may be called again. Kinds: NotFound when a file is missing or the datastore isn't mounted, Exists when the folder
+	// belongs to another machine than r says, WrongState for disks of other sizes, Unavailable for files that are in use.
+	RegisterMachine(ctx context.Context, m dc.Machine, r dc.Registration) error
+	// ReleaseMachine takes the machine's mark off its files, and leaves them as they are. Absent files and those of another machine are
+	// a success. Kinds: NotFound when the datastore isn't mounted, Unavailable when the machine is executed.
+	ReleaseMachine(ctx context.Context, m dc.Machine) error
 	// DeleteMachine removes the machine's files and its folder if that is empty then. Absent files are a success. The
 	// files of another machine are never touched.
 	DeleteMachine(ctx context.Context, m dc.Machine) error

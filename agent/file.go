@@ -71,6 +71,13 @@ func (a *Agent) serveFiles(ctx context.Context, gone func(), s *filestream.Servi
 	case dc.FileRead:
 		return a.sendFile(ctx, s, root, req)
 	}
+	if req.Op == dc.FileDescribe {
+		reply, err := a.describe(ctx, req.FileRef)
+		if err != nil {
+			return err
+		}
+		return s.Reply(reply)
+	}
 	to := ""
 	if req.To != nil {
 		if to, err = a.filesRoot(*req.To); err != nil {
@@ -91,6 +98,16 @@ func (a *Agent) serveFiles(ctx context.Context, gone func(), s *filestream.Servi
 		return err
 	}
 	return s.Reply(reply)
+}
+
+// describe reads a machine or a disk out of its files.
+func (a *Agent) describe(ctx context.Context, ref dc.FileRef) (dc.FileReply, error) {
+	if dc.FileKindOf(ref.Path) == dc.FileConfig {
+		m, err := a.cfg.Storage.DescribeMachine(ctx, ref.Datastore, a.datastores.nameOf(ref.Datastore), ref.Path)
+		return dc.FileReply{Machine: &m}, err
+	}
+	d, err := a.cfg.Storage.DescribeDisk(ctx, ref.Datastore, ref.Path)
+	return dc.FileReply{Disk: &d}, err
 }
 
 // filesRoot returns the folder of a datastore that is mounted.

@@ -245,7 +245,7 @@ func (c *connection) receive(stream *connect.BidiStream[agentv1.AgentMessage, ag
 		c.m.heard(c.process, id, status, func() {
 			c.m.change(func() {
 				c.m.reports[id] = status
-				if status.Files == dc.FilesRemoved {
+				if status.Files.Gone() {
 					c.removed[id] = true
 				}
 			})
@@ -526,6 +526,14 @@ func (w watched) ConfigureMachine(ctx context.Context, m dc.Machine, added []int
 
 func (w watched) Reconfigure(ctx context.Context, m dc.Machine, nics []dc.Attachment) error {
 	return w.p.do("Reconfigure", func() error { return w.Host.Reconfigure(ctx, m, nics) })
+}
+
+func (w watched) RegisterMachine(ctx context.Context, m dc.Machine, r dc.Registration) error {
+	return w.p.do("RegisterMachine", func() error { return w.Host.RegisterMachine(ctx, m, r) })
+}
+
+func (w watched) ReleaseMachine(ctx context.Context, m dc.Machine) error {
+	return w.p.do("ReleaseMachine", func() error { return w.Host.ReleaseMachine(ctx, m) })
 }
 
 func (w watched) DeleteMachine(ctx context.Context, m dc.Machine) error {

@@ -190,7 +190,7 @@ func (m *machine) advance(ctx context.Context) (again bool, err error) {
 	return true, nil
 }
 
-// forgotten lets go of a tombstone that was carried out: the manager knows of it and has itself forgotten the machine. For
+// forgotten lets go of a machine that was removed or let go of: the manager knows of it and has itself forgotten the machine. For
 // any other machine the wish is ignored.
 //
 // When the power goes before the file is removed, the tombstone is reported, and answered so, again.
@@ -203,7 +203,7 @@ func (m *machine) forgotten() bool {
 		return false
 	}
 	m.forget = false
-	if !m.rec.Assignment.Deleted || m.rec.Files != dc.FilesRemoved {
+	if !m.rec.done() {
 		return false
 	}
 	if err := m.a.disk.forget(machineFile(m.id)); err != nil {
@@ -229,6 +229,8 @@ func (m *machine) do(ctx context.Context, next step) error {
 		return m.find(ctx)
 	case stepRemove:
 		return m.removeFiles(ctx)
+	case stepRelease:
+		return m.release(ctx)
 	case stepInterrupted:
 		return m.interrupted()
 	case stepAllocate:
@@ -336,7 +338,7 @@ func (m *machine) reportAs(rec record) {
 		Configured: rec.Configured}
 	status.FilesFailure = m.failure
 	switch {
-	case rec.lostTrack() && !rec.Assignment.Deleted:
+	case rec.lostTrack() && !rec.Assignment.Deleted && !rec.Assignment.Released:
 		status.Files, status.Power = dc.FilesMissing, m.missing()
 	case m.failure != nil:
 		status.Files = dc.FilesFailed

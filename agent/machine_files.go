@@ -6,28 +6,32 @@ import (
 	"hanok/dc"
 )
 
-// create makes the machine's files. A failure is reported, and tried again when an assignment of the machine comes
+// create makes the machine's files, or takes over those that are there. A failure is reported, and tried again when an assignment of the machine comes
 // again (which each connection to the manager brings) or its datastore is mounted. One of kind Unavailable is the
 // manager's or the network's and is not reported at all, only tried again: a manager that restarts must not fail the
 // making of a machine.
 //
 // When the power goes: Files is not set, and the driver continues what it finds.
 func (m *machine) create(ctx context.Context) error {
-	ctx, end := m.interruptible(ctx, func(a dc.Assignment) bool { return a.Deleted })
+	ctx, end := m.interruptible(ctx, func(a dc.Assignment) bool { return a.Deleted || a.Released })
 	defer end()
 	if err := m.a.copies.acquire(ctx); err != nil {
 		return err
 	}
 	defer m.a.copies.release()
 	defer m.a.board.setProgress(m.id, progress{})
+	registered := m.rec.Assignment.Registered
 	err := m.during(ctx, func() error {
+		if registered != nil {
+			return m.a.cfg.Storage.RegisterMachine(ctx, m.rec.Assignment.Machine, *registered)
+		}
 		return m.a.cfg.Storage.CreateMachine(ctx, m.rec.Assignment.Machine, m.a.fetch,
 			func(done, total int64) { m.a.board.setProgress(m.id, progress{done: done, total: total}) })
 	})
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case dc.KindOf(err) == dc.Unavailable:
+	case dc.KindOf(err) == dc.Unavailable && registered == nil:
 		return err
 	case err != nil:
 		m.tried, m.failure = true, m.failureOf(m.a.datastores.explain(m.rec.Assignment.Machine.Datastore, err))
@@ -145,5 +149,37 @@ func (m *machine) removeFiles(ctx context.Context) error {
 	}
 	m.failure = nil
 	return m.save(record{Assignment: m.rec.Assignment, Files: dc.FilesRemoved, Power: dc.PoweredOff, Outcome: m.rec.Outcome,
+		Begun: m.rec.Begun, Configured: m.rec.Configured})
+}
+
+// release lets go of the machine and leaves its files as they are. The record stays, and says so, until the manager has answered the
+// report. What may be executing it is found first: then it waits for that to end.
+//
+// When the power goes: the mark is on the files still, or not any more, and all of it is done again.
+func (m *machine) release(ctx context.Context) error {
+	spec := m.rec.Assignment.Machine
+	var err error
+	if m.rec.lostTrack() {
+		if _, found := m.a.cfg.Hypervisor.Find(ctx, spec); dc.KindOf(found) != dc.NotFound {
+			err = dc.Errorf(dc.Unavailable, "something executes it").Fix("power it off first")
+		}
+	}
+	if err == nil {
+		err = m.a.cfg.Network.Unplug(ctx, spec)
+	}
+	if err == nil {
+		err = m.a.cfg.Storage.ReleaseMachine(ctx, spec)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		err = m.a.datastores.explain(spec.Datastore, err)
+		m.failure = m.failureOf(err)
+		m.report()
+		return err
+	}
+	m.failure = nil
+	return m.save(record{Assignment: m.rec.Assignment, Files: dc.FilesReleased, Power: dc.PoweredOff, Outcome: m.rec.Outcome,
 		Begun: m.rec.Begun, Configured: m.rec.Configured})
 }

@@ -20,7 +20,8 @@ import (
 // making or deleting files are not kept: a new process tries again.
 type record struct {
 	Assignment dc.Assignment `json:"assignment"`
-	// Files is "" until they are made or found, then FilesReady, and FilesRemoved when a tombstone was carried out.
+	// Files is "" until they are made or found, then FilesReady, and FilesRemoved when a tombstone was carried out,
+	// FilesReleased when the machine was let go of.
 	Files dc.FilesState `json:"files,omitempty"`
 	// Handle is set from before the machine gets power until it is known to have none. BootID is the host's boot under
 	// which that was, and Booted the time.
@@ -63,19 +64,25 @@ func (r *record) unconfigured() bool {
 // that was carried out gives way: the manager's store was restored from before, and what is said of the machine then is
 // that its files are missing. A host without a record takes what the manager knows for done.
 func (r record) with(a dc.Assignment) record {
-	removed := r.Assignment.Deleted && r.Files == dc.FilesRemoved && !a.Deleted
+	removed := r.done() && !a.Deleted && !a.Released
 	if removed {
 		a.Known = dc.Known{Files: true, Outcome: max(a.Known.Outcome, r.Outcome.Generation)}
 	}
 	if removed || r.Assignment.Revision == 0 {
 		return record{Assignment: a, Begun: a.Known.Outcome, Outcome: dc.PowerOutcome{Generation: a.Known.Outcome}}
 	}
-	a.Deleted = a.Deleted || r.Assignment.Deleted
+	a.Released = a.Released || r.Assignment.Released
+	a.Deleted = (a.Deleted || r.Assignment.Deleted) && !a.Released // of the two, what leaves the files counts
 	if r.Files == dc.FilesReady && !r.unconfigured() && r.Configured.Failure == nil {
 		r.Disks = descriptors(r.Assignment.Machine)
 	}
 	r.Assignment = a
 	return r
+}
+
+// done reports whether nothing is left of the machine on this host, by the manager's own wish.
+func (r *record) done() bool {
+	return r.Assignment.Deleted && r.Files == dc.FilesRemoved || r.Assignment.Released && r.Files == dc.FilesReleased
 }
 
 // takesPower reports whether the assignment asks for what makes room on a full disk: the machine's power, or its files, gone.

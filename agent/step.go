@@ -24,6 +24,8 @@ const (
 	stepConfigure step = "configure"
 	// stepFind looks for files, and a process, that were there before the host lost its record. Cut off: done again.
 	stepFind step = "find"
+	// stepRelease lets go of a machine and leaves its files. Cut off: done again, what is let go of already is a success.
+	stepRelease step = "release"
 	// stepRemove carries out a tombstone. Cut off: done again, what is gone already is a success.
 	stepRemove step = "remove"
 	// stepPower executes the pending power request. Cut off: on, off and suspend look at what they find and go on; for
@@ -68,6 +70,11 @@ func (s *situation) next() step {
 			return stepNone
 		}
 		return stepRemove
+	case s.Assignment.Released && !s.hasPower():
+		if s.Files == dc.FilesReleased || s.tried {
+			return stepNone
+		}
+		return stepRelease
 	case s.lostTrack() && !s.gone() && !(s.executes() && pending): // what executes can be asked for without its files
 		return stepFind
 	case s.hasPower() && !s.seen:

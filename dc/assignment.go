@@ -13,6 +13,10 @@ type Machine struct {
 	Folder    string      `json:"folder"`
 	// Variables is ContentOf what the variables of its firmware start as, or "": those of a new machine.
 	Variables string `json:"variables,omitempty"`
+	// Config is the name of its .vmx, "" for the folder's with ".vmx".
+	Config string `json:"config,omitempty"`
+	// Names are those of the port groups and datastores that the hardware refers to, for the machine's files. They may be missing.
+	Names map[ID]string `json:"names,omitempty"`
 	// Resources is what it gets of its host, and Pools the resource pools that it is in without the root, the outermost first.
 	Resources ResourceConfig `json:"resources,omitzero"`
 	Pools     []PoolShare    `json:"pools,omitempty"`
@@ -37,6 +41,10 @@ type Assignment struct {
 	Power         PowerRequest `json:"power"`
 	// Deleted asks the host to power the machine off and delete its files.
 	Deleted bool `json:"deleted,omitempty"`
+	// Registered asks the host to take over files that are there, and make none.
+	Registered *Registration `json:"registered,omitempty"`
+	// Released asks the host to let go of the machine, which has no power, and leave its files as they are.
+	Released bool `json:"released,omitempty"`
 	// Known is for a host without a record of the machine.
 	Known Known `json:"known,omitzero"`
 }
@@ -66,13 +74,13 @@ func AssignmentOf(vm *VirtualMachine, pools ...*ResourcePool) (Assignment, bool)
 		Revision: revision,
 		Machine: Machine{
 			ID: vm.ID, Name: vm.Name, Hardware: vm.Spec.Hardware,
-			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder, Variables: vm.Spec.Variables,
+			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder, Config: vm.Spec.Config, Variables: vm.Spec.Variables,
 			Resources: vm.Spec.Resources, Pools: shares,
 		},
 		Configuration: vm.Spec.Configuration, Discarded: vm.Spec.Discarded,
 		Power:   vm.Spec.Power,
-		Deleted: vm.Spec.Deleted,
-		Known:   Known{Files: vm.Status.Files.made(), Outcome: vm.Status.Outcome.Generation},
+		Deleted: vm.Spec.Deleted, Registered: vm.Spec.Registered, Released: vm.Spec.Released,
+		Known: Known{Files: vm.Status.Files.made(), Outcome: vm.Status.Outcome.Generation},
 	}, true
 }
 

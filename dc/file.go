@@ -92,6 +92,7 @@ const (
 	FileImport     FileOp = "import"     // the disk image Path becomes the bytes To and the descriptor Aside, which leads to the file Extent
 	FileRemove     FileOp = "remove"     // Path with all that is in it, if it is there
 	FileReadDisk   FileOp = "readDisk"   // the bytes of the disk Disk of Machine without its holes, as sparse.Send writes them
+	FileDescribe   FileOp = "describe"   // the machine of the .vmx Path, or the disk of the descriptor Path
 )
 
 // FileRequest asks a host for an operation, as the first message of a stream.
@@ -118,6 +119,9 @@ type FileReply struct {
 	// Truncated is set where there were more files than MaxListedFiles.
 	Truncated bool  `json:"truncated,omitempty"`
 	File      *File `json:"file,omitempty"`
+	// Machine and Disk are what FileDescribe has found.
+	Machine *FoundMachine `json:"machine,omitempty"`
+	Disk    *Disk         `json:"disk,omitempty"`
 	// Offset is how many bytes of an upload are there, and SHA256 what they are, or what was read: 64 hexadecimal digits.
 	Offset int64  `json:"offset,omitempty"`
 	SHA256 string `json:"sha256,omitempty"`

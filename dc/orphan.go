@@ -29,6 +29,8 @@ func CheckAdoption(o Orphan) error {
 	switch {
 	case o.Owner != "":
 		return fail(WrongState, "look at both before you delete one", "by the inventory it is on another host, %s", o.Owner)
+	case o.Status.Files == FilesReleased:
+		return fail(WrongState, "register it by its .vmx: hanok vm register", "its host has let go of its files")
 	case o.Deleted || o.Status.Files == FilesRemoved:
 		return fail(WrongState, "", "its host was asked to delete it, and does")
 	case o.Machine.Folder == "":

@@ -64,6 +64,9 @@ func CheckPower(vm *VirtualMachine, op PowerOp) error {
 	if vm.Spec.Deleted {
 		return fail("it is being deleted", "")
 	}
+	if vm.Spec.Released {
+		return fail("it is being unregistered", "")
+	}
 	if err := CheckNoTemplate(vm); err != nil {
 		return err
 	}
@@ -71,6 +74,8 @@ func CheckPower(vm *VirtualMachine, op PowerOp) error {
 	case FilesReady:
 	case FilesMissing:
 		return fail("its files are missing"+because(vm.Status.FilesFailure), "bring its files back to where they were, or delete it")
+	case FilesReleased:
+		return fail("its host has let go of its files", "unregister it, and register its .vmx")
 	case FilesRemoved:
 		return fail("its host has deleted its files", "delete it, too")
 	default:

@@ -36,12 +36,18 @@ type VirtualMachineSpec struct {
 	Variables string `json:"variables,omitempty"`
 	// Folder is the name of its folder on the datastore, set with Datastore. It does not follow a rename.
 	Folder string `json:"folder,omitempty"`
+	// Config is the name of its .vmx in the folder where that is not the folder's with ".vmx".
+	Config string `json:"config,omitempty"`
+	// Registered is set for a machine whose files were there before it.
+	Registered *Registration `json:"registered,omitempty"`
 	// Template says that it is a template: machines are made of it, and it never gets power. It is in no resource pool then.
 	Template bool `json:"template,omitempty"`
 	// Power is the last power operation asked for.
 	Power PowerRequest `json:"power"`
 	// Deleted is the tombstone: the host is to delete the machine and its files. It is never taken back.
 	Deleted bool `json:"deleted,omitempty"`
+	// Released asks the host to let go of the machine and leave its files as they are. It is never taken back.
+	Released bool `json:"released,omitempty"`
 }
 
 // Firmware is what starts the guest.
@@ -141,10 +147,15 @@ const (
 	FilesFailed  FilesState = "failed"  // they could not be made, or not be deleted
 	FilesMissing FilesState = "missing" // they were there once, and the host doesn't find them
 	FilesRemoved FilesState = "removed"
+	// FilesReleased: they are there, and no machine's of this data center any more.
+	FilesReleased FilesState = "released"
 )
 
 // made reports whether the files were ever there.
-func (s FilesState) made() bool { return s == FilesReady || s == FilesMissing || s == FilesRemoved }
+func (s FilesState) made() bool { return s == FilesReady || s == FilesMissing || s.Gone() }
+
+// Gone reports whether the host has done with the machine: its files were removed or let go of.
+func (s FilesState) Gone() bool { return s == FilesRemoved || s == FilesReleased }
 
 // Guest is what the guest's own agent says. It is empty when the machine has no power.
 type Guest struct {

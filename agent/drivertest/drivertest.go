@@ -56,6 +56,7 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 		{"Files", testFiles},
 		{"Configure", testConfigure},
 		{"Reconfigure", testReconfigure},
+		{"Register", testRegister},
 		{"Unknown", testUnknown},
 		{"Power", testPower},
 		{"Keep", testKeep},

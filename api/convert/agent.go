@@ -44,7 +44,23 @@ func MachineAssignment(a dc.Assignment) *agentv1.MachineAssignment {
 		Known:   &agentv1.Known{Files: a.Known.Files, OutcomeGeneration: a.Known.Outcome},
 
 		Configuration: a.Configuration, Discarded: slices.Clone(a.Discarded),
+		Registered: registration(a.Registered), Released: a.Released,
 	}
+}
+
+// registration returns nil for nil.
+func registration(r *dc.Registration) *agentv1.Registration {
+	if r == nil {
+		return nil
+	}
+	return &agentv1.Registration{Owner: string(r.Owner)}
+}
+
+func fromRegistration(r *agentv1.Registration) *dc.Registration {
+	if r == nil {
+		return nil
+	}
+	return &dc.Registration{Owner: dc.VirtualMachineID(r.Owner)}
 }
 
 // FromMachineAssignment returns the assignment that a carries. The kind Unsupported means that a newer manager asks for
@@ -67,13 +83,20 @@ func FromMachineAssignment(a *agentv1.MachineAssignment) (dc.Assignment, error) 
 		Known:    dc.Known{Files: a.GetKnown().GetFiles(), Outcome: a.GetKnown().GetOutcomeGeneration()},
 
 		Configuration: a.Configuration, Discarded: slices.Clone(a.Discarded),
+		Registered: fromRegistration(a.Registered), Released: a.Released,
 	}, nil
 }
 
 // Machine returns m for the wire. Where an agent of protocol 2 can execute it, its hardware is there in that protocol's form, too.
 func Machine(m dc.Machine) *agentv1.Machine {
 	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Datastore: string(m.Datastore), Folder: m.Folder, Hardware: Hardware(m.Hardware),
-		Variables: m.Variables, Resources: resources(m.Resources)}
+		Variables: m.Variables, Resources: resources(m.Resources), Config: m.Config}
+	for id, name := range m.Names {
+		if out.Names == nil {
+			out.Names = make(map[string]string, len(m.Names))
+		}
+		out.Names[string(id)] = name
+	}
 	for _, p := range m.Pools {
 		out.Pools = append(out.Pools, &agentv1.PoolShare{Id: string(p.ID), Config: resources(p.Config)})
 	}
@@ -97,7 +120,13 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "no virtual machine is named: %q", m.GetId())
 	}
 	out := dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
-		Variables: m.Variables, Resources: fromResources(m.Resources)}
+		Variables: m.Variables, Resources: fromResources(m.Resources), Config: m.Config}
+	for id, name := range m.Names {
+		if out.Names == nil {
+			out.Names = make(map[dc.ID]string, len(m.Names))
+		}
+		out.Names[dc.ID(id)] = name
+	}
 	if len(m.Pools) > dc.MaxPoolDepth {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "%d resource pools are nested", len(m.Pools))
 	}
@@ -160,7 +189,7 @@ func FromMachineStatus(s *agentv1.MachineStatus) (dc.VirtualMachineStatus, error
 		Differences: slices.Clone(s.GetDifferences()),
 	}
 	switch out.Files {
-	case "", dc.FilesReady, dc.FilesFailed, dc.FilesMissing, dc.FilesRemoved:
+	case "", dc.FilesReady, dc.FilesFailed, dc.FilesMissing, dc.FilesRemoved, dc.FilesReleased:
 	default:
 		return dc.VirtualMachineStatus{}, dc.Errorf(dc.Unsupported, "no state of files %q", out.Files)
 	}

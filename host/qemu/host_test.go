@@ -207,7 +207,7 @@ func TestDrivers(t *testing.T) {
 				return drivertest.Drivers{Hypervisor: d, Storage: v, Network: usernet.Network{}}
 			},
 			Path: filepath.Join(s.path, "datastore"),
-			Machine: dc.Hardware{GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 128,
+			Machine: dc.Hardware{Version: dc.DefaultHardwareVersion, GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 1, MemoryMB: 128,
 				Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
 				Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: info.Size(), Image: "sha256:starter"}},
 				NICs:        []dc.NIC{{Key: dc.FirstNICKey, PortGroup: "network-1", Connected: true, StartConnected: true}},

@@ -141,6 +141,7 @@ func (h *Host) discard(ctx context.Context, m dc.Machine, discarded []string) er
 	if err != nil {
 		return err
 	}
+	f.spec = m
 	for _, file := range discarded {
 		has := func(d dc.Disk) bool { return d.File == file }
 		if slices.ContainsFunc(m.Disks, has) {
@@ -171,7 +172,7 @@ func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[string]bool,
 	case ds.full:
 		return nil, dc.Errorf(dc.Exhausted, "the datastore is full").Fix("make room on it")
 	case f == nil:
-		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[string]bool{}}
+		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[string]bool{}, spec: m}
 		h.w.count(m.ID, "create")
 		return nil, nil
 	}
@@ -302,7 +303,7 @@ func (h *Host) keep(ds *datastore, m dc.Machine) {
 	if !h.w.options.Kept || ds.folders[m.Folder] != nil {
 		return
 	}
-	f := &folder{owner: m.ID, disks: map[string]bool{}}
+	f := &folder{owner: m.ID, disks: map[string]bool{}, spec: m}
 	for _, d := range m.Disks {
 		f.disks[d.File] = true
 	}

@@ -66,6 +66,8 @@ type folder struct {
 	owner     dc.VirtualMachineID
 	disks     map[string]bool // by descriptor
 	suspended bool
+	// spec is the machine as its files were written last.
+	spec dc.Machine
 }
 
 // NewWorld returns a host that was just switched on for the first time.

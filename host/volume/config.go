@@ -2,12 +2,14 @@ package volume
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 
@@ -80,26 +82,64 @@ func saveConfig(dir *beneath.Dir, n names, m dc.Machine) error {
 func configure(c *vmx.Config, n names, m dc.Machine) error {
 	described := hardware.Machine{Name: m.Name, Hardware: m.Hardware, Networks: map[int32]string{}}
 	described.Annotation, _ = c.Get("annotation")
-	described.Hardware.Disks = slices.Clone(m.Disks)
+	h := &described.Hardware
+	h.Disks, h.Drives, h.SerialPorts = slices.Clone(h.Disks), slices.Clone(h.Drives), slices.Clone(h.SerialPorts)
 	for i, d := range m.Disks {
-		described.Hardware.Disks[i].File = n.descriptor(d)
+		h.Disks[i].File = n.descriptor(d)
+		if path.Dir(d.File) != m.Folder {
+			h.Disks[i].File = volumes + nameOf(m, dc.ID(m.Datastore)) + "/" + d.File
+		}
 	}
+	for i := range h.Drives {
+		h.Drives[i].Media = mediaOf(m, h.Drives[i].Media)
+	}
+	for i := range h.SerialPorts {
+		h.SerialPorts[i].File = mediaOf(m, h.SerialPorts[i].File)
+	}
+	before, err := hardware.Read(c)
 	for _, nic := range m.NICs {
-		described.Networks[nic.Key] = string(nic.PortGroup)
+		switch name := before.Networks[nic.Key]; {
+		case nic.PortGroup != "":
+			described.Networks[nic.Key] = nameOf(m, dc.ID(nic.PortGroup))
+		case err == nil && name != "":
+			described.Networks[nic.Key] = name // it is on none here; there it may be
+		}
 	}
 	c.Set(ownerKey, string(m.ID))
-	c.Set("nvram", n.nvram())
-	c.Set("pciBridge0.present", "TRUE")
+	for _, line := range [][2]string{{"nvram", n.nvram()}, {"pciBridge0.present", "TRUE"}} {
+		setNew(c, line[0], line[1])
+	}
 	for i := 4; i < 8; i++ { // the slots that VMware's PCI Express devices need
 		bridge := fmt.Sprintf("pciBridge%d.", i)
-		c.Set(bridge+"present", "TRUE")
-		c.Set(bridge+"virtualDev", "pcieRootPort")
-		c.Set(bridge+"functions", "8")
+		setNew(c, bridge+"present", "TRUE")
+		setNew(c, bridge+"virtualDev", "pcieRootPort")
+		setNew(c, bridge+"functions", "8")
 	}
 	if err := hardware.Write(c, described); err != nil {
 		return dc.Errorf(dc.Invalid, "its configuration: %w", err).On(describe(m))
 	}
 	return nil
+}
+
+// setNew gives a key that has none a value.
+func setNew(c *vmx.Config, key, value string) {
+	if _, there := c.Get(key); !there {
+		c.Set(key, value)
+	}
+}
+
+// nameOf returns what a port group or datastore is called, as far as m knows.
+func nameOf(m dc.Machine, id dc.ID) string { return cmp.Or(m.Names[id], string(id)) }
+
+// mediaOf returns where media are, in the words of a .vmx: in the machine's folder by their name alone.
+func mediaOf(m dc.Machine, media dc.Media) dc.Media {
+	if folder, name := path.Split(media.Path); media.Datastore == m.Datastore && folder == m.Folder+"/" {
+		return dc.Media{Path: name}
+	}
+	if media.Datastore != "" {
+		media.Datastore = dc.DatastoreID(nameOf(m, dc.ID(media.Datastore)))
+	}
+	return media
 }
 
 // describeDisk returns the descriptor of a disk. Its UUID follows from the machine and the key, so that one written anew

@@ -2,11 +2,11 @@ package volume
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
-	"path"
 	"slices"
-	"strings"
 
 	"hanok/dc"
 )
@@ -27,7 +27,7 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 		return err
 	}
 	defer f.Close()
-	missing, err := missingDisks(f.dir, f.names, m)
+	missing, err := missingDisks(f.root, f.names, m)
 	if err != nil {
 		return l.failure(m, "looking for the disks", err)
 	}
@@ -44,7 +44,7 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 			return l.failure(m, "extending the disk "+f.names.descriptor(d), err)
 		}
 	}
-	if err := l.makeDisks(ctx, f.dir, f.names, m, missing, fetch, progress); err != nil {
+	if err := l.makeDisks(ctx, f.root, f.names, m, missing, fetch, progress); err != nil {
 		return err
 	}
 	if err := f.SaveConfig(); err != nil {
@@ -60,7 +60,7 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 
 // extend lengthens the file of a disk that has grown. The descriptor comes first: as long as the file is shorter, both are done again.
 func (f *Files) extend(ctx context.Context, d dc.Disk) error {
-	file, err := f.dir.Open(f.names.flat(d), os.O_RDWR)
+	file, err := f.root.Open(f.names.flatPath(d), os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (f *Files) extend(ctx context.Context, d dc.Disk) error {
 	if err := reserve(file, d, info.Size()); err != nil {
 		return err
 	}
-	if err := f.dir.Write(f.names.descriptor(d), describeDisk(f.names, f.m, d).Bytes()); err != nil {
+	if err := f.root.Write(d.File, describeDisk(f.names, f.m, d).Bytes()); err != nil {
 		return err
 	}
 	if err := finish(ctx, file, d, info.Size(), func(int64) {}); err != nil {
@@ -86,19 +86,20 @@ func (f *Files) extend(ctx context.Context, d dc.Disk) error {
 
 // discardDisk removes a disk that the machine has no more and nobody uses. The descriptor goes last: it says that the file is a disk.
 func (f *Files) discardDisk(file string) error {
-	folder, name := path.Split(file)
-	ours := folder == f.m.Folder+"/" && strings.HasSuffix(name, ".vmdk") && name != ".vmdk"
-	if !ours || slices.ContainsFunc(f.m.Disks, func(d dc.Disk) bool { return d.File == file }) {
+	if !diskFile(f.m, file) || slices.ContainsFunc(f.m.Disks, func(d dc.Disk) bool { return d.File == file }) {
 		return nil
 	}
 	doomed := dc.Disk{File: file}
-	if err := f.checkUnused(f.names.flat(doomed)); err != nil {
+	if err := f.checkUnused(f.names.flatPath(doomed)); err != nil {
 		return err
 	}
-	for _, name := range []string{f.names.flat(doomed), f.names.descriptor(doomed)} {
-		if err := f.discard(name); err != nil {
+	for _, name := range []string{f.names.flatPath(doomed), file} {
+		if err := discard(f.root, name); err != nil {
 			return err
 		}
 	}
-	return f.dir.Sync()
+	if err := f.root.SyncParent(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -43,7 +43,7 @@ func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
 		return nil
 	}
 	if owner == m.ID {
-		f := &Files{l: l, m: m, dir: dir, names: n}
+		f := &Files{l: l, m: m, root: store, dir: dir, names: n}
 		if err := f.delete(); err != nil {
 			return l.failure(m, "deleting the files", err)
 		}
@@ -72,14 +72,18 @@ func (f *Files) delete() error {
 	}
 	defer lock.Close()
 	for _, d := range f.m.Disks {
-		if err := f.checkUnused(f.names.flat(d)); err != nil {
+		if err := f.checkUnused(f.names.flatPath(d)); err != nil {
 			return err
 		}
 	}
-	doomed := []string{f.names.suspend(f.m.ID), f.names.nvram(), logName}
 	for _, d := range f.m.Disks {
-		doomed = append(doomed, f.names.descriptor(d), f.names.flat(d))
+		for _, name := range []string{d.File, f.names.flatPath(d)} {
+			if err := discard(f.root, name); err != nil {
+				return err
+			}
+		}
 	}
+	doomed := []string{f.names.suspend(f.m.ID), f.names.nvram(), f.names.variables(), f.names.snapshots(), f.names.team(), logName}
 	all, err := f.dir.Names()
 	if err != nil {
 		return err
@@ -91,22 +95,22 @@ func (f *Files) delete() error {
 	}
 	doomed = append(doomed, f.names.backup(), f.names.lock())
 	for _, name := range doomed {
-		if err := f.discard(name); err != nil {
+		if err := discard(f.dir, name); err != nil {
 			return err
 		}
 	}
 	if err := f.dir.Sync(); err != nil {
 		return err
 	}
-	if err := f.discard(f.names.config()); err != nil {
+	if err := discard(f.dir, f.names.config()); err != nil {
 		return err
 	}
 	return f.dir.Sync()
 }
 
-// checkUnused refuses the deletion of a disk that is locked by itself, not through its machine.
+// checkUnused refuses the use of a disk that is locked by itself, not through its machine; name is its path on the datastore.
 func (f *Files) checkUnused(name string) error {
-	file, err := f.dir.Open(name, os.O_RDONLY)
+	file, err := f.root.Open(name, os.O_RDONLY)
 	var odd *beneath.Irregular
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &odd) {
 		return nil
@@ -119,10 +123,10 @@ func (f *Files) checkUnused(name string) error {
 }
 
 // discard removes a file and what a crash may have left of its making. A folder by that name is not the machine's.
-func (f *Files) discard(name string) error {
+func discard(dir *beneath.Dir, name string) error {
 	for _, name := range []string{name + beneath.Temporary, name} {
 		var odd *beneath.Irregular
-		if err := f.dir.Remove(name); err != nil && !errors.As(err, &odd) {
+		if err := dir.Remove(name); err != nil && !errors.As(err, &odd) {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ type Files struct {
 
 	l     *Local
 	m     dc.Machine
+	root  *beneath.Dir // of the datastore
 	dir   *beneath.Dir
 	names names
 }
@@ -37,7 +38,7 @@ type Files struct {
 // Disk is one open virtual disk.
 type Disk struct {
 	dc.Disk
-	// Name is the name of the file in the machine's folder, for messages.
+	// Name is the name of the file, for messages.
 	Name string
 	// File holds the bytes, raw. It is open for reading and writing, and locked against every other opener for as long
 	// as a copy of the descriptor is open in any process.
@@ -56,15 +57,15 @@ func (l *Local) Files(ctx context.Context, m dc.Machine) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
 	dir, err := store.Dir(m.Folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noFiles(m)
-	}
 	if err != nil {
+		store.Close()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, noFiles(m)
+		}
 		return nil, l.failure(m, doing, err)
 	}
-	f := &Files{Path: filepath.Join(store.Name(), m.Folder), l: l, m: m, dir: dir, names: n}
+	f := &Files{Path: filepath.Join(store.Name(), m.Folder), l: l, m: m, root: store, dir: dir, names: n}
 	owner, err := ownerOf(dir, n)
 	switch {
 	case err != nil:
@@ -86,7 +87,7 @@ func noFiles(m dc.Machine) error {
 }
 
 // Close lets go of the folder. What was opened in it stays open.
-func (f *Files) Close() error { return f.dir.Close() }
+func (f *Files) Close() error { return errors.Join(f.dir.Close(), f.root.Close()) }
 
 // SaveConfig brings the .vmx in line with the machine: its name and hardware may have changed since. The .vmx before
 // stays as .vmx~. It writes nothing when nothing has changed.
@@ -124,7 +125,7 @@ func byKey(a, b dc.Disk) int { return cmp.Compare(a.Key, b.Key) }
 
 func (f *Files) disk(d dc.Disk) (Disk, error) {
 	name := f.names.flat(d)
-	file, err := f.dir.Open(name, os.O_RDWR)
+	file, err := f.root.Open(f.names.flatPath(d), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Disk{}, f.lost(name)
 	}
@@ -244,7 +245,10 @@ func (f *Files) NVRAM(template []byte) (*os.File, error) {
 }
 
 func (f *Files) nvram(template []byte) (*os.File, error) {
-	name := f.names.nvram()
+	name, err := f.variables()
+	if err != nil {
+		return nil, err
+	}
 	file, err := f.dir.Open(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := f.dir.Write(name, template); err != nil {
@@ -265,6 +269,34 @@ func (f *Files) nvram(template []byte) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// variables returns the name of the file with the variables of the machine's firmware.
+func (f *Files) variables() (string, error) {
+	vmwares, err := isVMwares(f.dir, f.names.nvram())
+	if vmwares {
+		return f.names.variables(), err
+	}
+	return f.names.nvram(), err
+}
+
+// isVMwares reports whether a file has firmware variables as VMware keeps them, which no other firmware can read.
+func isVMwares(dir *beneath.Dir, name string) (bool, error) {
+	const magic = "MRVN"
+	file, err := dir.Open(name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	head := make([]byte, len(magic))
+	n, err := file.ReadAt(head, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return string(head[:n]) == magic, err
 }
 
 // Lock takes the machine for the caller alone and returns the lock: it is held for as long as a copy of the descriptor

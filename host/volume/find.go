@@ -42,14 +42,14 @@ func (l *Local) FindMachine(ctx context.Context, m dc.Machine) error {
 		return foreign(m, owner)
 	}
 	for _, d := range m.Disks {
-		found, err := dir.Exists(n.flat(d))
+		found, err := store.Exists(n.flatPath(d))
 		if err != nil {
 			return l.failure(m, doing, err)
 		}
 		if !found {
 			return missing(m, "its disk %s is missing in the folder %s", n.flat(d), path)
 		}
-		info, err := dir.Lstat(n.flat(d))
+		info, err := store.Lstat(n.flatPath(d))
 		if err == nil {
 			err = checkLength(m, n.flat(d), info, d.CapacityBytes)
 		}

@@ -58,7 +58,7 @@ func TestDevicesWithoutAPlaceAreRefused(t *testing.T) {
 	for _, file := range []string{"", "hello.vmdk", "hello/.vmdk", "hello/x.vmx", "other/x.vmdk", "hello/../x.vmdk", "/hello/x.vmdk"} {
 		m := machine()
 		m.Disks[1].File = file
-		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "no file in the machine's folder")
+		wantError(t, l.CreateMachine(t.Context(), m, fetchContent, ignore), dc.Invalid, "has no file in")
 	}
 	for _, key := range []int32{3999, 4010} {
 		m := machine()

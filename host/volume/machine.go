@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 
 	"hanok/dc"
@@ -28,6 +29,11 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 	if err := checkDevices(m); err != nil {
 		return err
 	}
+	for _, d := range m.Disks {
+		if err := checkOwn(m, d); err != nil {
+			return err
+		}
+	}
 	store, err := l.open(m.Datastore)
 	if err != nil {
 		return err
@@ -43,15 +49,15 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 	if err := copyVariables(ctx, dir, n, m, fetch); err != nil {
 		return l.failure(m, "copying the variables of the firmware", err)
 	}
-	missing, err := missingDisks(dir, n, m)
+	missing, err := missingDisks(store, n, m)
 	if err != nil {
 		return l.failure(m, "looking for the disks", err)
 	}
-	return l.makeDisks(ctx, dir, n, m, missing, fetch, progress)
+	return l.makeDisks(ctx, store, n, m, missing, fetch, progress)
 }
 
-// makeDisks makes the bytes of the missing disks, and the descriptors of all.
-func (l *Local) makeDisks(ctx context.Context, dir *beneath.Dir, n names, m dc.Machine, missing []dc.Disk,
+// makeDisks makes the bytes of the missing disks, and the descriptors of all; root is the datastore's folder.
+func (l *Local) makeDisks(ctx context.Context, root *beneath.Dir, n names, m dc.Machine, missing []dc.Disk,
 	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(done, total int64)) error {
 	var done, total int64
 	for _, d := range missing {
@@ -61,7 +67,7 @@ func (l *Local) makeDisks(ctx context.Context, dir *beneath.Dir, n names, m dc.M
 	}
 	for _, d := range missing {
 		report := func(copied int64) { progress(done+copied, total) }
-		if err := l.makeDisk(ctx, dir, n, m, d, fetch, report); err != nil {
+		if err := l.makeDisk(ctx, root, n, m, d, fetch, report); err != nil {
 			return l.failure(m, "making the disk "+n.descriptor(d), err)
 		}
 		if takesTime(d) {
@@ -70,7 +76,7 @@ func (l *Local) makeDisks(ctx context.Context, dir *beneath.Dir, n names, m dc.M
 		}
 	}
 	for _, d := range m.Disks {
-		if err := saveDescriptor(dir, n, m, d); err != nil {
+		if err := saveDescriptor(root, n, m, d); err != nil {
 			return l.failure(m, "making the disk "+n.descriptor(d), err)
 		}
 	}
@@ -135,14 +141,14 @@ func foreign(m dc.Machine, owner dc.VirtualMachineID) error {
 }
 
 // missingDisks returns the disks whose bytes are not there, by their keys, and removes what a crash left of them.
-func missingDisks(dir *beneath.Dir, n names, m dc.Machine) ([]dc.Disk, error) {
+func missingDisks(root *beneath.Dir, n names, m dc.Machine) ([]dc.Disk, error) {
 	var missing []dc.Disk
 	for _, d := range m.Disks {
-		name := n.flat(d)
-		if err := dir.Remove(name + beneath.Temporary); err != nil {
+		name := n.flatPath(d)
+		if err := root.Remove(name + beneath.Temporary); err != nil {
 			return nil, err
 		}
-		found, err := dir.Exists(name)
+		found, err := root.Exists(name)
 		if err != nil {
 			return nil, err
 		}
@@ -155,20 +161,23 @@ func missingDisks(dir *beneath.Dir, n names, m dc.Machine) ([]dc.Disk, error) {
 }
 
 // makeDisk makes the bytes of one disk: all of them, or nothing.
-func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Machine, d dc.Disk,
+func (l *Local) makeDisk(ctx context.Context, root *beneath.Dir, n names, m dc.Machine, d dc.Disk,
 	fetch func(ctx context.Context, digest string) (io.ReadCloser, error), progress func(copied int64)) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	name := n.flat(d)
-	file, err := dir.Create(name + beneath.Temporary)
+	if err := checkOwn(m, d); err != nil {
+		return err
+	}
+	name := n.flatPath(d)
+	file, err := root.Create(name + beneath.Temporary)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		file.Close()
 		if err != nil {
-			err = errors.Join(err, dir.Remove(name+beneath.Temporary))
+			err = errors.Join(err, root.Remove(name+beneath.Temporary))
 		}
 		if isFull(err) { // said after the removal, so that the free space is what the next attempt finds
 			err = l.full(m, "making the disk "+n.descriptor(d), d.CapacityBytes, err)
@@ -203,7 +212,16 @@ func (l *Local) makeDisk(ctx context.Context, dir *beneath.Dir, n names, m dc.Ma
 	if err := finish(ctx, file, d, copied, progress); err != nil {
 		return err
 	}
-	return dir.Publish(file, name)
+	return root.Publish(file, name)
+}
+
+// checkOwn refuses to make a disk elsewhere than in the machine's folder.
+func checkOwn(m dc.Machine, d dc.Disk) error {
+	if path.Dir(d.File) == m.Folder {
+		return nil
+	}
+	return dc.Errorf(dc.Invalid, "the disk %d has no file in the machine's folder, where it could be made: %q", d.Key, d.File).On(describe(m)).
+		Fix("make it in the machine's folder, or bring it back")
 }
 
 // unreadable says that an image could not be read. Where the reader gave no kind, reading it again may help.
@@ -216,17 +234,17 @@ func unreadable(m dc.Machine, image string, err error) error {
 }
 
 // saveDescriptor writes the descriptor of a disk whose bytes are there, unless it exists.
-func saveDescriptor(dir *beneath.Dir, n names, m dc.Machine, d dc.Disk) error {
-	info, err := dir.Lstat(n.flat(d))
+func saveDescriptor(root *beneath.Dir, n names, m dc.Machine, d dc.Disk) error {
+	info, err := root.Lstat(n.flatPath(d))
 	if err != nil {
 		return err
 	}
 	if err := checkLength(m, n.flat(d), info, d.CapacityBytes); err != nil {
 		return err
 	}
-	found, err := dir.Exists(n.descriptor(d))
+	found, err := root.Exists(d.File)
 	if err != nil || found {
 		return err
 	}
-	return dir.Write(n.descriptor(d), describeDisk(n, m, d).Bytes())
+	return root.Write(d.File, describeDisk(n, m, d).Bytes())
 }

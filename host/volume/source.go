@@ -30,16 +30,20 @@ func (l *Local) OpenDisk(ctx context.Context, m dc.Machine, key int32) (io.ReadC
 }
 
 func (f *Files) openToRead(key int32) (*sparse.File, error) {
-	name, capacity, thin := f.names.nvram(), int64(0), false
+	name, err := f.variables()
+	if err != nil {
+		return nil, err
+	}
+	dir, capacity, thin := f.dir, int64(0), false
 	if key != dc.VariablesKey {
 		at := slices.IndexFunc(f.m.Disks, func(d dc.Disk) bool { return d.Key == key })
 		if at < 0 {
 			return nil, dc.Errorf(dc.NotFound, "it has no disk %d", key).On(describe(f.m))
 		}
 		d := f.m.Disks[at]
-		name, capacity, thin = f.names.flat(d), d.CapacityBytes, d.Provisioning == dc.Thin
+		dir, name, capacity, thin = f.root, f.names.flatPath(d), d.CapacityBytes, d.Provisioning == dc.Thin
 	}
-	file, err := f.dir.Open(name, os.O_RDONLY)
+	file, err := dir.Open(name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, f.lost(name)
 	}

@@ -22,7 +22,7 @@ const (
 )
 
 // mount returns datastores of which one is mounted, and its folder.
-func mount(t *testing.T) (*Local, string) {
+func mount(t testing.TB) (*Local, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ds")
 	l := NewLocal(slog.New(slog.DiscardHandler))

@@ -105,7 +105,7 @@ func (s *Service) admitOrphan(tx *store.Tx, by dc.Caller, o dc.Orphan, req Adopt
 	vm := &dc.VirtualMachine{
 		ID:   m.ID,
 		Meta: dc.Meta{Name: name, Parent: dc.ID(folder), Created: time.Now().UTC()},
-		Spec: dc.VirtualMachineSpec{Hardware: hardware, Resources: m.Resources, Pool: pool, Host: o.Host, Datastore: ds, Folder: m.Folder,
+		Spec: dc.VirtualMachineSpec{Hardware: hardware, Resources: m.Resources, Pool: pool, Host: o.Host, Datastore: ds, Folder: m.Folder, Config: m.Config,
 			Power: dc.PowerRequest{Generation: max(o.Generation, o.Status.Outcome.Generation) + 1}},
 		Status: o.Status,
 	}

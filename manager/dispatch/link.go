@@ -391,6 +391,7 @@ func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]
 		if !convert.SpeaksMachine(l.protocol, a.Machine) {
 			return // it would execute another machine; this one waits until the host is upgraded
 		}
+		a.Machine.Names = namesOf(v, a.Machine)
 		content := a
 		content.Revision, content.Known = 0, dc.Known{}
 		if reflect.DeepEqual(sent[id], content) {
@@ -399,6 +400,27 @@ func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]
 		sent[id] = content
 		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
 	}
+}
+
+// namesOf returns what the port groups and datastores are called that the machine refers to.
+func namesOf(v *store.View, m dc.Machine) map[dc.ID]string {
+	names := map[dc.ID]string{}
+	add := func(id dc.ID) {
+		if o := v.Find(id); o != nil {
+			names[id] = o.Metadata().Name
+		}
+	}
+	add(dc.ID(m.Datastore))
+	for _, n := range m.NICs {
+		add(dc.ID(n.PortGroup))
+	}
+	for _, d := range m.Drives {
+		add(dc.ID(d.Media.Datastore))
+	}
+	for _, p := range m.SerialPorts {
+		add(dc.ID(p.File.Datastore))
+	}
+	return names
 }
 
 // forget tells the host that something which was assigned to it is gone from the store. That is no order to delete

@@ -86,7 +86,7 @@ func (l *link) commitMachines(reports []*machineReport) error {
 		switch {
 		case r.owner == l.host:
 			l.s.removeOrphan(r.id, l.host)
-		case !r.known && r.status.Files == dc.FilesRemoved:
+		case !r.known && r.status.Files.Gone():
 			l.s.removeOrphan(r.id, l.host)
 			l.forgetMachine(r.Id)
 		default:

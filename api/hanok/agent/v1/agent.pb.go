@@ -1339,7 +1339,11 @@ type MachineAssignment struct {
 	// The changes of the machine's hardware are counted.
 	Configuration int64 `protobuf:"varint,6,opt,name=configuration,proto3" json:"configuration,omitempty"`
 	// The descriptors of disks to be removed with their files, on the machine's datastore.
-	Discarded     []string `protobuf:"bytes,7,rep,name=discarded,proto3" json:"discarded,omitempty"`
+	Discarded []string `protobuf:"bytes,7,rep,name=discarded,proto3" json:"discarded,omitempty"`
+	// Set for a machine whose files were there before it: the host takes them over, and makes none.
+	Registered *Registration `protobuf:"bytes,8,opt,name=registered,proto3" json:"registered,omitempty"`
+	// Let go of the machine, which has no power, and leave its files as they are.
+	Released      bool `protobuf:"varint,9,opt,name=released,proto3" json:"released,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1423,6 +1427,66 @@ func (x *MachineAssignment) GetDiscarded() []string {
 	return nil
 }
 
+func (x *MachineAssignment) GetRegistered() *Registration {
+	if x != nil {
+		return x.Registered
+	}
+	return nil
+}
+
+func (x *MachineAssignment) GetReleased() bool {
+	if x != nil {
+		return x.Released
+	}
+	return false
+}
+
+// Registration says whose files a machine takes over.
+type Registration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The machine whose mark they have, or empty.
+	Owner         string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registration) Reset() {
+	*x = Registration{}
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registration) ProtoMessage() {}
+
+func (x *Registration) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registration.ProtoReflect.Descriptor instead.
+func (*Registration) Descriptor() ([]byte, []int) {
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Registration) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
 // Known is what the manager has heard of a machine before.
 type Known struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1436,7 +1500,7 @@ type Known struct {
 
 func (x *Known) Reset() {
 	*x = Known{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1512,7 @@ func (x *Known) String() string {
 func (*Known) ProtoMessage() {}
 
 func (x *Known) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1525,7 @@ func (x *Known) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Known.ProtoReflect.Descriptor instead.
 func (*Known) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Known) GetFiles() bool {
@@ -1493,6 +1557,10 @@ type Machine struct {
 	Datastore string  `protobuf:"bytes,10,opt,name=datastore,proto3" json:"datastore,omitempty"`
 	// The name of its folder there.
 	Folder string `protobuf:"bytes,11,opt,name=folder,proto3" json:"folder,omitempty"`
+	// The name of its .vmx in the folder; empty for the folder's name with ".vmx".
+	Config string `protobuf:"bytes,13,opt,name=config,proto3" json:"config,omitempty"`
+	// The names of the port groups and datastores that the hardware refers to, by their IDs.
+	Names map[string]string `protobuf:"bytes,14,rep,name=names,proto3" json:"names,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Since protocol 3.
 	Hardware *v1.Hardware `protobuf:"bytes,12,opt,name=hardware,proto3" json:"hardware,omitempty"`
 	// What the variables of its firmware start as. Absent: those of a new machine.
@@ -1507,7 +1575,7 @@ type Machine struct {
 
 func (x *Machine) Reset() {
 	*x = Machine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1587,7 @@ func (x *Machine) String() string {
 func (*Machine) ProtoMessage() {}
 
 func (x *Machine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1600,7 @@ func (x *Machine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Machine.ProtoReflect.Descriptor instead.
 func (*Machine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Machine) GetId() string {
@@ -1612,6 +1680,20 @@ func (x *Machine) GetFolder() string {
 	return ""
 }
 
+func (x *Machine) GetConfig() string {
+	if x != nil {
+		return x.Config
+	}
+	return ""
+}
+
+func (x *Machine) GetNames() map[string]string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 func (x *Machine) GetHardware() *v1.Hardware {
 	if x != nil {
 		return x.Hardware
@@ -1651,7 +1733,7 @@ type ResourceConfig struct {
 
 func (x *ResourceConfig) Reset() {
 	*x = ResourceConfig{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1663,7 +1745,7 @@ func (x *ResourceConfig) String() string {
 func (*ResourceConfig) ProtoMessage() {}
 
 func (x *ResourceConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1676,7 +1758,7 @@ func (x *ResourceConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResourceConfig.ProtoReflect.Descriptor instead.
 func (*ResourceConfig) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResourceConfig) GetCpu() *Allocation {
@@ -1708,7 +1790,7 @@ type Allocation struct {
 
 func (x *Allocation) Reset() {
 	*x = Allocation{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1802,7 @@ func (x *Allocation) String() string {
 func (*Allocation) ProtoMessage() {}
 
 func (x *Allocation) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1815,7 @@ func (x *Allocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Allocation.ProtoReflect.Descriptor instead.
 func (*Allocation) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Allocation) GetSharesLevel() string {
@@ -1781,7 +1863,7 @@ type PoolShare struct {
 
 func (x *PoolShare) Reset() {
 	*x = PoolShare{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1875,7 @@ func (x *PoolShare) String() string {
 func (*PoolShare) ProtoMessage() {}
 
 func (x *PoolShare) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1888,7 @@ func (x *PoolShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolShare.ProtoReflect.Descriptor instead.
 func (*PoolShare) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PoolShare) GetId() string {
@@ -1835,7 +1917,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +1929,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +1942,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Disk) GetKey() int32 {
@@ -1895,7 +1977,7 @@ type NIC struct {
 
 func (x *NIC) Reset() {
 	*x = NIC{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +1989,7 @@ func (x *NIC) String() string {
 func (*NIC) ProtoMessage() {}
 
 func (x *NIC) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2002,7 @@ func (x *NIC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NIC.ProtoReflect.Descriptor instead.
 func (*NIC) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NIC) GetKey() int32 {
@@ -1957,7 +2039,7 @@ type PowerRequest struct {
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2051,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2064,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PowerRequest) GetGeneration() int64 {
@@ -2027,7 +2109,7 @@ type MachineReport struct {
 
 func (x *MachineReport) Reset() {
 	*x = MachineReport{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2039,7 +2121,7 @@ func (x *MachineReport) String() string {
 func (*MachineReport) ProtoMessage() {}
 
 func (x *MachineReport) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2052,7 +2134,7 @@ func (x *MachineReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineReport.ProtoReflect.Descriptor instead.
 func (*MachineReport) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MachineReport) GetId() string {
@@ -2106,7 +2188,7 @@ func (x *MachineReport) GetDeleted() bool {
 
 type MachineStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "", "ready", "failed", "missing" or "removed".
+	// "", "ready", "failed", "missing", "removed" or "released".
 	Files        string      `protobuf:"bytes,1,opt,name=files,proto3" json:"files,omitempty"`
 	FilesFailure *v1.Failure `protobuf:"bytes,2,opt,name=files_failure,json=filesFailure,proto3" json:"files_failure,omitempty"`
 	// "", "poweredOff", "poweredOn" or "suspended".
@@ -2134,7 +2216,7 @@ type MachineStatus struct {
 
 func (x *MachineStatus) Reset() {
 	*x = MachineStatus{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2146,7 +2228,7 @@ func (x *MachineStatus) String() string {
 func (*MachineStatus) ProtoMessage() {}
 
 func (x *MachineStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[27]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2241,7 @@ func (x *MachineStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MachineStatus.ProtoReflect.Descriptor instead.
 func (*MachineStatus) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{27}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MachineStatus) GetFiles() string {
@@ -2272,7 +2354,7 @@ type Guest struct {
 
 func (x *Guest) Reset() {
 	*x = Guest{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2366,7 @@ func (x *Guest) String() string {
 func (*Guest) ProtoMessage() {}
 
 func (x *Guest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[28]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2379,7 @@ func (x *Guest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guest.ProtoReflect.Descriptor instead.
 func (*Guest) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{28}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Guest) GetAgentRunning() bool {
@@ -2339,7 +2421,7 @@ type ForgetMachine struct {
 
 func (x *ForgetMachine) Reset() {
 	*x = ForgetMachine{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2433,7 @@ func (x *ForgetMachine) String() string {
 func (*ForgetMachine) ProtoMessage() {}
 
 func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[29]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2446,7 @@ func (x *ForgetMachine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetMachine.ProtoReflect.Descriptor instead.
 func (*ForgetMachine) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{29}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ForgetMachine) GetId() string {
@@ -2386,7 +2468,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2398,7 +2480,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[30]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2411,7 +2493,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{30}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Progress) GetMachineId() string {
@@ -2453,7 +2535,7 @@ type OpenStream struct {
 
 func (x *OpenStream) Reset() {
 	*x = OpenStream{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2547,7 @@ func (x *OpenStream) String() string {
 func (*OpenStream) ProtoMessage() {}
 
 func (x *OpenStream) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[31]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2560,7 @@ func (x *OpenStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenStream.ProtoReflect.Descriptor instead.
 func (*OpenStream) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{31}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OpenStream) GetTicket() string {
@@ -2520,7 +2602,7 @@ type StreamFailed struct {
 
 func (x *StreamFailed) Reset() {
 	*x = StreamFailed{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2532,7 +2614,7 @@ func (x *StreamFailed) String() string {
 func (*StreamFailed) ProtoMessage() {}
 
 func (x *StreamFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[32]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2545,7 +2627,7 @@ func (x *StreamFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFailed.ProtoReflect.Descriptor instead.
 func (*StreamFailed) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{32}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *StreamFailed) GetTicket() string {
@@ -2578,7 +2660,7 @@ type Statistics struct {
 
 func (x *Statistics) Reset() {
 	*x = Statistics{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2590,7 +2672,7 @@ func (x *Statistics) String() string {
 func (*Statistics) ProtoMessage() {}
 
 func (x *Statistics) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[33]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2603,7 +2685,7 @@ func (x *Statistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statistics.ProtoReflect.Descriptor instead.
 func (*Statistics) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{33}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Statistics) GetPeriod() *durationpb.Duration {
@@ -2648,7 +2730,7 @@ type ObjectStatistics struct {
 
 func (x *ObjectStatistics) Reset() {
 	*x = ObjectStatistics{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2660,7 +2742,7 @@ func (x *ObjectStatistics) String() string {
 func (*ObjectStatistics) ProtoMessage() {}
 
 func (x *ObjectStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[34]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2673,7 +2755,7 @@ func (x *ObjectStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectStatistics.ProtoReflect.Descriptor instead.
 func (*ObjectStatistics) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{34}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ObjectStatistics) GetId() string {
@@ -2707,7 +2789,7 @@ type StatisticsKept struct {
 
 func (x *StatisticsKept) Reset() {
 	*x = StatisticsKept{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2801,7 @@ func (x *StatisticsKept) String() string {
 func (*StatisticsKept) ProtoMessage() {}
 
 func (x *StatisticsKept) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[35]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2814,7 @@ func (x *StatisticsKept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsKept.ProtoReflect.Descriptor instead.
 func (*StatisticsKept) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{35}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *StatisticsKept) GetEnd() *timestamppb.Timestamp {
@@ -2762,7 +2844,7 @@ type StatisticsQuery struct {
 
 func (x *StatisticsQuery) Reset() {
 	*x = StatisticsQuery{}
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2774,7 +2856,7 @@ func (x *StatisticsQuery) String() string {
 func (*StatisticsQuery) ProtoMessage() {}
 
 func (x *StatisticsQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_agent_v1_agent_proto_msgTypes[36]
+	mi := &file_hanok_agent_v1_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2787,7 +2869,7 @@ func (x *StatisticsQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsQuery.ProtoReflect.Descriptor instead.
 func (*StatisticsQuery) Descriptor() ([]byte, []int) {
-	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{36}
+	return file_hanok_agent_v1_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StatisticsQuery) GetObjectId() string {
@@ -2929,7 +3011,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\afailure\x18\x03 \x01(\v2\x11.hanok.v1.FailureR\afailure\x12%\n" +
 	"\x0ecapacity_bytes\x18\x04 \x01(\x03R\rcapacityBytes\"!\n" +
 	"\x0fForgetDatastore\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xa1\x02\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xfb\x02\n" +
 	"\x11MachineAssignment\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x121\n" +
 	"\amachine\x18\x02 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x122\n" +
@@ -2937,10 +3019,16 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\adeleted\x18\x04 \x01(\bR\adeleted\x12+\n" +
 	"\x05known\x18\x05 \x01(\v2\x15.hanok.agent.v1.KnownR\x05known\x12$\n" +
 	"\rconfiguration\x18\x06 \x01(\x03R\rconfiguration\x12\x1c\n" +
-	"\tdiscarded\x18\a \x03(\tR\tdiscarded\"L\n" +
+	"\tdiscarded\x18\a \x03(\tR\tdiscarded\x12<\n" +
+	"\n" +
+	"registered\x18\b \x01(\v2\x1c.hanok.agent.v1.RegistrationR\n" +
+	"registered\x12\x1a\n" +
+	"\breleased\x18\t \x01(\bR\breleased\"$\n" +
+	"\fRegistration\x12\x14\n" +
+	"\x05owner\x18\x01 \x01(\tR\x05owner\"L\n" +
 	"\x05Known\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\bR\x05files\x12-\n" +
-	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xf1\x03\n" +
+	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xfd\x04\n" +
 	"\aMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -2953,11 +3041,17 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x04nics\x18\t \x03(\v2\x13.hanok.agent.v1.NICR\x04nics\x12\x1c\n" +
 	"\tdatastore\x18\n" +
 	" \x01(\tR\tdatastore\x12\x16\n" +
-	"\x06folder\x18\v \x01(\tR\x06folder\x12.\n" +
+	"\x06folder\x18\v \x01(\tR\x06folder\x12\x16\n" +
+	"\x06config\x18\r \x01(\tR\x06config\x128\n" +
+	"\x05names\x18\x0e \x03(\v2\".hanok.agent.v1.Machine.NamesEntryR\x05names\x12.\n" +
 	"\bhardware\x18\f \x01(\v2\x12.hanok.v1.HardwareR\bhardware\x12\x1c\n" +
 	"\tvariables\x182 \x01(\tR\tvariables\x12<\n" +
 	"\tresources\x18( \x01(\v2\x1e.hanok.agent.v1.ResourceConfigR\tresources\x12/\n" +
-	"\x05pools\x18) \x03(\v2\x19.hanok.agent.v1.PoolShareR\x05pools\"r\n" +
+	"\x05pools\x18) \x03(\v2\x19.hanok.agent.v1.PoolShareR\x05pools\x1a8\n" +
+	"\n" +
+	"NamesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"r\n" +
 	"\x0eResourceConfig\x12,\n" +
 	"\x03cpu\x18\x01 \x01(\v2\x1a.hanok.agent.v1.AllocationR\x03cpu\x122\n" +
 	"\x06memory\x18\x02 \x01(\v2\x1a.hanok.agent.v1.AllocationR\x06memory\"\x9f\x01\n" +
@@ -3077,7 +3171,7 @@ func file_hanok_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_hanok_agent_v1_agent_proto_rawDescData
 }
 
-var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_hanok_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*JoinRequest)(nil),           // 0: hanok.agent.v1.JoinRequest
 	(*JoinResponse)(nil),          // 1: hanok.agent.v1.JoinResponse
@@ -3097,95 +3191,99 @@ var file_hanok_agent_v1_agent_proto_goTypes = []any{
 	(*DatastoreReport)(nil),       // 15: hanok.agent.v1.DatastoreReport
 	(*ForgetDatastore)(nil),       // 16: hanok.agent.v1.ForgetDatastore
 	(*MachineAssignment)(nil),     // 17: hanok.agent.v1.MachineAssignment
-	(*Known)(nil),                 // 18: hanok.agent.v1.Known
-	(*Machine)(nil),               // 19: hanok.agent.v1.Machine
-	(*ResourceConfig)(nil),        // 20: hanok.agent.v1.ResourceConfig
-	(*Allocation)(nil),            // 21: hanok.agent.v1.Allocation
-	(*PoolShare)(nil),             // 22: hanok.agent.v1.PoolShare
-	(*Disk)(nil),                  // 23: hanok.agent.v1.Disk
-	(*NIC)(nil),                   // 24: hanok.agent.v1.NIC
-	(*PowerRequest)(nil),          // 25: hanok.agent.v1.PowerRequest
-	(*MachineReport)(nil),         // 26: hanok.agent.v1.MachineReport
-	(*MachineStatus)(nil),         // 27: hanok.agent.v1.MachineStatus
-	(*Guest)(nil),                 // 28: hanok.agent.v1.Guest
-	(*ForgetMachine)(nil),         // 29: hanok.agent.v1.ForgetMachine
-	(*Progress)(nil),              // 30: hanok.agent.v1.Progress
-	(*OpenStream)(nil),            // 31: hanok.agent.v1.OpenStream
-	(*StreamFailed)(nil),          // 32: hanok.agent.v1.StreamFailed
-	(*Statistics)(nil),            // 33: hanok.agent.v1.Statistics
-	(*ObjectStatistics)(nil),      // 34: hanok.agent.v1.ObjectStatistics
-	(*StatisticsKept)(nil),        // 35: hanok.agent.v1.StatisticsKept
-	(*StatisticsQuery)(nil),       // 36: hanok.agent.v1.StatisticsQuery
-	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
-	(*v1.Failure)(nil),            // 38: hanok.v1.Failure
-	(*v1.Hardware)(nil),           // 39: hanok.v1.Hardware
-	(*timestamppb.Timestamp)(nil), // 40: google.protobuf.Timestamp
+	(*Registration)(nil),          // 18: hanok.agent.v1.Registration
+	(*Known)(nil),                 // 19: hanok.agent.v1.Known
+	(*Machine)(nil),               // 20: hanok.agent.v1.Machine
+	(*ResourceConfig)(nil),        // 21: hanok.agent.v1.ResourceConfig
+	(*Allocation)(nil),            // 22: hanok.agent.v1.Allocation
+	(*PoolShare)(nil),             // 23: hanok.agent.v1.PoolShare
+	(*Disk)(nil),                  // 24: hanok.agent.v1.Disk
+	(*NIC)(nil),                   // 25: hanok.agent.v1.NIC
+	(*PowerRequest)(nil),          // 26: hanok.agent.v1.PowerRequest
+	(*MachineReport)(nil),         // 27: hanok.agent.v1.MachineReport
+	(*MachineStatus)(nil),         // 28: hanok.agent.v1.MachineStatus
+	(*Guest)(nil),                 // 29: hanok.agent.v1.Guest
+	(*ForgetMachine)(nil),         // 30: hanok.agent.v1.ForgetMachine
+	(*Progress)(nil),              // 31: hanok.agent.v1.Progress
+	(*OpenStream)(nil),            // 32: hanok.agent.v1.OpenStream
+	(*StreamFailed)(nil),          // 33: hanok.agent.v1.StreamFailed
+	(*Statistics)(nil),            // 34: hanok.agent.v1.Statistics
+	(*ObjectStatistics)(nil),      // 35: hanok.agent.v1.ObjectStatistics
+	(*StatisticsKept)(nil),        // 36: hanok.agent.v1.StatisticsKept
+	(*StatisticsQuery)(nil),       // 37: hanok.agent.v1.StatisticsQuery
+	nil,                           // 38: hanok.agent.v1.Machine.NamesEntry
+	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
+	(*v1.Failure)(nil),            // 40: hanok.v1.Failure
+	(*v1.Hardware)(nil),           // 41: hanok.v1.Hardware
+	(*timestamppb.Timestamp)(nil), // 42: google.protobuf.Timestamp
 }
 var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	4,  // 0: hanok.agent.v1.JoinRequest.facts:type_name -> hanok.agent.v1.HostFacts
 	5,  // 1: hanok.agent.v1.HostFacts.hypervisor:type_name -> hanok.agent.v1.Hypervisor
 	8,  // 2: hanok.agent.v1.AgentMessage.hello:type_name -> hanok.agent.v1.Hello
-	26, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
-	30, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
+	27, // 3: hanok.agent.v1.AgentMessage.machine_report:type_name -> hanok.agent.v1.MachineReport
+	31, // 4: hanok.agent.v1.AgentMessage.progress:type_name -> hanok.agent.v1.Progress
 	15, // 5: hanok.agent.v1.AgentMessage.datastore_report:type_name -> hanok.agent.v1.DatastoreReport
 	11, // 6: hanok.agent.v1.AgentMessage.heartbeat:type_name -> hanok.agent.v1.Heartbeat
-	32, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
-	33, // 8: hanok.agent.v1.AgentMessage.statistics:type_name -> hanok.agent.v1.Statistics
+	33, // 7: hanok.agent.v1.AgentMessage.stream_failed:type_name -> hanok.agent.v1.StreamFailed
+	34, // 8: hanok.agent.v1.AgentMessage.statistics:type_name -> hanok.agent.v1.Statistics
 	9,  // 9: hanok.agent.v1.ManagerMessage.welcome:type_name -> hanok.agent.v1.Welcome
 	14, // 10: hanok.agent.v1.ManagerMessage.datastore_assignment:type_name -> hanok.agent.v1.DatastoreAssignment
 	17, // 11: hanok.agent.v1.ManagerMessage.machine_assignment:type_name -> hanok.agent.v1.MachineAssignment
 	10, // 12: hanok.agent.v1.ManagerMessage.synced:type_name -> hanok.agent.v1.Synced
-	31, // 13: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
+	32, // 13: hanok.agent.v1.ManagerMessage.open_stream:type_name -> hanok.agent.v1.OpenStream
 	12, // 14: hanok.agent.v1.ManagerMessage.heartbeat_reply:type_name -> hanok.agent.v1.HeartbeatReply
-	29, // 15: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
+	30, // 15: hanok.agent.v1.ManagerMessage.forget_machine:type_name -> hanok.agent.v1.ForgetMachine
 	16, // 16: hanok.agent.v1.ManagerMessage.forget_datastore:type_name -> hanok.agent.v1.ForgetDatastore
-	35, // 17: hanok.agent.v1.ManagerMessage.statistics_kept:type_name -> hanok.agent.v1.StatisticsKept
+	36, // 17: hanok.agent.v1.ManagerMessage.statistics_kept:type_name -> hanok.agent.v1.StatisticsKept
 	4,  // 18: hanok.agent.v1.Hello.facts:type_name -> hanok.agent.v1.HostFacts
-	37, // 19: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	39, // 19: hanok.agent.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
 	13, // 20: hanok.agent.v1.Heartbeat.datastores:type_name -> hanok.agent.v1.DatastoreUsage
-	38, // 21: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
-	19, // 22: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
-	25, // 23: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
-	18, // 24: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
-	23, // 25: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
-	24, // 26: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
-	39, // 27: hanok.agent.v1.Machine.hardware:type_name -> hanok.v1.Hardware
-	20, // 28: hanok.agent.v1.Machine.resources:type_name -> hanok.agent.v1.ResourceConfig
-	22, // 29: hanok.agent.v1.Machine.pools:type_name -> hanok.agent.v1.PoolShare
-	21, // 30: hanok.agent.v1.ResourceConfig.cpu:type_name -> hanok.agent.v1.Allocation
-	21, // 31: hanok.agent.v1.ResourceConfig.memory:type_name -> hanok.agent.v1.Allocation
-	20, // 32: hanok.agent.v1.PoolShare.config:type_name -> hanok.agent.v1.ResourceConfig
-	37, // 33: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	27, // 34: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
-	19, // 35: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
-	38, // 36: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
-	38, // 37: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
-	38, // 38: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
-	38, // 39: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
-	40, // 40: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
-	28, // 41: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
-	38, // 42: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
-	38, // 43: hanok.agent.v1.MachineStatus.configuration_failure:type_name -> hanok.v1.Failure
-	36, // 44: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
-	38, // 45: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	37, // 46: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
-	40, // 47: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
-	40, // 48: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
-	34, // 49: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
-	40, // 50: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
-	40, // 51: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
-	40, // 52: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
-	0,  // 53: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 54: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 55: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 56: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 57: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 58: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	56, // [56:59] is the sub-list for method output_type
-	53, // [53:56] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	40, // 21: hanok.agent.v1.DatastoreReport.failure:type_name -> hanok.v1.Failure
+	20, // 22: hanok.agent.v1.MachineAssignment.machine:type_name -> hanok.agent.v1.Machine
+	26, // 23: hanok.agent.v1.MachineAssignment.power:type_name -> hanok.agent.v1.PowerRequest
+	19, // 24: hanok.agent.v1.MachineAssignment.known:type_name -> hanok.agent.v1.Known
+	18, // 25: hanok.agent.v1.MachineAssignment.registered:type_name -> hanok.agent.v1.Registration
+	24, // 26: hanok.agent.v1.Machine.disks:type_name -> hanok.agent.v1.Disk
+	25, // 27: hanok.agent.v1.Machine.nics:type_name -> hanok.agent.v1.NIC
+	38, // 28: hanok.agent.v1.Machine.names:type_name -> hanok.agent.v1.Machine.NamesEntry
+	41, // 29: hanok.agent.v1.Machine.hardware:type_name -> hanok.v1.Hardware
+	21, // 30: hanok.agent.v1.Machine.resources:type_name -> hanok.agent.v1.ResourceConfig
+	23, // 31: hanok.agent.v1.Machine.pools:type_name -> hanok.agent.v1.PoolShare
+	22, // 32: hanok.agent.v1.ResourceConfig.cpu:type_name -> hanok.agent.v1.Allocation
+	22, // 33: hanok.agent.v1.ResourceConfig.memory:type_name -> hanok.agent.v1.Allocation
+	21, // 34: hanok.agent.v1.PoolShare.config:type_name -> hanok.agent.v1.ResourceConfig
+	39, // 35: hanok.agent.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	28, // 36: hanok.agent.v1.MachineReport.status:type_name -> hanok.agent.v1.MachineStatus
+	20, // 37: hanok.agent.v1.MachineReport.machine:type_name -> hanok.agent.v1.Machine
+	40, // 38: hanok.agent.v1.MachineStatus.files_failure:type_name -> hanok.v1.Failure
+	40, // 39: hanok.agent.v1.MachineStatus.paused:type_name -> hanok.v1.Failure
+	40, // 40: hanok.agent.v1.MachineStatus.outcome_failure:type_name -> hanok.v1.Failure
+	40, // 41: hanok.agent.v1.MachineStatus.fault:type_name -> hanok.v1.Failure
+	42, // 42: hanok.agent.v1.MachineStatus.booted:type_name -> google.protobuf.Timestamp
+	29, // 43: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
+	40, // 44: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
+	40, // 45: hanok.agent.v1.MachineStatus.configuration_failure:type_name -> hanok.v1.Failure
+	37, // 46: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
+	40, // 47: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	39, // 48: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
+	42, // 49: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
+	42, // 50: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
+	35, // 51: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
+	42, // 52: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
+	42, // 53: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
+	42, // 54: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
+	0,  // 55: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 56: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 57: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 58: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 59: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 60: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	58, // [58:61] is the sub-list for method output_type
+	55, // [55:58] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
@@ -3219,7 +3317,7 @@ func file_hanok_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_agent_v1_agent_proto_rawDesc), len(file_hanok_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
