@@ -91,13 +91,18 @@ const (
 	PrivBackup           Privilege = "Global.Settings" // take everything, its secrets included
 
 	// Those of hardware.
-	PrivVMCPUCount        Privilege = "VirtualMachine.Config.CPUCount"
-	PrivVMMemory          Privilege = "VirtualMachine.Config.Memory"
-	PrivVMAddNewDisk      Privilege = "VirtualMachine.Config.AddNewDisk"
-	PrivVMRemoveDisk      Privilege = "VirtualMachine.Config.RemoveDisk"
-	PrivVMDiskExtend      Privilege = "VirtualMachine.Config.DiskExtend"
-	PrivVMAddRemoveDevice Privilege = "VirtualMachine.Config.AddRemoveDevice"
-	PrivVMSettings        Privilege = "VirtualMachine.Config.Settings"
+	PrivVMCPUCount         Privilege = "VirtualMachine.Config.CPUCount"
+	PrivVMMemory           Privilege = "VirtualMachine.Config.Memory"
+	PrivVMAddNewDisk       Privilege = "VirtualMachine.Config.AddNewDisk"
+	PrivVMRemoveDisk       Privilege = "VirtualMachine.Config.RemoveDisk"
+	PrivVMDiskExtend       Privilege = "VirtualMachine.Config.DiskExtend"
+	PrivVMAddRemoveDevice  Privilege = "VirtualMachine.Config.AddRemoveDevice"
+	PrivVMSettings         Privilege = "VirtualMachine.Config.Settings"
+	PrivVMEditDevice       Privilege = "VirtualMachine.Config.EditDevice"
+	PrivVMUpgrade          Privilege = "VirtualMachine.Config.UpgradeVirtualHardware"
+	PrivVMDeviceConnection Privilege = "VirtualMachine.Interact.DeviceConnection"
+	PrivVMSetCDMedia       Privilege = "VirtualMachine.Interact.SetCDMedia"
+	PrivVMSetFloppyMedia   Privilege = "VirtualMachine.Interact.SetFloppyMedia"
 )
 
 // Privilege returns the right that a power operation asks for.

@@ -1,10 +1,6 @@
 package dc
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // ControllerType is a kind of controller that disks, drives or USB devices are attached to.
 type ControllerType string
@@ -93,33 +89,6 @@ func UnitKey(controller, unit int32) (int32, bool) {
 		stride = 16
 	}
 	return c.device + stride*(controller-c.first) + unit, true
-}
-
-// AddDisk adds a persistent thin disk at the first free unit of a SCSI controller of the type, and such a controller where there is
-// none with room, and returns the disk for the caller to complete; ok is false where there is no room for either. The disks stay
-// in the order of their keys.
-func (h *Hardware) AddDisk(on ControllerType) (disk *Disk, ok bool) {
-	for controller := int32(FirstSCSIKey); controller < FirstSCSIKey+4; controller++ {
-		i := slices.IndexFunc(h.Controllers, func(c Controller) bool { return c.Key == controller })
-		if i >= 0 && h.Controllers[i].Type != on {
-			continue
-		}
-		for unit := range int32(16) {
-			key, valid := UnitKey(controller, unit)
-			if !valid || slices.ContainsFunc(h.Disks, func(d Disk) bool { return d.Key == key }) ||
-				slices.ContainsFunc(h.Drives, func(d Drive) bool { return d.Key == key }) {
-				continue
-			}
-			if i < 0 {
-				h.Controllers = append(h.Controllers, Controller{Key: controller, Type: on})
-				slices.SortFunc(h.Controllers, func(a, b Controller) int { return cmp.Compare(a.Key, b.Key) })
-			}
-			at, _ := slices.BinarySearchFunc(h.Disks, key, func(d Disk, key int32) int { return cmp.Compare(d.Key, key) })
-			h.Disks = slices.Insert(h.Disks, at, Disk{Key: key, Controller: controller, Unit: unit, Provisioning: Thin, Mode: Persistent})
-			return &h.Disks[at], true
-		}
-	}
-	return nil, false
 }
 
 func busOf(key int32) int32 {

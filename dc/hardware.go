@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The largest machine, by the configuration maximums of vSphere 6.5 (virtual hardware version 13): what every ESXi host
-// in use accepts, so that a machine of ours may move there.
+// The largest machine that our hosts execute, by the configuration maximums of vSphere 6.5: what every ESXi host in use accepts, so
+// that a machine of ours may move there. An older hardware version may have less: see HardwareVersion.
 const (
 	MaxCPUs      = 128
 	MaxMemoryMB  = 6128 << 10
@@ -46,10 +46,15 @@ func CheckHardware(h Hardware) error {
 	case len(h.NICs) > MaxNICs:
 		return badField("nics", fmt.Sprintf("%d are too many", len(h.NICs)), fmt.Sprintf("give %d at most", MaxNICs))
 	}
-	if err := checkDisks(h); err != nil {
-		return err
+	if h.CoresPerSocket < 1 || h.CPUs%h.CoresPerSocket != 0 {
+		return badField("coresPerSocket", fmt.Sprintf("%d CPUs are no sockets of %d", h.CPUs, h.CoresPerSocket), "give a divisor of the number of CPUs")
 	}
-	return checkNICs(h.NICs)
+	for _, check := range []func(Hardware) error{checkDisks, func(h Hardware) error { return checkNICs(h.NICs) }, checkDevices, checkVersion} {
+		if err := check(h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkDisks(h Hardware) error {
@@ -70,6 +75,10 @@ func checkDisks(h Hardware) error {
 		case d.CapacityBytes%sectorBytes != 0:
 			return badField(field("capacityBytes"), fmt.Sprintf("%d is no multiple of %d", d.CapacityBytes, sectorBytes),
 				fmt.Sprintf("give %d", RoundUpMB(d.CapacityBytes)))
+		case d.Provisioning != Thin && d.Provisioning != ThickLazyZeroed && d.Provisioning != ThickEager:
+			return badField(field("provisioning"), fmt.Sprintf("%q is no provisioning", d.Provisioning), `give "thin", "zeroedThick" or "eagerZeroedThick"`)
+		case d.Mode != Persistent && d.Mode != IndependentPersistent:
+			return badField(field("mode"), fmt.Sprintf("%q is no mode", d.Mode), `give "persistent" or "independent_persistent"`)
 		case d.Image != "" && !ValidDigest(d.Image) && !validContent(d.Image):
 			return badField(field("image"), fmt.Sprintf("%q is no digest", d.Image), `give "sha256:" and 64 lower-case hexadecimal digits`)
 		}
@@ -92,6 +101,8 @@ func checkNICs(nics []NIC) error {
 	for i, n := range nics {
 		field := func(name string) string { return fmt.Sprintf("nics[%d].%s", i, name) }
 		switch {
+		case n.Type != VMXNET3 && n.Type != E1000E && n.Type != E1000 && n.Type != VirtioNet:
+			return badField(field("type"), fmt.Sprintf("%q is no network adapter", n.Type), `give "vmxnet3", "e1000e", "e1000" or "virtio"`)
 		case !validMAC(n.MAC):
 			return badField(field("mac"), fmt.Sprintf("%q is no address of one adapter", n.MAC),
 				"give six pairs of lower-case hexadecimal digits with colons, the first pair even, not all zero")

@@ -1,43 +1,126 @@
 package dc
 
 import (
-	"cmp"
-	"fmt"
+	"reflect"
 	"slices"
 )
 
-// HardwareChange is what is to change about a machine's hardware. What is zero stays as it is.
+// HardwareChange is what is to change about a machine's hardware. What is zero stays as it is. A new machine is its guest's hardware
+// with a change: see NewHardware.
 type HardwareChange struct {
-	CPUs                                  int
+	CPUs, CoresPerSocket                  int
 	MemoryMB                              int64
 	GuestID                               string
 	Firmware                              Firmware
 	CPUHotAdd, CPUHotRemove, MemoryHotAdd *bool
-	// AddDisks are the capacities of new, empty disks, in bytes.
-	AddDisks []int64
+	Boot                                  BootChange
+	Video                                 Video
+	// AddControllers are the types of new controllers.
+	AddControllers []ControllerType
+	AddDisks       []NewDisk
 	// ExtendDisks are disks that grow, by their keys, to a capacity in bytes.
 	ExtendDisks map[int32]int64
 	// RemoveDisks are the keys of disks that go, with their files.
 	RemoveDisks []int32
-	// AddNICs are the port groups of new network adapters, and RemoveNICs the keys of those that go.
-	AddNICs    []PortGroupID
-	RemoveNICs []int32
+	AddDrives   []NewDrive
+	// SetMedia is what is put into drives, by their keys; no media empties a drive.
+	SetMedia   map[int32]Media
+	AddNICs    []NewNIC
+	UpdateNICs map[int32]NICChange
+	// AddSerialPorts are new ports, whose keys are chosen.
+	AddSerialPorts          []SerialPort
+	AddInputs, RemoveInputs []InputType
+	// AddTPM and AddWatchdog add what there is once at most.
+	AddTPM      bool
+	AddWatchdog *Watchdog
+	// RemoveDevices are the keys of what else goes: controllers without devices, drives, network adapters, serial ports, the TPM and
+	// the watchdog.
+	RemoveDevices []int32
+}
+
+// BootChange is what is to change about how a machine starts. What is nil stays.
+type BootChange struct {
+	DelayMS            *int64
+	EnterSetup, Secure *bool
+	// Order replaces the order; an empty one is none.
+	Order *[]int32
+}
+
+// NewDisk is a disk that is added.
+type NewDisk struct {
+	// CapacityBytes is what the guest's disks have if zero.
+	CapacityBytes int64
+	// Provisioning is Thin if empty, and Mode Persistent.
+	Provisioning Provisioning
+	Mode         DiskMode
+	// Controller is the key of the controller that it is put on, and Unit the unit there, or nil for the first that is free. With
+	// no key it is the first controller of the type On that has room, and a new one where none has; an empty On is the type that
+	// the machine's disks are on already, or its guest's.
+	Controller int32
+	Unit       *int32
+	On         ControllerType
+	// Image is the digest of the image that it starts as, or "" for an empty disk. Only new machines have such disks.
+	Image string
+}
+
+// NewDrive is a drive that is added. Where it is put goes by the rules of NewDisk, an empty On being its guest's for CD-ROM drives.
+type NewDrive struct {
+	Type       DriveType
+	Controller int32
+	Unit       *int32
+	On         ControllerType
+	// Media is put into it, and shown to the guest.
+	Media Media
+}
+
+// NewNIC is a network adapter that is added.
+type NewNIC struct {
+	PortGroup PortGroupID
+	// Type is that of the machine's first adapter if empty, or its guest's.
+	Type NICType
+	// MAC is chosen if empty.
+	MAC string
+	// Disconnected leaves its cable out, now and at power-ons.
+	Disconnected bool
+}
+
+// NICChange is what is to change about a network adapter. What is zero stays.
+type NICChange struct {
+	PortGroup                 PortGroupID
+	Type                      NICType
+	Connected, StartConnected *bool
 }
 
 // Privileges returns the privileges on the machine that the change takes, by vSphere's rules, in a fixed order; at least one.
 func (c HardwareChange) Privileges() []Privilege {
+	var floppies, cdroms bool
+	for key := range c.SetMedia {
+		floppy := key >= FirstFloppyKey && key < FirstFloppyKey+MaxFloppies
+		floppies, cdroms = floppies || floppy, cdroms || !floppy
+	}
+	var cables, cards bool
+	for _, n := range c.UpdateNICs {
+		cables = cables || n.Connected != nil
+		cards = cards || n.PortGroup != "" || n.Type != "" || n.StartConnected != nil
+	}
 	var all []Privilege
 	for _, need := range []struct {
 		p  Privilege
 		is bool
 	}{
-		{PrivVMCPUCount, c.CPUs != 0},
+		{PrivVMCPUCount, c.CPUs != 0 || c.CoresPerSocket != 0},
 		{PrivVMMemory, c.MemoryMB != 0},
 		{PrivVMAddNewDisk, len(c.AddDisks) > 0},
 		{PrivVMDiskExtend, len(c.ExtendDisks) > 0},
 		{PrivVMRemoveDisk, len(c.RemoveDisks) > 0},
-		{PrivVMAddRemoveDevice, len(c.AddNICs)+len(c.RemoveNICs) > 0},
-		{PrivVMSettings, c.GuestID != "" || c.Firmware != "" || c.CPUHotAdd != nil || c.CPUHotRemove != nil || c.MemoryHotAdd != nil},
+		{PrivVMAddRemoveDevice, len(c.AddControllers)+len(c.AddDrives)+len(c.AddNICs)+len(c.AddSerialPorts)+len(c.AddInputs)+
+			len(c.RemoveInputs)+len(c.RemoveDevices) > 0 || c.AddTPM || c.AddWatchdog != nil},
+		{PrivVMEditDevice, cards || c.Video != Video{}},
+		{PrivVMDeviceConnection, cables},
+		{PrivVMSetCDMedia, cdroms},
+		{PrivVMSetFloppyMedia, floppies},
+		{PrivVMSettings, c.GuestID != "" || c.Firmware != "" || c.CPUHotAdd != nil || c.CPUHotRemove != nil || c.MemoryHotAdd != nil ||
+			c.Boot != BootChange{}},
 	} {
 		if need.is {
 			all = append(all, need.p)
@@ -49,69 +132,57 @@ func (c HardwareChange) Privileges() []Privilege {
 	return all
 }
 
-// Apply returns h with the change. New disks have no file yet, and new network adapters no address. The error is of kind NotFound for
-// a key that no device has, Invalid where there is no room for a device or nothing changes.
-func (c HardwareChange) Apply(h Hardware) (Hardware, error) {
-	if c.empty() {
-		return h, &Error{Kind: Invalid, Message: "nothing is to change", Remedy: "say what is to change"}
+// PortGroups returns the port groups that adapters are put on, in no order.
+func (c HardwareChange) PortGroups() []PortGroupID {
+	var all []PortGroupID
+	for _, n := range c.AddNICs {
+		all = append(all, n.PortGroup)
 	}
-	h.CPUs, h.MemoryMB = cmp.Or(c.CPUs, h.CPUs), cmp.Or(c.MemoryMB, h.MemoryMB)
-	h.GuestID, h.Firmware = cmp.Or(c.GuestID, h.GuestID), cmp.Or(c.Firmware, h.Firmware)
-	for to, from := range map[*bool]*bool{&h.CPUHotAdd: c.CPUHotAdd, &h.CPUHotRemove: c.CPUHotRemove, &h.MemoryHotAdd: c.MemoryHotAdd} {
-		if from != nil {
-			*to = *from
+	for _, n := range c.UpdateNICs {
+		if n.PortGroup != "" {
+			all = append(all, n.PortGroup)
 		}
 	}
-	h.Controllers, h.Disks, h.NICs = slices.Clone(h.Controllers), slices.Clone(h.Disks), slices.Clone(h.NICs)
-	for key, capacity := range c.ExtendDisks {
-		i := slices.IndexFunc(h.Disks, func(d Disk) bool { return d.Key == key })
-		if i < 0 {
-			return h, noDevice("disk", key)
-		}
-		h.Disks[i].CapacityBytes = capacity
-	}
-	on := ControllerVirtio
-	if i := slices.IndexFunc(h.Controllers, func(c Controller) bool { return c.Key == FirstSCSIKey }); i >= 0 {
-		on = h.Controllers[i].Type
-	}
-	// What is new comes first: it must not get the key of what goes, which the guest and the files know.
-	for _, capacity := range c.AddDisks {
-		disk, ok := h.AddDisk(on)
-		if !ok {
-			return h, &Error{Kind: Invalid, Message: "disks: there is no room for another one", Remedy: "remove a disk first"}
-		}
-		disk.CapacityBytes = capacity
-	}
-	for _, portGroup := range c.AddNICs {
-		key := int32(FirstNICKey)
-		at := 0
-		for at < len(h.NICs) && h.NICs[at].Key == key {
-			at, key = at+1, key+1
-		}
-		h.NICs = slices.Insert(h.NICs, at, NIC{Key: key, Type: VirtioNet, PortGroup: portGroup, Connected: true, StartConnected: true})
-	}
-	for _, key := range c.RemoveDisks {
-		before := len(h.Disks)
-		if h.Disks = slices.DeleteFunc(h.Disks, func(d Disk) bool { return d.Key == key }); len(h.Disks) == before {
-			return h, noDevice("disk", key)
-		}
-		h.Boot.Order = slices.DeleteFunc(slices.Clone(h.Boot.Order), func(k int32) bool { return k == key })
-	}
-	for _, key := range c.RemoveNICs {
-		before := len(h.NICs)
-		if h.NICs = slices.DeleteFunc(h.NICs, func(n NIC) bool { return n.Key == key }); len(h.NICs) == before {
-			return h, noDevice("network adapter", key)
-		}
-		h.Boot.Order = slices.DeleteFunc(slices.Clone(h.Boot.Order), func(k int32) bool { return k == key })
-	}
-	return h, nil
+	return all
 }
 
-func (c HardwareChange) empty() bool {
-	return c.CPUs == 0 && c.MemoryMB == 0 && c.GuestID == "" && c.Firmware == "" && c.CPUHotAdd == nil && c.CPUHotRemove == nil &&
-		c.MemoryHotAdd == nil && len(c.AddDisks)+len(c.ExtendDisks)+len(c.RemoveDisks)+len(c.AddNICs)+len(c.RemoveNICs) == 0
+// Media returns the files that are put into drives, in no order.
+func (c HardwareChange) Media() []Media {
+	var all []Media
+	for _, d := range c.AddDrives {
+		all = append(all, d.Media)
+	}
+	for _, m := range c.SetMedia {
+		all = append(all, m)
+	}
+	return slices.DeleteFunc(all, Media.none)
 }
 
-func noDevice(what string, key int32) error {
-	return &Error{Kind: NotFound, Message: fmt.Sprintf("it has no %s with the key %d", what, key), Remedy: "look at its devices"}
+// PortFiles returns the files that are put behind serial ports.
+func (c HardwareChange) PortFiles() []Media {
+	var all []Media
+	for _, p := range c.AddSerialPorts {
+		all = append(all, p.File)
+	}
+	return slices.DeleteFunc(all, Media.none)
 }
+
+// CheckFiles returns nil where all its files may be what they are to be, else an error of kind Invalid: nobody reads or writes the
+// files of machines through a drive or a port.
+func (c HardwareChange) CheckFiles() error {
+	for _, m := range append(c.Media(), c.PortFiles()...) {
+		if err := CheckFilePath(m.Path); err != nil {
+			return err
+		}
+		switch FileKindOf(m.Path) {
+		case FileISO, FileFloppy, FileLog, FileOther:
+		default:
+			return Errorf(Invalid, "%s belongs to a machine", m.Path).Fix("choose an image of a CD or of a floppy disk, or a file for text")
+		}
+	}
+	return nil
+}
+
+func (m Media) none() bool { return m == Media{} }
+
+func (c HardwareChange) empty() bool { return reflect.ValueOf(c).IsZero() }

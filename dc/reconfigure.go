@@ -6,11 +6,19 @@ import (
 )
 
 // CheckReconfigure returns nil where a machine in the power state may have its hardware changed from old to h, else an error that says
-// what can't be changed, or not now: kind Invalid for what CheckHardware refuses, and for what never changes; WrongState for what needs
+// what can't be changed, or not now: kind Invalid for what CheckHardware and CheckGuest refuse, and for what never changes; WrongState for what needs
 // another power state, with what to do. It names no object.
 func CheckReconfigure(old, h Hardware, power PowerState) error {
 	if err := CheckHardware(h); err != nil {
 		return err
+	}
+	if err := CheckGuest(h); err != nil && CheckGuest(old) == nil {
+		return err
+	}
+	if h.GuestID != old.GuestID {
+		if err := CheckGuestID(h.GuestID); err != nil {
+			return err
+		}
 	}
 	if err := checkConstant(old, h); err != nil {
 		return err
@@ -102,6 +110,9 @@ func checkHotChange(old, h Hardware) error {
 	}
 	for i, n := range h.NICs {
 		before := slices.IndexFunc(old.NICs, func(o NIC) bool { return o.Key == n.Key })
+		if before >= 0 && n.PortGroup != old.NICs[before].PortGroup {
+			return cold(fmt.Sprintf("nics[%d].portGroup", i), fixed)
+		}
 		if before >= 0 && (n.Type != old.NICs[before].Type || n.MAC != old.NICs[before].MAC) {
 			return cold(fmt.Sprintf("nics[%d]", i), "its type and address can't be changed while the machine has power")
 		}

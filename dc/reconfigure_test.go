@@ -31,7 +31,7 @@ func TestCheckReconfigure(t *testing.T) {
 		{"a cable", func(h *Hardware) { h.NICs[0].Connected = false }, "", "", "", WrongState, ""},
 		{"an address", func(h *Hardware) { h.NICs[0].MAC = "52:54:00:00:00:0a" }, "", WrongState, WrongState, WrongState, ""},
 		{"UUID", func(h *Hardware) { h.UUID = h.InstanceUUID }, Invalid, Invalid, Invalid, Invalid, "never changes"},
-		{"a TPM", func(h *Hardware) { h.TPM = true }, "", WrongState, WrongState, WrongState, ""},
+		{"a watchdog", func(h *Hardware) { h.Watchdog = &Watchdog{} }, "", WrongState, WrongState, WrongState, ""},
 		{"what can't be", func(h *Hardware) { h.CPUs = 0 }, Invalid, Invalid, Invalid, Invalid, "cpus: 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

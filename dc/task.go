@@ -133,6 +133,7 @@ const (
 	EventVMRegistered      EventType = "VmRegisteredEvent" // an orphan was adopted
 	EventVMReallocated     EventType = "VmResourceReallocatedEvent"
 	EventVMReconfigured    EventType = "VmReconfiguredEvent"
+	EventVMUpgraded        EventType = "VmUpgradeCompleteEvent"
 	EventVMPoolMoved       EventType = "VmResourcePoolMovedEvent"
 	EventVMRemoved         EventType = "VmRemovedEvent"
 	EventVMPoweredOn       EventType = "VmPoweredOnEvent"

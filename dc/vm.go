@@ -191,7 +191,7 @@ func (*VirtualMachine) Kind() Kind     { return KindVirtualMachine }
 func (o *VirtualMachine) Identity() ID { return ID(o.ID) }
 
 // Claims are the machine's name in its folder, its folder on its datastore, its MAC addresses, and the use of its
-// resource pool, datastore and port groups, which cannot be deleted before the machine.
+// resource pool, datastores and port groups, which cannot be deleted before the machine.
 func (o *VirtualMachine) Claims() []string {
 	claims := o.nameClaim()
 	use := func(used ID) {
@@ -203,6 +203,12 @@ func (o *VirtualMachine) Claims() []string {
 	use(ID(o.Spec.Datastore))
 	if o.Spec.Folder != "" {
 		claims = append(claims, "datastore/"+string(o.Spec.Datastore)+"/"+o.Spec.Folder)
+	}
+	for _, d := range o.Spec.Hardware.Drives {
+		use(ID(d.Media.Datastore))
+	}
+	for _, p := range o.Spec.Hardware.SerialPorts {
+		use(ID(p.File.Datastore))
 	}
 	for _, n := range o.Spec.Hardware.NICs {
 		use(ID(n.PortGroup))

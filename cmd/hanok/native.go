@@ -102,13 +102,10 @@ func createRequest(req native.CreateRequest) compute.CreateRequest {
 	out := compute.CreateRequest{
 		Name: req.Name, Folder: req.Folder, Pool: req.Pool, Host: req.Host, Datastore: req.Datastore,
 		CPUs: req.CPUs, MemoryMB: req.MemoryMB, Firmware: req.Firmware, GuestID: req.GuestID, Annotation: req.Annotation,
-		PowerOn: req.PowerOn,
+		PowerOn: req.PowerOn, Version: req.Version, Change: req.Change,
 	}
 	for _, d := range req.Disks {
 		out.Disks = append(out.Disks, compute.DiskRequest(d))
-	}
-	for _, n := range req.NICs {
-		out.NICs = append(out.NICs, compute.NICRequest{PortGroup: n})
 	}
 	return out
 }

@@ -19,8 +19,14 @@ func (f *sizeFlag) Set(s string) error {
 	return err
 }
 
-func (f *sizeFlag) String() string { return bytesText(int64(*f)) }
-func (*sizeFlag) Type() string     { return "SIZE" }
+func (f *sizeFlag) String() string {
+	if *f == 0 {
+		return "" // none was given
+	}
+	return bytesText(int64(*f))
+}
+
+func (*sizeFlag) Type() string { return "SIZE" }
 
 // sizesFlag is a list of sizes: the flag may be given several times.
 type sizesFlag []int64

@@ -57,6 +57,7 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 	{"Hostname", (*hanokv1.VirtualMachine).GetHostname},
 	{"Guest system", (*hanokv1.VirtualMachine).GetGuestOs},
 	{"Guest ID", (*hanokv1.VirtualMachine).GetGuestId},
+	{"Hardware", func(o *hanokv1.VirtualMachine) string { return fmt.Sprintf("vmx-%d", o.GetHardware().GetVersion()) }},
 	{"Firmware", (*hanokv1.VirtualMachine).GetFirmware},
 	{"UUID", (*hanokv1.VirtualMachine).GetUuid},
 	{"Disks", func(o *hanokv1.VirtualMachine) string {
@@ -150,7 +151,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
 				return err
 			}}),
-		a.vmUpdateCommand(), a.vmDiskCommands(), a.vmNICCommands(),
+		a.vmUpdateCommand(), a.vmUpgradeCommand(), a.vmDiskCommands(), a.vmNICCommands(), a.vmDeviceCommands(),
 		a.client(command{use: "annotate VM TEXT", short: "Replace a virtual machine's note", args: cobra.ExactArgs(2), object: true, complete: vmNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.machines.AnnotateVirtualMachine(ctx, &hanokv1.AnnotateVirtualMachineRequest{VirtualMachine: args[0], Annotation: args[1]})
@@ -161,11 +162,18 @@ func (a *app) vmCommands() *cobra.Command {
 	)
 }
 
+// emptyDrive stands for no image in a drive.
+const emptyDrive = "-"
+
 func (a *app) vmCreateCommand() *cobra.Command {
 	var (
 		req      hanokv1.CreateVirtualMachineRequest
-		memory   = sizeFlag(512 << 20)
+		flags    hardwareFlags
+		form     diskFlags
 		disks    sizesFlag
+		nicType  string
+		cdrom    string
+		tpm      bool
 		image    string
 		networks []string
 		async    bool
@@ -173,21 +181,30 @@ func (a *app) vmCreateCommand() *cobra.Command {
 	cmd := a.client(command{use: "create NAME", short: "Create a virtual machine", args: cobra.ExactArgs(1), object: true,
 		long: `Create a virtual machine, for example
 
-  hanok vm create web1 --image starter --disk 10G --memory 1G --network "VM Network" --power-on`,
+  hanok vm create web1 --image starter --disk 10G --memory 1G --network "VM Network" --power-on
+
+What is left out is as the guest operating system wants it: --guest windows9_64Guest alone gives EFI with Secure Boot, an LSI Logic SAS
+controller for the disks, an e1000e adapter for each network and 4 GB of memory.`,
 		do: func(ctx context.Context, c *client, args []string) error {
-			req.Name, req.MemoryMb = args[0], int64(memory)>>20
+			change := &hanokv1.HardwareChange{AddTpm: tpm}
+			flags.fill(change)
+			req.Name, req.Cpus, req.MemoryMb, req.GuestId, req.Firmware = args[0], change.Cpus, change.MemoryMb, change.GuestId, change.Firmware
 			for _, size := range disks {
-				req.Disks = append(req.Disks, &hanokv1.NewDisk{CapacityBytes: size})
+				req.Disks = append(req.Disks, form.disk(size))
 			}
 			if image != "" {
 				if len(req.Disks) == 0 {
-					req.Disks = []*hanokv1.NewDisk{{}}
+					req.Disks = []*hanokv1.NewDisk{form.disk(0)}
 				}
 				req.Disks[0].Image = image
 			}
 			for _, name := range networks {
-				req.Nics = append(req.Nics, &hanokv1.NewNic{PortGroup: name})
+				req.Nics = append(req.Nics, &hanokv1.NewNic{PortGroup: name, Type: nicType})
 			}
+			if cdrom != "" {
+				change.AddDrives = []*hanokv1.NewDrive{{Type: string(dc.CDROM), File: strings.TrimPrefix(cdrom, emptyDrive)}}
+			}
+			req.Hardware = change
 			res, err := c.machines.CreateVirtualMachine(ctx, &req)
 			if err != nil {
 				return err
@@ -195,8 +212,12 @@ func (a *app) vmCreateCommand() *cobra.Command {
 			return a.await(ctx, c, res.Task, async)
 		}})
 	f := cmd.Flags()
-	f.Int32Var(&req.Cpus, "cpus", 1, "the number of virtual CPUs")
-	f.Var(&memory, "memory", "the memory")
+	flags.add(cmd, " (default: the guest's)")
+	f.Int32Var(&req.HardwareVersion, "hw-version", 0, "the hardware version (default 19, of ESXi 7.0 U2)")
+	form.add(cmd)
+	f.StringVar(&nicType, "nic-type", "", `"vmxnet3", "e1000e", "e1000" or "virtio" (default: the guest's)`)
+	f.StringVar(&cdrom, "cdrom", "", `the image in a CD-ROM drive, "[datastore1] iso/debian.iso", or "`+emptyDrive+`" for an empty one`)
+	f.BoolVar(&tpm, "tpm", false, "a TPM 2.0")
 	f.Var(&disks, "disk", "the size of a disk; may be given several times")
 	f.StringVar(&image, "image", "", "the image that the first disk starts as; without --disk the disk is as large as the image")
 	f.StringArrayVar(&networks, "network", nil, "the port group of a NIC; may be given several times")
@@ -204,8 +225,6 @@ func (a *app) vmCreateCommand() *cobra.Command {
 	f.StringVar(&req.ResourcePool, "pool", "", "the resource pool (default: the only cluster's)")
 	f.StringVar(&req.Host, "host", "", "the host (default: placement chooses)")
 	f.StringVar(&req.Datastore, "datastore", "", "the datastore (default: placement chooses)")
-	f.StringVar(&req.Firmware, "firmware", "", `"bios" or "efi" (default "bios")`)
-	f.StringVar(&req.GuestId, "guest", "", "the vSphere identifier of the guest operating system (default: the image's)")
 	f.StringVar(&req.Annotation, "annotation", "", "a note")
 	f.BoolVar(&req.PowerOn, "power-on", false, "power it on when it is there")
 	asyncFlag(cmd, &async)

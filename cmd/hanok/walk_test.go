@@ -100,6 +100,7 @@ var needs = map[string][]dc.Privilege{
 	"VirtualMachineService.ScreenshotVirtualMachine":   {dc.PrivVMScreenshot},
 	"VirtualMachineService.SetVirtualMachineResources": {"VirtualMachine.Config.Resource"},
 	"VirtualMachineService.ReconfigureVirtualMachine":  {"VirtualMachine.Config.Settings"},
+	"VirtualMachineService.UpgradeVirtualMachine":      {"VirtualMachine.Config.UpgradeVirtualHardware"},
 	"VirtualMachineService.MoveVirtualMachineToPool":   {dc.PrivAssignVMToPool},
 }
 

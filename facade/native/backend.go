@@ -170,6 +170,8 @@ type Machines interface {
 	Annotate(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, text string) error
 	SetResources(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.ResourceChange) error
 	Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error)
+	// Upgrade changes the hardware version, to the newest for 0.
+	Upgrade(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, version int) (*dc.Task, error)
 	MoveToPool(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, pool dc.ResourcePoolID) error
 	// Clone starts the making of a copy of a machine or a template.
 	Clone(ctx context.Context, by dc.Caller, req CloneRequest) (*dc.Task, error)
@@ -194,9 +196,11 @@ type CreateRequest struct {
 	Firmware   dc.Firmware
 	GuestID    string
 	Annotation string
+	Version    int
 	Disks      []NewDisk
-	NICs       []dc.PortGroupID
-	PowerOn    bool
+	// Change is the rest of the hardware, network adapters included.
+	Change  dc.HardwareChange
+	PowerOn bool
 }
 
 // CloneRequest asks for a copy of a machine. What is zero or empty is for the backend to choose, or as the source has it.
@@ -223,10 +227,11 @@ type AdoptRequest struct {
 	PortGroup dc.PortGroupID
 }
 
-// NewDisk asks for a disk that starts as the image, or empty for no image.
+// NewDisk asks for a disk that starts as the image, or empty for no image. Form is the rest about it.
 type NewDisk struct {
 	CapacityBytes int64
 	Image         dc.ImageID
+	Form          dc.NewDisk
 }
 
 // Tasks keeps the long operations.

@@ -13,27 +13,31 @@ func (s *service) ReconfigureVirtualMachine(ctx context.Context, req *hanokv1.Re
 	if err != nil {
 		return nil, err
 	}
-	change := dc.HardwareChange{
-		CPUs: int(req.Cpus), MemoryMB: req.MemoryMb, GuestID: req.GuestId, Firmware: dc.Firmware(req.Firmware),
-		CPUHotAdd: req.CpuHotAdd, CPUHotRemove: req.CpuHotRemove, MemoryHotAdd: req.MemoryHotAdd,
-		AddDisks: req.AddDisks, RemoveDisks: req.RemoveDisks, RemoveNICs: req.RemoveNics,
+	change, err := s.hardwareChange(by, req.Change)
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range req.ExtendDisks {
-		if change.ExtendDisks == nil {
-			change.ExtendDisks = map[int32]int64{}
+	for _, d := range req.Change.GetAddDisks() {
+		if d.GetImage() != "" {
+			return nil, dc.Errorf(dc.Invalid, "a disk that is added to a machine starts empty").Fix("leave the image out, or create a machine with it")
 		}
-		change.ExtendDisks[d.GetKey()] = d.GetCapacityBytes()
-	}
-	for _, ref := range req.AddNics {
-		portGroup, err := resolve[dc.PortGroupID](s, by, dc.KindPortGroup, ref)
-		if err != nil {
-			return nil, err
-		}
-		change.AddNICs = append(change.AddNICs, portGroup)
+		change.AddDisks = append(change.AddDisks, newDisk(d))
 	}
 	t, err := s.Machines.Reconfigure(ctx, by, id, change)
 	if err != nil {
 		return nil, err
 	}
 	return &hanokv1.ReconfigureVirtualMachineResponse{Task: s.task(by, t)}, nil
+}
+
+func (s *service) UpgradeVirtualMachine(ctx context.Context, req *hanokv1.UpgradeVirtualMachineRequest) (*hanokv1.UpgradeVirtualMachineResponse, error) {
+	id, err := s.machineID(ctx, req.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Machines.Upgrade(ctx, caller(ctx), id, int(req.Version))
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.UpgradeVirtualMachineResponse{Task: s.task(caller(ctx), t)}, nil
 }

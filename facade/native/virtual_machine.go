@@ -62,9 +62,12 @@ func (s *service) CreateVirtualMachine(ctx context.Context, req *hanokv1.CreateV
 func (s *service) createRequest(by dc.Caller, req *hanokv1.CreateVirtualMachineRequest) (CreateRequest, error) {
 	out := CreateRequest{
 		Name: req.Name, CPUs: int(req.Cpus), MemoryMB: req.MemoryMb, Firmware: dc.Firmware(req.Firmware),
-		GuestID: req.GuestId, Annotation: req.Annotation, PowerOn: req.PowerOn,
+		GuestID: req.GuestId, Annotation: req.Annotation, PowerOn: req.PowerOn, Version: int(req.HardwareVersion),
 	}
 	var err error
+	if out.Change, err = s.hardwareChange(by, req.Hardware); err != nil {
+		return out, err
+	}
 	if out.Folder, err = resolveAny[dc.FolderID](s, by, dc.KindFolder, req.Folder); err != nil {
 		return out, err
 	}
@@ -77,19 +80,19 @@ func (s *service) createRequest(by dc.Caller, req *hanokv1.CreateVirtualMachineR
 	if out.Datastore, err = resolveAny[dc.DatastoreID](s, by, dc.KindDatastore, req.Datastore); err != nil {
 		return out, err
 	}
-	for _, d := range req.Disks {
-		image, err := resolveAny[dc.ImageID](s, by, dc.KindImage, d.Image)
+	for _, d := range append(req.Disks, req.Hardware.GetAddDisks()...) {
+		image, err := resolveAny[dc.ImageID](s, by, dc.KindImage, d.GetImage())
 		if err != nil {
 			return out, err
 		}
-		out.Disks = append(out.Disks, NewDisk{CapacityBytes: d.CapacityBytes, Image: image})
+		out.Disks = append(out.Disks, NewDisk{CapacityBytes: d.GetCapacityBytes(), Image: image, Form: newDisk(d)})
 	}
 	for _, n := range req.Nics {
-		portGroup, err := resolve[dc.PortGroupID](s, by, dc.KindPortGroup, n.PortGroup)
+		nic, err := s.newNIC(by, n)
 		if err != nil {
 			return out, err
 		}
-		out.NICs = append(out.NICs, portGroup)
+		out.Change.AddNICs = append(out.Change.AddNICs, nic)
 	}
 	return out, nil
 }

@@ -14,10 +14,12 @@ import (
 func orphan(name string) dc.Orphan {
 	return dc.Orphan{
 		Machine: dc.Machine{ID: dc.VirtualMachineID("vm-" + name), Name: name, Datastore: "datastore-a", Folder: name, Hardware: dc.Hardware{
-			UUID: "3f2b6a10-0000-4000-8000-000000000001", InstanceUUID: "502b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest", Firmware: dc.BIOS, CPUs: 2, MemoryMB: 512,
+			UUID: "3f2b6a10-0000-4000-8000-000000000001", InstanceUUID: "502b6a10-0000-4000-8000-000000000001", GuestID: "otherLinux64Guest",
+			Version: dc.DefaultHardwareVersion, Firmware: dc.BIOS, CPUs: 2, CoresPerSocket: 1, MemoryMB: 512,
 			Controllers: []dc.Controller{{Key: dc.FirstSCSIKey, Type: dc.ControllerVirtio}},
-			Disks:       []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 30}},
-			NICs:        []dc.NIC{{Key: dc.FirstNICKey, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}},
+			Disks: []dc.Disk{{Key: dc.FirstDiskKey, Controller: dc.FirstSCSIKey, CapacityBytes: 1 << 30,
+				Provisioning: dc.Thin, Mode: dc.Persistent}},
+			NICs: []dc.NIC{{Key: dc.FirstNICKey, Type: dc.VirtioNet, MAC: "52:54:00:00:00:01", PortGroup: "network-1"}}}},
 		Path: "/srv/a", Host: "host-a", Generation: 7,
 		Status: dc.VirtualMachineStatus{Files: dc.FilesReady, Power: dc.PoweredOn, Outcome: dc.PowerOutcome{Generation: 6}},
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"hanok/dc"
@@ -22,29 +21,34 @@ type CreateRequest struct {
 	// Host and Datastore are where it is to be; "" leaves the choice to placement.
 	Host      dc.HostID
 	Datastore dc.DatastoreID
-	// CPUs is 1 if zero, and MemoryMB 512.
-	CPUs     int
-	MemoryMB int64
-	// Firmware is BIOS if empty.
-	Firmware dc.Firmware
-	// GuestID is that of the first image if empty, else "otherLinux64Guest".
-	GuestID    string
+	// Version is the hardware version, dc.DefaultHardwareVersion if zero.
+	Version int
+	// GuestID is that of the first image if empty, else "otherLinux64Guest". What nothing else says is the guest's: see dc.NewHardware.
+	GuestID string
+	// CPUs is 1 if zero, and MemoryMB and Firmware are the guest's if they are zero.
+	CPUs       int
+	MemoryMB   int64
+	Firmware   dc.Firmware
 	Annotation string
 	Disks      []DiskRequest
 	NICs       []NICRequest
-	// Hardware is all of a machine that comes from elsewhere, in place of CPUs, MemoryMB, Firmware, GuestID, Disks and NICs. It gets
+	// Change is what else is other than the guest's; the fields above go before those of the same meaning. It adds no disks.
+	Change dc.HardwareChange
+	// Hardware is all of a machine that comes from elsewhere, in place of everything above from Version on but the annotation. It gets
 	// its identifiers and the addresses of its adapters here. It is not changed.
 	Hardware *dc.Hardware
 	// PowerOn also powers it on, in the same task: if that fails there is no machine.
 	PowerOn bool
 }
 
-// DiskRequest asks for a thin disk.
+// DiskRequest asks for a disk.
 type DiskRequest struct {
-	// CapacityBytes is the image's size if zero, rounded up to 1 MB.
+	// CapacityBytes is the image's size if zero, rounded up to 1 MB, and without an image what the guest's disks usually have.
 	CapacityBytes int64
 	// Image is what the disk starts as; "" is an empty disk.
 	Image dc.ImageID
+	// Form says where it is put and how it is provisioned; the capacity and the image are those above.
+	Form dc.NewDisk
 }
 
 // NICRequest asks for a network adapter. Its address is chosen here.
@@ -58,6 +62,7 @@ func (req CreateRequest) portGroups() []dc.PortGroupID {
 	for _, n := range req.NICs {
 		all = append(all, n.PortGroup)
 	}
+	all = append(all, req.Change.PortGroups()...)
 	if req.Hardware != nil {
 		for _, n := range req.Hardware.NICs {
 			all = append(all, n.PortGroup)
@@ -66,11 +71,7 @@ func (req CreateRequest) portGroups() []dc.PortGroupID {
 	return all
 }
 
-const (
-	defaultMemoryMB = 512
-	defaultGuestID  = "otherLinux64Guest"
-	defaultVideoKB  = 16 << 10
-)
+const defaultGuestID = "otherLinux64Guest"
 
 // Create admits a new machine and starts the task that makes it, which the task's target names. Kinds: Invalid for what
 // CheckName and CheckHardware refuse, Exists for a name that is taken, NotFound for what the request refers to. That no
@@ -188,7 +189,7 @@ func (s *Service) authorizeUse(by dc.Caller, create dc.Privilege, req CreateRequ
 	for _, id := range req.portGroups() {
 		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(id)})
 	}
-	for _, u := range uses {
+	for _, u := range append(uses, fileUses(req.Change)...) {
 		if u.on == "" {
 			continue
 		}
@@ -256,67 +257,6 @@ func datacenterOf(v *store.View, id dc.ID) dc.ID {
 		id = obj.Metadata().Parent
 	}
 	return id
-}
-
-// admitHardware returns the machine's hardware and how many bytes its images have.
-func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() string) (dc.Hardware, int64, error) {
-	v := tx.View()
-	if req.Hardware != nil {
-		h := *req.Hardware
-		h.UUID, h.InstanceUUID, h.NICs = random.UUID(), random.UUID(), slices.Clone(h.NICs)
-		for i := range h.NICs {
-			h.NICs[i].MAC = freeMAC(v, h.NICs, nextMAC)
-		}
-		return h, 0, dc.CheckHardware(h)
-	}
-	h := dc.Hardware{
-		UUID: random.UUID(), InstanceUUID: random.UUID(), Version: dc.DefaultHardwareVersion, GuestID: req.GuestID,
-		Firmware: cmp.Or(req.Firmware, dc.BIOS), CPUs: cmp.Or(req.CPUs, 1), CoresPerSocket: 1,
-		MemoryMB:    cmp.Or(req.MemoryMB, defaultMemoryMB),
-		SerialPorts: []dc.SerialPort{{Key: dc.FirstSerialKey, Console: true}},
-		Video:       dc.Video{MemoryKB: defaultVideoKB},
-	}
-	var imageBytes int64
-	for i, d := range req.Disks {
-		disk, ok := h.AddDisk(dc.ControllerVirtio)
-		if !ok {
-			return h, 0, dc.Errorf(dc.Invalid, "disks: %d are too many", len(req.Disks)).Fix("give %d at most", dc.MaxDisks)
-		}
-		disk.CapacityBytes = d.CapacityBytes
-		if d.Image != "" {
-			image, err := store.Get[*dc.Image](v, dc.ID(d.Image))
-			if err != nil {
-				return h, 0, err
-			}
-			tx.Exists(dc.ID(d.Image))
-			disk.Image = image.Digest
-			disk.CapacityBytes = cmp.Or(disk.CapacityBytes, dc.RoundUpMB(image.SizeBytes))
-			if disk.CapacityBytes < image.SizeBytes {
-				return h, 0, dc.Errorf(dc.Invalid, "disks[%d].capacityBytes: %d is less than the %d of %s", i, disk.CapacityBytes,
-					image.SizeBytes, dc.Describe(dc.KindImage, image.Name)).Fix("give %d or more, or none", dc.RoundUpMB(image.SizeBytes))
-			}
-			imageBytes += image.SizeBytes
-			h.GuestID = cmp.Or(h.GuestID, image.GuestID)
-		}
-	}
-	h.GuestID = cmp.Or(h.GuestID, defaultGuestID)
-	for i, n := range req.NICs {
-		h.NICs = append(h.NICs, dc.NIC{Key: dc.FirstNICKey + int32(i), Type: dc.VirtioNet,
-			MAC: freeMAC(v, h.NICs, nextMAC), PortGroup: n.PortGroup, Connected: true, StartConnected: true})
-	}
-	return h, imageBytes, dc.CheckHardware(h)
-}
-
-// freeMAC returns an address of next's that no machine has, nor one of the NICs. One that is taken until the commit fails
-// the transaction's condition, and the store asks again.
-func freeMAC(v *store.View, nics []dc.NIC, next func() string) string {
-	for {
-		mac := next()
-		_, taken := store.Claimed(v, "mac/"+mac)
-		if !taken && !slices.ContainsFunc(nics, func(n dc.NIC) bool { return n.MAC == mac }) {
-			return mac
-		}
-	}
 }
 
 // folderName returns the name of the machine's folder on a datastore: its own name without what a path or a shell could

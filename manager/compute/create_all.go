@@ -82,7 +82,7 @@ func (s *Service) createPlaced(tx *store.Tx, by dc.Caller, req CreateRequest, b 
 	if err != nil {
 		return nil, err
 	}
-	vm.Spec.Host, vm.Spec.Datastore, err = place(demand{hardware: vm.Spec.Hardware, imageBytes: imageBytes, host: req.Host,
+	vm.Spec.Host, vm.Spec.Datastore, err = place(demand{hardware: vm.Spec.Hardware, files: filesOf(vm.Spec.Hardware), imageBytes: imageBytes, host: req.Host,
 		datastore: req.Datastore, cluster: cluster}, host)
 	if err != nil {
 		return nil, err

@@ -104,7 +104,9 @@ func (s *Service) place(v *store.View, vm *dc.VirtualMachine, args taskArgs) (dc
 		return "", "", err
 	}
 	d := demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host, datastore: args.Datastore, cluster: cluster}
-	if args.Clone != nil {
+	if args.Clone == nil {
+		d.files = filesOf(vm.Spec.Hardware)
+	} else {
 		d.near = args.Clone.Host
 	}
 	return place(d, candidates)

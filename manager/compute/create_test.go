@@ -98,7 +98,7 @@ func TestCreateFillsIn(t *testing.T) {
 	got := w.succeeded(w.svc.Create(t.Context(), admin, req))
 	vm := w.vm(dc.VirtualMachineID(got.Target))
 	h := vm.Spec.Hardware
-	if h.CPUs != 1 || h.MemoryMB != 512 || h.Firmware != dc.BIOS || h.GuestID != "debian12_64Guest" || h.UUID == "" {
+	if h.CPUs != 1 || h.MemoryMB != 1024 || h.Firmware != dc.BIOS || h.GuestID != "debian12_64Guest" || h.UUID == "" {
 		t.Errorf("got %+v", h)
 	}
 	if len(h.Disks) != 2 || h.Disks[0].CapacityBytes != imageMB<<20 || h.Disks[0].Image == "" || h.Disks[0].Key != 2000 ||

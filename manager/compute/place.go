@@ -14,6 +14,8 @@ type demand struct {
 	hardware dc.Hardware
 	// imageBytes is what its disks take from their first moment on; they are thin.
 	imageBytes int64
+	// files are those that its host must reach.
+	files []dc.Media
 	// host and datastore are those that were asked for, or "".
 	host      dc.HostID
 	datastore dc.DatastoreID
@@ -107,6 +109,11 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 		return "", err
 	}
 	datastores := c.datastores()
+	for _, file := range d.files {
+		if !slices.ContainsFunc(datastores, func(t target) bool { return t.datastore.ID == file.Datastore }) {
+			return "", dc.Errorf(dc.Exhausted, "does not reach the datastore %s with %s", file.Datastore, file.Path)
+		}
+	}
 	slices.SortFunc(datastores, func(a, b target) int {
 		return cmp.Or(cmp.Compare(b.freeBytes(), a.freeBytes()), cmp.Compare(a.datastore.Name, b.datastore.Name))
 	})
@@ -129,6 +136,18 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 		return "", dc.Errorf(dc.Exhausted, "does not reach the datastore %s", d.datastore)
 	}
 	return "", dc.Errorf(dc.Exhausted, "has no datastore")
+}
+
+// filesOf are those in the machine's drives and behind its ports.
+func filesOf(h dc.Hardware) []dc.Media {
+	var all []dc.Media
+	for _, d := range h.Drives {
+		all = append(all, d.Media)
+	}
+	for _, p := range h.SerialPorts {
+		all = append(all, p.File)
+	}
+	return slices.DeleteFunc(all, func(m dc.Media) bool { return m == dc.Media{} })
 }
 
 func (t target) freeBytes() int64 {

@@ -1,7 +1,9 @@
 package compute
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"hanok/dc"
@@ -10,11 +12,16 @@ import (
 	"hanok/manager/task"
 )
 
-const reconfigureType = "VirtualMachine.reconfigure"
+const (
+	reconfigureType = "VirtualMachine.reconfigure"
+	upgradeType     = "VirtualMachine.upgradeVirtualHardware"
+)
 
 // configureArgs are the arguments of a change of a machine's hardware.
 type configureArgs struct {
 	Change dc.HardwareChange `json:"change"`
+	// Upgrade is the hardware version that it is to have, in place of Change.
+	Upgrade int `json:"upgrade,omitempty"`
 	// From is the hardware before, and Generation the configuration that the host is to reach; both are set with the change.
 	From       dc.Hardware `json:"from"`
 	Generation int64       `json:"generation,omitempty"`
@@ -26,15 +33,20 @@ type configureArgs struct {
 // Invalid for what dc.CheckHardware refuses, WrongState for what dc.CheckReconfigure refuses and for a machine without files,
 // Conflict while another task works on it, Unavailable while its host is away, Unsupported where the host's program is too old,
 // Exhausted where its host or its resource pool can't give it what it is to have. Privileges: change.Privileges, PrivNetworkAssign
-// on new adapters' port groups, and PrivAllocateSpace on its datastore for disks that are new or grow.
+// on the port groups that adapters are put on, PrivAllocateSpace on its datastore for disks that are new or grow, PrivDatastoreBrowse
+// on the datastores of media, and PrivFileManagement on those of files behind serial ports.
 func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error) {
 	for _, p := range change.Privileges() {
 		if err := s.access.Authorize(by, p, dc.ID(id)); err != nil {
 			return nil, err
 		}
 	}
-	for _, portGroup := range change.AddNICs {
-		if err := s.access.Authorize(by, dc.PrivNetworkAssign, dc.ID(portGroup)); err != nil {
+	uses := fileUses(change)
+	for _, portGroup := range change.PortGroups() {
+		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(portGroup)})
+	}
+	for _, u := range uses {
+		if err := s.access.Authorize(by, u.privilege, u.on); err != nil {
 			return nil, err
 		}
 	}
@@ -52,10 +64,27 @@ func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMa
 	})
 }
 
+// Upgrade starts the change of a machine's hardware version to a newer one, the newest for 0. Kinds: Invalid for an older version or
+// one that there is not, WrongState while it has power or where it has that version already; else as Reconfigure. Privilege:
+// PrivVMUpgrade.
+func (s *Service) Upgrade(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, version int) (*dc.Task, error) {
+	if err := s.access.Authorize(by, dc.PrivVMUpgrade, dc.ID(id)); err != nil {
+		return nil, err
+	}
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
+		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
+		if err != nil {
+			return nil, err
+		}
+		args := configureArgs{Upgrade: cmp.Or(version, dc.NewestHardwareVersion())}
+		return s.tasks.SubmitBegun(tx, by, upgradeType, vm, args, s.changeHardware)
+	})
+}
+
 // reconfigureDefinition changes a machine's hardware. Until the host has made the change it is taken back, as another one; removed
 // disks lose their files after that.
-func (s *Service) reconfigureDefinition() task.Definition {
-	return task.Definition{Type: reconfigureType, Steps: []task.Step{
+func (s *Service) reconfigureDefinition(typ string) task.Definition {
+	return task.Definition{Type: typ, Steps: []task.Step{
 		{Name: "change the hardware", Do: func(_ context.Context, r *task.Run) error {
 			r.Finish(s.changeHardware)
 			return nil
@@ -97,27 +126,8 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 			Fix("install this manager's program on the host")
 	}
 	old := vm.Spec.Hardware
-	hardware, err := args.Change.Apply(old)
+	hardware, err := nextHardware(tx, vm, args)
 	if err != nil {
-		return err
-	}
-	nameDisks(&hardware, vm.Spec.Folder, append(slices.Clone(vm.Spec.Discarded), descriptors(old)...))
-	for i := range hardware.NICs {
-		if n := &hardware.NICs[i]; n.MAC == "" {
-			n.MAC = freeMAC(v, hardware.NICs, random.MAC)
-		}
-	}
-	power := vm.Status.Power
-	if vm.HasPower() {
-		power = dc.PoweredOn
-	}
-	if err := dc.CheckReconfigure(old, hardware, power); err != nil {
-		return err
-	}
-	if err := dc.CheckMachineResources(vm.Spec.Resources, hardware); err != nil {
-		return err
-	}
-	if err := s.usePortGroups(tx, vm, args.Change.AddNICs); err != nil {
 		return err
 	}
 	vm.Spec.Hardware = hardware
@@ -132,8 +142,35 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 	return task.SetArgs(t, args)
 }
 
+// nextHardware returns the hardware that the machine is to have, and makes it a condition of tx that what it refers to stays.
+func nextHardware(tx *store.Tx, vm *dc.VirtualMachine, args configureArgs) (dc.Hardware, error) {
+	v, old, power := tx.View(), vm.Spec.Hardware, vm.Status.Power
+	if vm.HasPower() {
+		power = dc.PoweredOn
+	}
+	if args.Upgrade != 0 {
+		return dc.UpgradeVersion(old, args.Upgrade, power)
+	}
+	h, err := args.Change.Apply(old)
+	if err != nil {
+		return h, err
+	}
+	nameDisks(&h, vm.Spec.Folder, append(slices.Clone(vm.Spec.Discarded), descriptors(old)...))
+	chooseMACs(v, &h, random.MAC)
+	if err := dc.CheckReconfigure(old, h, power); err != nil {
+		return h, err
+	}
+	if err := dc.CheckMachineResources(vm.Spec.Resources, h); err != nil {
+		return h, err
+	}
+	if err := usePortGroups(tx, vm, args.Change.PortGroups()); err != nil {
+		return h, err
+	}
+	return h, useFiles(tx, args.Change, vm.Spec.Host)
+}
+
 // usePortGroups makes it a condition of tx that the port groups stay, which are in the machine's data center.
-func (s *Service) usePortGroups(tx *store.Tx, vm *dc.VirtualMachine, ids []dc.PortGroupID) error {
+func usePortGroups(tx *store.Tx, vm *dc.VirtualMachine, ids []dc.PortGroupID) error {
 	v := tx.View()
 	for _, id := range ids {
 		if _, err := store.Get[*dc.PortGroup](v, dc.ID(id)); err != nil {
@@ -219,7 +256,11 @@ func (s *Service) awaitHardware(ctx context.Context, r *task.Run) error {
 		}
 		args.Generation = vm.Spec.Configuration
 		tx.Put(vm)
-		record(tx, t, vm, dc.EventVMReconfigured, "reconfigured")
+		if args.Upgrade != 0 {
+			record(tx, t, vm, dc.EventVMUpgraded, fmt.Sprintf("its hardware version is %d", args.Upgrade))
+		} else {
+			record(tx, t, vm, dc.EventVMReconfigured, "reconfigured")
+		}
 		return task.SetArgs(t, args)
 	})
 	return nil

@@ -20,8 +20,8 @@ func (w *world) addHardware(status dc.VirtualMachineStatus) {
 }
 
 func TestReconfigureTask(t *testing.T) {
-	change := dc.HardwareChange{CPUs: 2, MemoryMB: 2048, AddDisks: []int64{1 << 20}, RemoveDisks: []int32{dc.FirstDiskKey},
-		AddNICs: []dc.PortGroupID{"network-1"}}
+	change := dc.HardwareChange{CPUs: 2, MemoryMB: 2048, AddDisks: []dc.NewDisk{{CapacityBytes: 1 << 20}}, RemoveDisks: []int32{dc.FirstDiskKey},
+		AddNICs: []dc.NewNIC{{PortGroup: "network-1"}}}
 	check(t, "", func(w *world) { w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff}) },
 		func(ctx context.Context, s *Service) (*dc.Task, error) {
 			return s.Reconfigure(ctx, admin, "vm-hello", change)
@@ -45,7 +45,7 @@ func TestReconfigureFails(t *testing.T) {
 	w := newWorld(t).run()
 	w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff})
 	w.hosts.set(func(h *hosts) { h.configure = &dc.Failure{Kind: dc.Exhausted, Message: "full"} })
-	got := w.ended(w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{AddDisks: []int64{1 << 20},
+	got := w.ended(w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{AddDisks: []dc.NewDisk{{CapacityBytes: 1 << 20}},
 		ExtendDisks: map[int32]int64{dc.FirstDiskKey: 2 << 30}}))
 	if got.State == dc.TaskSuccess || got.Failure.Kind != dc.Exhausted {
 		t.Fatalf("it ended as %s: %+v", got.State, got.Failure)
@@ -59,7 +59,7 @@ func TestReconfigureFails(t *testing.T) {
 	}
 	// What is not known to be gone gives no disk its name.
 	w.hosts.set(func(h *hosts) { h.configure = nil })
-	w.succeeded(w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{AddDisks: []int64{1 << 20}}))
+	w.succeeded(w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{AddDisks: []dc.NewDisk{{CapacityBytes: 1 << 20}}}))
 	spec = w.vm("vm-hello").Spec
 	if spec.Hardware.Disks[1].File != "hello/hello_2.vmdk" || spec.Discarded != nil {
 		t.Errorf("the disks are %+v, discarded %q", spec.Hardware.Disks, spec.Discarded)
@@ -81,11 +81,11 @@ func TestReconfigureRefused(t *testing.T) {
 		{"more CPUs than the host has", dc.PoweredOff, false, dc.HardwareChange{CPUs: 8}, dc.Exhausted, "needs 8 CPUs"},
 		{"no disk", dc.PoweredOff, false, dc.HardwareChange{RemoveDisks: []int32{2009}}, dc.NotFound, "no disk with the key 2009"},
 		{"a smaller disk", dc.PoweredOff, false, dc.HardwareChange{ExtendDisks: map[int32]int64{2000: 1 << 20}}, dc.Invalid, "never shrinks"},
-		{"no port group", dc.PoweredOff, false, dc.HardwareChange{AddNICs: []dc.PortGroupID{"network-9"}}, dc.NotFound, "network-9"},
+		{"no port group", dc.PoweredOff, false, dc.HardwareChange{AddNICs: []dc.NewNIC{{PortGroup: "network-9"}}}, dc.NotFound, "network-9"},
 		{"CPUs while it runs", dc.PoweredOn, false, dc.HardwareChange{CPUs: 2}, dc.WrongState, "hot-add of CPUs is not enabled"},
 		{"memory while it runs", dc.PoweredOn, false, dc.HardwareChange{MemoryMB: 2048}, dc.WrongState, "hot-add of memory is not enabled"},
 		{"hot-add while it runs", dc.PoweredOn, false, dc.HardwareChange{CPUHotAdd: &yes}, dc.WrongState, "can't be changed while"},
-		{"suspended", dc.Suspended, false, dc.HardwareChange{AddDisks: []int64{1 << 20}}, dc.WrongState, "it is suspended"},
+		{"suspended", dc.Suspended, false, dc.HardwareChange{AddDisks: []dc.NewDisk{{CapacityBytes: 1 << 20}}}, dc.WrongState, "it is suspended"},
 		{"an old host", dc.PoweredOff, true, dc.HardwareChange{CPUs: 2}, dc.Unsupported, "too old"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

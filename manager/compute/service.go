@@ -67,7 +67,8 @@ func New(c Config) *Service {
 }
 
 func (s *Service) definitions() []task.Definition {
-	definitions := []task.Definition{s.createDefinition(), s.cloneDefinition(), s.adoptDefinition(), s.destroyDefinition(), s.reconfigureDefinition()}
+	definitions := []task.Definition{s.createDefinition(), s.cloneDefinition(), s.adoptDefinition(), s.destroyDefinition(),
+		s.reconfigureDefinition(reconfigureType), s.reconfigureDefinition(upgradeType)}
 	for _, op := range dc.PowerOps() {
 		definitions = append(definitions, task.Definition{Type: powerType(op), Steps: s.powerSteps()})
 	}

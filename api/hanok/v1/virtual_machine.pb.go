@@ -748,8 +748,8 @@ type CreateVirtualMachineRequest struct {
 	// References to the host and the datastore. Empty: placement chooses.
 	Host      string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
 	Datastore string `protobuf:"bytes,5,opt,name=datastore,proto3" json:"datastore,omitempty"`
-	// Zero or empty values of the next four take the defaults: 1, 512, "bios" and the first image's guest or
-	// "otherLinux64Guest".
+	// Zero or empty values of the next four take the defaults: the first image's guest or "otherLinux64Guest", 1 CPU, and the guest's
+	// memory and firmware.
 	Cpus       int32      `protobuf:"varint,6,opt,name=cpus,proto3" json:"cpus,omitempty"`
 	MemoryMb   int64      `protobuf:"varint,7,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
 	Firmware   string     `protobuf:"bytes,8,opt,name=firmware,proto3" json:"firmware,omitempty"`
@@ -758,9 +758,13 @@ type CreateVirtualMachineRequest struct {
 	Disks      []*NewDisk `protobuf:"bytes,11,rep,name=disks,proto3" json:"disks,omitempty"`
 	Nics       []*NewNic  `protobuf:"bytes,12,rep,name=nics,proto3" json:"nics,omitempty"`
 	// Whether the task powers it on in the end.
-	PowerOn       bool `protobuf:"varint,13,opt,name=power_on,json=powerOn,proto3" json:"power_on,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PowerOn bool `protobuf:"varint,13,opt,name=power_on,json=powerOn,proto3" json:"power_on,omitempty"`
+	// What else is to be other than the guest's defaults. The fields above go before those of the same meaning here.
+	Hardware *HardwareChange `protobuf:"bytes,14,opt,name=hardware,proto3" json:"hardware,omitempty"`
+	// The hardware version. Zero: 19.
+	HardwareVersion int32 `protobuf:"varint,15,opt,name=hardware_version,json=hardwareVersion,proto3" json:"hardware_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CreateVirtualMachineRequest) Reset() {
@@ -884,105 +888,18 @@ func (x *CreateVirtualMachineRequest) GetPowerOn() bool {
 	return false
 }
 
-// NewDisk asks for a disk.
-type NewDisk struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Rounded up to a multiple of 1 MB. Zero: the size of the image.
-	CapacityBytes int64 `protobuf:"varint,1,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
-	// A reference to the image that the disk starts as. Empty: an empty disk.
-	Image         string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *NewDisk) Reset() {
-	*x = NewDisk{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *NewDisk) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*NewDisk) ProtoMessage() {}
-
-func (x *NewDisk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
+func (x *CreateVirtualMachineRequest) GetHardware() *HardwareChange {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Hardware
 	}
-	return mi.MessageOf(x)
+	return nil
 }
 
-// Deprecated: Use NewDisk.ProtoReflect.Descriptor instead.
-func (*NewDisk) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *NewDisk) GetCapacityBytes() int64 {
+func (x *CreateVirtualMachineRequest) GetHardwareVersion() int32 {
 	if x != nil {
-		return x.CapacityBytes
+		return x.HardwareVersion
 	}
 	return 0
-}
-
-func (x *NewDisk) GetImage() string {
-	if x != nil {
-		return x.Image
-	}
-	return ""
-}
-
-// NewNic asks for a virtual network adapter.
-type NewNic struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// A reference to the port group.
-	PortGroup     string `protobuf:"bytes,1,opt,name=port_group,json=portGroup,proto3" json:"port_group,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *NewNic) Reset() {
-	*x = NewNic{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *NewNic) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*NewNic) ProtoMessage() {}
-
-func (x *NewNic) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use NewNic.ProtoReflect.Descriptor instead.
-func (*NewNic) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *NewNic) GetPortGroup() string {
-	if x != nil {
-		return x.PortGroup
-	}
-	return ""
 }
 
 type CreateVirtualMachineResponse struct {
@@ -995,7 +912,7 @@ type CreateVirtualMachineResponse struct {
 
 func (x *CreateVirtualMachineResponse) Reset() {
 	*x = CreateVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +924,7 @@ func (x *CreateVirtualMachineResponse) String() string {
 func (*CreateVirtualMachineResponse) ProtoMessage() {}
 
 func (x *CreateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +937,7 @@ func (x *CreateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*CreateVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{10}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateVirtualMachineResponse) GetTask() *Task {
@@ -1046,7 +963,7 @@ type GetPackageUploadRequest struct {
 
 func (x *GetPackageUploadRequest) Reset() {
 	*x = GetPackageUploadRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +975,7 @@ func (x *GetPackageUploadRequest) String() string {
 func (*GetPackageUploadRequest) ProtoMessage() {}
 
 func (x *GetPackageUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +988,7 @@ func (x *GetPackageUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPackageUploadRequest.ProtoReflect.Descriptor instead.
 func (*GetPackageUploadRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{11}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetPackageUploadRequest) GetName() string {
@@ -1127,7 +1044,7 @@ type GetPackageUploadResponse struct {
 
 func (x *GetPackageUploadResponse) Reset() {
 	*x = GetPackageUploadResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1056,7 @@ func (x *GetPackageUploadResponse) String() string {
 func (*GetPackageUploadResponse) ProtoMessage() {}
 
 func (x *GetPackageUploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1069,7 @@ func (x *GetPackageUploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPackageUploadResponse.ProtoReflect.Descriptor instead.
 func (*GetPackageUploadResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{12}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetPackageUploadResponse) GetOffset() int64 {
@@ -1182,7 +1099,7 @@ type ImportPackageResponse struct {
 
 func (x *ImportPackageResponse) Reset() {
 	*x = ImportPackageResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1111,7 @@ func (x *ImportPackageResponse) String() string {
 func (*ImportPackageResponse) ProtoMessage() {}
 
 func (x *ImportPackageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1124,7 @@ func (x *ImportPackageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportPackageResponse.ProtoReflect.Descriptor instead.
 func (*ImportPackageResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ImportPackageResponse) GetTask() *Task {
@@ -1249,7 +1166,7 @@ type Orphan struct {
 
 func (x *Orphan) Reset() {
 	*x = Orphan{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1178,7 @@ func (x *Orphan) String() string {
 func (*Orphan) ProtoMessage() {}
 
 func (x *Orphan) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1191,7 @@ func (x *Orphan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
 func (*Orphan) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Orphan) GetId() string {
@@ -1355,7 +1272,7 @@ type ListOrphansRequest struct {
 
 func (x *ListOrphansRequest) Reset() {
 	*x = ListOrphansRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1284,7 @@ func (x *ListOrphansRequest) String() string {
 func (*ListOrphansRequest) ProtoMessage() {}
 
 func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1297,7 @@ func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansRequest.ProtoReflect.Descriptor instead.
 func (*ListOrphansRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{13}
 }
 
 type ListOrphansResponse struct {
@@ -1393,7 +1310,7 @@ type ListOrphansResponse struct {
 
 func (x *ListOrphansResponse) Reset() {
 	*x = ListOrphansResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1405,7 +1322,7 @@ func (x *ListOrphansResponse) String() string {
 func (*ListOrphansResponse) ProtoMessage() {}
 
 func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1418,7 +1335,7 @@ func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansResponse.ProtoReflect.Descriptor instead.
 func (*ListOrphansResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListOrphansResponse) GetOrphans() []*Orphan {
@@ -1444,7 +1361,7 @@ type AdoptVirtualMachineRequest struct {
 
 func (x *AdoptVirtualMachineRequest) Reset() {
 	*x = AdoptVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1373,7 @@ func (x *AdoptVirtualMachineRequest) String() string {
 func (*AdoptVirtualMachineRequest) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1386,7 @@ func (x *AdoptVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AdoptVirtualMachineRequest) GetOrphan() string {
@@ -1510,7 +1427,7 @@ type AdoptVirtualMachineResponse struct {
 
 func (x *AdoptVirtualMachineResponse) Reset() {
 	*x = AdoptVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +1439,7 @@ func (x *AdoptVirtualMachineResponse) String() string {
 func (*AdoptVirtualMachineResponse) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +1452,7 @@ func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AdoptVirtualMachineResponse) GetTask() *Task {
@@ -1560,7 +1477,7 @@ type PowerVirtualMachineRequest struct {
 
 func (x *PowerVirtualMachineRequest) Reset() {
 	*x = PowerVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1489,7 @@ func (x *PowerVirtualMachineRequest) String() string {
 func (*PowerVirtualMachineRequest) ProtoMessage() {}
 
 func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1502,7 @@ func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PowerVirtualMachineRequest) GetVirtualMachine() string {
@@ -1618,7 +1535,7 @@ type PowerVirtualMachineResponse struct {
 
 func (x *PowerVirtualMachineResponse) Reset() {
 	*x = PowerVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1547,7 @@ func (x *PowerVirtualMachineResponse) String() string {
 func (*PowerVirtualMachineResponse) ProtoMessage() {}
 
 func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1560,7 @@ func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PowerVirtualMachineResponse) GetTask() *Task {
@@ -1665,7 +1582,7 @@ type AnnotateVirtualMachineRequest struct {
 
 func (x *AnnotateVirtualMachineRequest) Reset() {
 	*x = AnnotateVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1594,7 @@ func (x *AnnotateVirtualMachineRequest) String() string {
 func (*AnnotateVirtualMachineRequest) ProtoMessage() {}
 
 func (x *AnnotateVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1607,7 @@ func (x *AnnotateVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotateVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*AnnotateVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AnnotateVirtualMachineRequest) GetVirtualMachine() string {
@@ -1715,7 +1632,7 @@ type AnnotateVirtualMachineResponse struct {
 
 func (x *AnnotateVirtualMachineResponse) Reset() {
 	*x = AnnotateVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1644,7 @@ func (x *AnnotateVirtualMachineResponse) String() string {
 func (*AnnotateVirtualMachineResponse) ProtoMessage() {}
 
 func (x *AnnotateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1657,7 @@ func (x *AnnotateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotateVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*AnnotateVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
 }
 
 type RenameVirtualMachineRequest struct {
@@ -1754,7 +1671,7 @@ type RenameVirtualMachineRequest struct {
 
 func (x *RenameVirtualMachineRequest) Reset() {
 	*x = RenameVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1683,7 @@ func (x *RenameVirtualMachineRequest) String() string {
 func (*RenameVirtualMachineRequest) ProtoMessage() {}
 
 func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1696,7 @@ func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RenameVirtualMachineRequest) GetVirtualMachine() string {
@@ -1804,7 +1721,7 @@ type RenameVirtualMachineResponse struct {
 
 func (x *RenameVirtualMachineResponse) Reset() {
 	*x = RenameVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1733,7 @@ func (x *RenameVirtualMachineResponse) String() string {
 func (*RenameVirtualMachineResponse) ProtoMessage() {}
 
 func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1746,7 @@ func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
 }
 
 type SetVirtualMachineResourcesRequest struct {
@@ -1844,7 +1761,7 @@ type SetVirtualMachineResourcesRequest struct {
 
 func (x *SetVirtualMachineResourcesRequest) Reset() {
 	*x = SetVirtualMachineResourcesRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1856,7 +1773,7 @@ func (x *SetVirtualMachineResourcesRequest) String() string {
 func (*SetVirtualMachineResourcesRequest) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1869,7 +1786,7 @@ func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use SetVirtualMachineResourcesRequest.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetVirtualMachineResourcesRequest) GetVirtualMachine() string {
@@ -1901,7 +1818,7 @@ type SetVirtualMachineResourcesResponse struct {
 
 func (x *SetVirtualMachineResourcesResponse) Reset() {
 	*x = SetVirtualMachineResourcesResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +1830,7 @@ func (x *SetVirtualMachineResourcesResponse) String() string {
 func (*SetVirtualMachineResourcesResponse) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,38 +1843,21 @@ func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use SetVirtualMachineResourcesResponse.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
 }
 
 type ReconfigureVirtualMachineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
-	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
-	// Zero or empty: as it is.
-	Cpus     int32  `protobuf:"varint,2,opt,name=cpus,proto3" json:"cpus,omitempty"`
-	MemoryMb int64  `protobuf:"varint,3,opt,name=memory_mb,json=memoryMb,proto3" json:"memory_mb,omitempty"`
-	GuestId  string `protobuf:"bytes,4,opt,name=guest_id,json=guestId,proto3" json:"guest_id,omitempty"`
-	Firmware string `protobuf:"bytes,5,opt,name=firmware,proto3" json:"firmware,omitempty"`
-	// Unset: as it is.
-	CpuHotAdd    *bool `protobuf:"varint,6,opt,name=cpu_hot_add,json=cpuHotAdd,proto3,oneof" json:"cpu_hot_add,omitempty"`
-	CpuHotRemove *bool `protobuf:"varint,7,opt,name=cpu_hot_remove,json=cpuHotRemove,proto3,oneof" json:"cpu_hot_remove,omitempty"`
-	MemoryHotAdd *bool `protobuf:"varint,8,opt,name=memory_hot_add,json=memoryHotAdd,proto3,oneof" json:"memory_hot_add,omitempty"`
-	// The capacities of new, empty disks, in bytes: multiples of 512.
-	AddDisks    []int64          `protobuf:"varint,9,rep,packed,name=add_disks,json=addDisks,proto3" json:"add_disks,omitempty"`
-	ExtendDisks []*DiskExtension `protobuf:"bytes,10,rep,name=extend_disks,json=extendDisks,proto3" json:"extend_disks,omitempty"`
-	// The keys of disks that go, with their files.
-	RemoveDisks []int32 `protobuf:"varint,11,rep,packed,name=remove_disks,json=removeDisks,proto3" json:"remove_disks,omitempty"`
-	// References to the port groups of new network adapters.
-	AddNics []string `protobuf:"bytes,12,rep,name=add_nics,json=addNics,proto3" json:"add_nics,omitempty"`
-	// The keys of network adapters that go.
-	RemoveNics    []int32 `protobuf:"varint,13,rep,packed,name=remove_nics,json=removeNics,proto3" json:"remove_nics,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	VirtualMachine string          `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	Change         *HardwareChange `protobuf:"bytes,14,opt,name=change,proto3" json:"change,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ReconfigureVirtualMachineRequest) Reset() {
 	*x = ReconfigureVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +1869,7 @@ func (x *ReconfigureVirtualMachineRequest) String() string {
 func (*ReconfigureVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ReconfigureVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +1882,7 @@ func (x *ReconfigureVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconfigureVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ReconfigureVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReconfigureVirtualMachineRequest) GetVirtualMachine() string {
@@ -1992,141 +1892,11 @@ func (x *ReconfigureVirtualMachineRequest) GetVirtualMachine() string {
 	return ""
 }
 
-func (x *ReconfigureVirtualMachineRequest) GetCpus() int32 {
+func (x *ReconfigureVirtualMachineRequest) GetChange() *HardwareChange {
 	if x != nil {
-		return x.Cpus
-	}
-	return 0
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetMemoryMb() int64 {
-	if x != nil {
-		return x.MemoryMb
-	}
-	return 0
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetGuestId() string {
-	if x != nil {
-		return x.GuestId
-	}
-	return ""
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetFirmware() string {
-	if x != nil {
-		return x.Firmware
-	}
-	return ""
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetCpuHotAdd() bool {
-	if x != nil && x.CpuHotAdd != nil {
-		return *x.CpuHotAdd
-	}
-	return false
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetCpuHotRemove() bool {
-	if x != nil && x.CpuHotRemove != nil {
-		return *x.CpuHotRemove
-	}
-	return false
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetMemoryHotAdd() bool {
-	if x != nil && x.MemoryHotAdd != nil {
-		return *x.MemoryHotAdd
-	}
-	return false
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetAddDisks() []int64 {
-	if x != nil {
-		return x.AddDisks
+		return x.Change
 	}
 	return nil
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetExtendDisks() []*DiskExtension {
-	if x != nil {
-		return x.ExtendDisks
-	}
-	return nil
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetRemoveDisks() []int32 {
-	if x != nil {
-		return x.RemoveDisks
-	}
-	return nil
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetAddNics() []string {
-	if x != nil {
-		return x.AddNics
-	}
-	return nil
-}
-
-func (x *ReconfigureVirtualMachineRequest) GetRemoveNics() []int32 {
-	if x != nil {
-		return x.RemoveNics
-	}
-	return nil
-}
-
-// DiskExtension is a disk that grows. A disk never shrinks.
-type DiskExtension struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           int32                  `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
-	CapacityBytes int64                  `protobuf:"varint,2,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *DiskExtension) Reset() {
-	*x = DiskExtension{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *DiskExtension) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*DiskExtension) ProtoMessage() {}
-
-func (x *DiskExtension) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use DiskExtension.ProtoReflect.Descriptor instead.
-func (*DiskExtension) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
-}
-
-func (x *DiskExtension) GetKey() int32 {
-	if x != nil {
-		return x.Key
-	}
-	return 0
-}
-
-func (x *DiskExtension) GetCapacityBytes() int64 {
-	if x != nil {
-		return x.CapacityBytes
-	}
-	return 0
 }
 
 type ReconfigureVirtualMachineResponse struct {
@@ -2138,7 +1908,7 @@ type ReconfigureVirtualMachineResponse struct {
 
 func (x *ReconfigureVirtualMachineResponse) Reset() {
 	*x = ReconfigureVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +1920,7 @@ func (x *ReconfigureVirtualMachineResponse) String() string {
 func (*ReconfigureVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ReconfigureVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,10 +1933,108 @@ func (x *ReconfigureVirtualMachineResponse) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use ReconfigureVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ReconfigureVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReconfigureVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+type UpgradeVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	// The hardware version. Zero: the newest.
+	Version       int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeVirtualMachineRequest) Reset() {
+	*x = UpgradeVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeVirtualMachineRequest) ProtoMessage() {}
+
+func (x *UpgradeVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*UpgradeVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *UpgradeVirtualMachineRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+func (x *UpgradeVirtualMachineRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type UpgradeVirtualMachineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeVirtualMachineResponse) Reset() {
+	*x = UpgradeVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeVirtualMachineResponse) ProtoMessage() {}
+
+func (x *UpgradeVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*UpgradeVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *UpgradeVirtualMachineResponse) GetTask() *Task {
 	if x != nil {
 		return x.Task
 	}
@@ -2185,7 +2053,7 @@ type MoveVirtualMachineToPoolRequest struct {
 
 func (x *MoveVirtualMachineToPoolRequest) Reset() {
 	*x = MoveVirtualMachineToPoolRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2065,7 @@ func (x *MoveVirtualMachineToPoolRequest) String() string {
 func (*MoveVirtualMachineToPoolRequest) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2078,7 @@ func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolRequest.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MoveVirtualMachineToPoolRequest) GetVirtualMachine() string {
@@ -2235,7 +2103,7 @@ type MoveVirtualMachineToPoolResponse struct {
 
 func (x *MoveVirtualMachineToPoolResponse) Reset() {
 	*x = MoveVirtualMachineToPoolResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2115,7 @@ func (x *MoveVirtualMachineToPoolResponse) String() string {
 func (*MoveVirtualMachineToPoolResponse) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2128,7 @@ func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolResponse.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
 }
 
 type CloneVirtualMachineRequest struct {
@@ -2291,7 +2159,7 @@ type CloneVirtualMachineRequest struct {
 
 func (x *CloneVirtualMachineRequest) Reset() {
 	*x = CloneVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2171,7 @@ func (x *CloneVirtualMachineRequest) String() string {
 func (*CloneVirtualMachineRequest) ProtoMessage() {}
 
 func (x *CloneVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2316,7 +2184,7 @@ func (x *CloneVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloneVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*CloneVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CloneVirtualMachineRequest) GetVirtualMachine() string {
@@ -2406,7 +2274,7 @@ type CloneVirtualMachineResponse struct {
 
 func (x *CloneVirtualMachineResponse) Reset() {
 	*x = CloneVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2286,7 @@ func (x *CloneVirtualMachineResponse) String() string {
 func (*CloneVirtualMachineResponse) ProtoMessage() {}
 
 func (x *CloneVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2299,7 @@ func (x *CloneVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloneVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*CloneVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CloneVirtualMachineResponse) GetTask() *Task {
@@ -2451,7 +2319,7 @@ type MarkAsTemplateRequest struct {
 
 func (x *MarkAsTemplateRequest) Reset() {
 	*x = MarkAsTemplateRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2463,7 +2331,7 @@ func (x *MarkAsTemplateRequest) String() string {
 func (*MarkAsTemplateRequest) ProtoMessage() {}
 
 func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2476,7 +2344,7 @@ func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MarkAsTemplateRequest) GetVirtualMachine() string {
@@ -2494,7 +2362,7 @@ type MarkAsTemplateResponse struct {
 
 func (x *MarkAsTemplateResponse) Reset() {
 	*x = MarkAsTemplateResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2506,7 +2374,7 @@ func (x *MarkAsTemplateResponse) String() string {
 func (*MarkAsTemplateResponse) ProtoMessage() {}
 
 func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2519,7 +2387,7 @@ func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
 }
 
 type MarkAsVirtualMachineRequest struct {
@@ -2534,7 +2402,7 @@ type MarkAsVirtualMachineRequest struct {
 
 func (x *MarkAsVirtualMachineRequest) Reset() {
 	*x = MarkAsVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2414,7 @@ func (x *MarkAsVirtualMachineRequest) String() string {
 func (*MarkAsVirtualMachineRequest) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2427,7 @@ func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MarkAsVirtualMachineRequest) GetVirtualMachine() string {
@@ -2584,7 +2452,7 @@ type MarkAsVirtualMachineResponse struct {
 
 func (x *MarkAsVirtualMachineResponse) Reset() {
 	*x = MarkAsVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2464,7 @@ func (x *MarkAsVirtualMachineResponse) String() string {
 func (*MarkAsVirtualMachineResponse) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2477,7 @@ func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -2622,7 +2490,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2502,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2515,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -2666,7 +2534,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +2546,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +2559,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -2711,7 +2579,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +2591,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +2604,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -2756,7 +2624,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2768,7 +2636,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2781,7 +2649,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -2803,7 +2671,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2815,7 +2683,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2828,7 +2696,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -2859,7 +2727,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2871,7 +2739,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2884,7 +2752,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{43}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2912,7 +2780,7 @@ var File_hanok_v1_virtual_machine_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x17hanok/v1/hardware.proto\x1a\x13hanok/v1/task.proto\"\xdb\f\n" +
+	"\x1ehanok/v1/virtual_machine.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\x1a\x1chanok/v1/resource_pool.proto\x1a\x17hanok/v1/hardware.proto\x1a\x1ehanok/v1/hardware_change.proto\x1a\x13hanok/v1/task.proto\"\xdb\f\n" +
 	"\x0eVirtualMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -2985,7 +2853,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x18GetVirtualMachineRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"^\n" +
 	"\x19GetVirtualMachineResponse\x12A\n" +
-	"\x0fvirtual_machine\x18\x01 \x01(\v2\x18.hanok.v1.VirtualMachineR\x0evirtualMachine\"\x92\x03\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\v2\x18.hanok.v1.VirtualMachineR\x0evirtualMachine\"\xf3\x03\n" +
 	"\x1bCreateVirtualMachineRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\tR\x06folder\x12#\n" +
@@ -3002,13 +2870,9 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"annotation\x12'\n" +
 	"\x05disks\x18\v \x03(\v2\x11.hanok.v1.NewDiskR\x05disks\x12$\n" +
 	"\x04nics\x18\f \x03(\v2\x10.hanok.v1.NewNicR\x04nics\x12\x19\n" +
-	"\bpower_on\x18\r \x01(\bR\apowerOn\"F\n" +
-	"\aNewDisk\x12%\n" +
-	"\x0ecapacity_bytes\x18\x01 \x01(\x03R\rcapacityBytes\x12\x14\n" +
-	"\x05image\x18\x02 \x01(\tR\x05image\"'\n" +
-	"\x06NewNic\x12\x1d\n" +
-	"\n" +
-	"port_group\x18\x01 \x01(\tR\tportGroup\"B\n" +
+	"\bpower_on\x18\r \x01(\bR\apowerOn\x124\n" +
+	"\bhardware\x18\x0e \x01(\v2\x18.hanok.v1.HardwareChangeR\bhardware\x12)\n" +
+	"\x10hardware_version\x18\x0f \x01(\x05R\x0fhardwareVersion\"B\n" +
 	"\x1cCreateVirtualMachineResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\xb7\x01\n" +
 	"\x17GetPackageUploadRequest\x12\x12\n" +
@@ -3068,30 +2932,16 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x124\n" +
 	"\x03cpu\x18\x02 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x03cpu\x12:\n" +
 	"\x06memory\x18\x03 \x01(\v2\".hanok.v1.ResourceAllocationChangeR\x06memory\"$\n" +
-	"\"SetVirtualMachineResourcesResponse\"\x9c\x04\n" +
+	"\"SetVirtualMachineResourcesResponse\"\x83\x01\n" +
 	" ReconfigureVirtualMachineRequest\x12'\n" +
-	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12\x12\n" +
-	"\x04cpus\x18\x02 \x01(\x05R\x04cpus\x12\x1b\n" +
-	"\tmemory_mb\x18\x03 \x01(\x03R\bmemoryMb\x12\x19\n" +
-	"\bguest_id\x18\x04 \x01(\tR\aguestId\x12\x1a\n" +
-	"\bfirmware\x18\x05 \x01(\tR\bfirmware\x12#\n" +
-	"\vcpu_hot_add\x18\x06 \x01(\bH\x00R\tcpuHotAdd\x88\x01\x01\x12)\n" +
-	"\x0ecpu_hot_remove\x18\a \x01(\bH\x01R\fcpuHotRemove\x88\x01\x01\x12)\n" +
-	"\x0ememory_hot_add\x18\b \x01(\bH\x02R\fmemoryHotAdd\x88\x01\x01\x12\x1b\n" +
-	"\tadd_disks\x18\t \x03(\x03R\baddDisks\x12:\n" +
-	"\fextend_disks\x18\n" +
-	" \x03(\v2\x17.hanok.v1.DiskExtensionR\vextendDisks\x12!\n" +
-	"\fremove_disks\x18\v \x03(\x05R\vremoveDisks\x12\x19\n" +
-	"\badd_nics\x18\f \x03(\tR\aaddNics\x12\x1f\n" +
-	"\vremove_nics\x18\r \x03(\x05R\n" +
-	"removeNicsB\x0e\n" +
-	"\f_cpu_hot_addB\x11\n" +
-	"\x0f_cpu_hot_removeB\x11\n" +
-	"\x0f_memory_hot_add\"H\n" +
-	"\rDiskExtension\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
-	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\"G\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x120\n" +
+	"\x06change\x18\x0e \x01(\v2\x18.hanok.v1.HardwareChangeR\x06changeJ\x04\b\x02\x10\x0e\"G\n" +
 	"!ReconfigureVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"a\n" +
+	"\x1cUpgradeVirtualMachineRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\"C\n" +
+	"\x1dUpgradeVirtualMachineResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"o\n" +
 	"\x1fMoveVirtualMachineToPoolRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\x12#\n" +
@@ -3133,7 +2983,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xab\x0e\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\x95\x0f\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
@@ -3145,7 +2995,8 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x16AnnotateVirtualMachine\x12'.hanok.v1.AnnotateVirtualMachineRequest\x1a(.hanok.v1.AnnotateVirtualMachineResponse\x12e\n" +
 	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12w\n" +
 	"\x1aSetVirtualMachineResources\x12+.hanok.v1.SetVirtualMachineResourcesRequest\x1a,.hanok.v1.SetVirtualMachineResourcesResponse\x12t\n" +
-	"\x19ReconfigureVirtualMachine\x12*.hanok.v1.ReconfigureVirtualMachineRequest\x1a+.hanok.v1.ReconfigureVirtualMachineResponse\x12q\n" +
+	"\x19ReconfigureVirtualMachine\x12*.hanok.v1.ReconfigureVirtualMachineRequest\x1a+.hanok.v1.ReconfigureVirtualMachineResponse\x12h\n" +
+	"\x15UpgradeVirtualMachine\x12&.hanok.v1.UpgradeVirtualMachineRequest\x1a'.hanok.v1.UpgradeVirtualMachineResponse\x12q\n" +
 	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12b\n" +
 	"\x13CloneVirtualMachine\x12$.hanok.v1.CloneVirtualMachineRequest\x1a%.hanok.v1.CloneVirtualMachineResponse\x12S\n" +
 	"\x0eMarkAsTemplate\x12\x1f.hanok.v1.MarkAsTemplateRequest\x1a .hanok.v1.MarkAsTemplateResponse\x12e\n" +
@@ -3166,7 +3017,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -3176,128 +3027,134 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*GetVirtualMachineRequest)(nil),           // 5: hanok.v1.GetVirtualMachineRequest
 	(*GetVirtualMachineResponse)(nil),          // 6: hanok.v1.GetVirtualMachineResponse
 	(*CreateVirtualMachineRequest)(nil),        // 7: hanok.v1.CreateVirtualMachineRequest
-	(*NewDisk)(nil),                            // 8: hanok.v1.NewDisk
-	(*NewNic)(nil),                             // 9: hanok.v1.NewNic
-	(*CreateVirtualMachineResponse)(nil),       // 10: hanok.v1.CreateVirtualMachineResponse
-	(*GetPackageUploadRequest)(nil),            // 11: hanok.v1.GetPackageUploadRequest
-	(*GetPackageUploadResponse)(nil),           // 12: hanok.v1.GetPackageUploadResponse
-	(*ImportPackageResponse)(nil),              // 13: hanok.v1.ImportPackageResponse
-	(*Orphan)(nil),                             // 14: hanok.v1.Orphan
-	(*ListOrphansRequest)(nil),                 // 15: hanok.v1.ListOrphansRequest
-	(*ListOrphansResponse)(nil),                // 16: hanok.v1.ListOrphansResponse
-	(*AdoptVirtualMachineRequest)(nil),         // 17: hanok.v1.AdoptVirtualMachineRequest
-	(*AdoptVirtualMachineResponse)(nil),        // 18: hanok.v1.AdoptVirtualMachineResponse
-	(*PowerVirtualMachineRequest)(nil),         // 19: hanok.v1.PowerVirtualMachineRequest
-	(*PowerVirtualMachineResponse)(nil),        // 20: hanok.v1.PowerVirtualMachineResponse
-	(*AnnotateVirtualMachineRequest)(nil),      // 21: hanok.v1.AnnotateVirtualMachineRequest
-	(*AnnotateVirtualMachineResponse)(nil),     // 22: hanok.v1.AnnotateVirtualMachineResponse
-	(*RenameVirtualMachineRequest)(nil),        // 23: hanok.v1.RenameVirtualMachineRequest
-	(*RenameVirtualMachineResponse)(nil),       // 24: hanok.v1.RenameVirtualMachineResponse
-	(*SetVirtualMachineResourcesRequest)(nil),  // 25: hanok.v1.SetVirtualMachineResourcesRequest
-	(*SetVirtualMachineResourcesResponse)(nil), // 26: hanok.v1.SetVirtualMachineResourcesResponse
-	(*ReconfigureVirtualMachineRequest)(nil),   // 27: hanok.v1.ReconfigureVirtualMachineRequest
-	(*DiskExtension)(nil),                      // 28: hanok.v1.DiskExtension
-	(*ReconfigureVirtualMachineResponse)(nil),  // 29: hanok.v1.ReconfigureVirtualMachineResponse
-	(*MoveVirtualMachineToPoolRequest)(nil),    // 30: hanok.v1.MoveVirtualMachineToPoolRequest
-	(*MoveVirtualMachineToPoolResponse)(nil),   // 31: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*CloneVirtualMachineRequest)(nil),         // 32: hanok.v1.CloneVirtualMachineRequest
-	(*CloneVirtualMachineResponse)(nil),        // 33: hanok.v1.CloneVirtualMachineResponse
-	(*MarkAsTemplateRequest)(nil),              // 34: hanok.v1.MarkAsTemplateRequest
-	(*MarkAsTemplateResponse)(nil),             // 35: hanok.v1.MarkAsTemplateResponse
-	(*MarkAsVirtualMachineRequest)(nil),        // 36: hanok.v1.MarkAsVirtualMachineRequest
-	(*MarkAsVirtualMachineResponse)(nil),       // 37: hanok.v1.MarkAsVirtualMachineResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 38: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 39: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 40: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 41: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 42: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 43: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 44: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 45: hanok.v1.Disk
-	(*Nic)(nil),                                // 46: hanok.v1.Nic
-	(*Failure)(nil),                            // 47: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 48: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 49: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 50: google.protobuf.Duration
-	(*Task)(nil),                               // 51: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 52: hanok.v1.ResourceAllocationChange
+	(*CreateVirtualMachineResponse)(nil),       // 8: hanok.v1.CreateVirtualMachineResponse
+	(*GetPackageUploadRequest)(nil),            // 9: hanok.v1.GetPackageUploadRequest
+	(*GetPackageUploadResponse)(nil),           // 10: hanok.v1.GetPackageUploadResponse
+	(*ImportPackageResponse)(nil),              // 11: hanok.v1.ImportPackageResponse
+	(*Orphan)(nil),                             // 12: hanok.v1.Orphan
+	(*ListOrphansRequest)(nil),                 // 13: hanok.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),                // 14: hanok.v1.ListOrphansResponse
+	(*AdoptVirtualMachineRequest)(nil),         // 15: hanok.v1.AdoptVirtualMachineRequest
+	(*AdoptVirtualMachineResponse)(nil),        // 16: hanok.v1.AdoptVirtualMachineResponse
+	(*PowerVirtualMachineRequest)(nil),         // 17: hanok.v1.PowerVirtualMachineRequest
+	(*PowerVirtualMachineResponse)(nil),        // 18: hanok.v1.PowerVirtualMachineResponse
+	(*AnnotateVirtualMachineRequest)(nil),      // 19: hanok.v1.AnnotateVirtualMachineRequest
+	(*AnnotateVirtualMachineResponse)(nil),     // 20: hanok.v1.AnnotateVirtualMachineResponse
+	(*RenameVirtualMachineRequest)(nil),        // 21: hanok.v1.RenameVirtualMachineRequest
+	(*RenameVirtualMachineResponse)(nil),       // 22: hanok.v1.RenameVirtualMachineResponse
+	(*SetVirtualMachineResourcesRequest)(nil),  // 23: hanok.v1.SetVirtualMachineResourcesRequest
+	(*SetVirtualMachineResourcesResponse)(nil), // 24: hanok.v1.SetVirtualMachineResourcesResponse
+	(*ReconfigureVirtualMachineRequest)(nil),   // 25: hanok.v1.ReconfigureVirtualMachineRequest
+	(*ReconfigureVirtualMachineResponse)(nil),  // 26: hanok.v1.ReconfigureVirtualMachineResponse
+	(*UpgradeVirtualMachineRequest)(nil),       // 27: hanok.v1.UpgradeVirtualMachineRequest
+	(*UpgradeVirtualMachineResponse)(nil),      // 28: hanok.v1.UpgradeVirtualMachineResponse
+	(*MoveVirtualMachineToPoolRequest)(nil),    // 29: hanok.v1.MoveVirtualMachineToPoolRequest
+	(*MoveVirtualMachineToPoolResponse)(nil),   // 30: hanok.v1.MoveVirtualMachineToPoolResponse
+	(*CloneVirtualMachineRequest)(nil),         // 31: hanok.v1.CloneVirtualMachineRequest
+	(*CloneVirtualMachineResponse)(nil),        // 32: hanok.v1.CloneVirtualMachineResponse
+	(*MarkAsTemplateRequest)(nil),              // 33: hanok.v1.MarkAsTemplateRequest
+	(*MarkAsTemplateResponse)(nil),             // 34: hanok.v1.MarkAsTemplateResponse
+	(*MarkAsVirtualMachineRequest)(nil),        // 35: hanok.v1.MarkAsVirtualMachineRequest
+	(*MarkAsVirtualMachineResponse)(nil),       // 36: hanok.v1.MarkAsVirtualMachineResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 37: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 38: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 39: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 40: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 41: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 42: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 43: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 44: hanok.v1.Disk
+	(*Nic)(nil),                                // 45: hanok.v1.Nic
+	(*Failure)(nil),                            // 46: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 47: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 48: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 49: google.protobuf.Duration
+	(*NewDisk)(nil),                            // 50: hanok.v1.NewDisk
+	(*NewNic)(nil),                             // 51: hanok.v1.NewNic
+	(*HardwareChange)(nil),                     // 52: hanok.v1.HardwareChange
+	(*Task)(nil),                               // 53: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 54: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	44, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	45, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	46, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	47, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	47, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	47, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	44, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	43, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	44, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	45, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	46, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	46, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	46, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	43, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	47, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	48, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	48, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	49, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	47, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	50, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	47, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	46, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	47, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	47, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	48, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	46, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	49, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	46, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
-	8,  // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
-	9,  // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	51, // 20: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	51, // 21: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
-	47, // 22: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
-	14, // 23: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	51, // 24: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	50, // 25: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	51, // 26: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	52, // 27: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	52, // 28: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
-	28, // 29: hanok.v1.ReconfigureVirtualMachineRequest.extend_disks:type_name -> hanok.v1.DiskExtension
-	51, // 30: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	51, // 31: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	51, // 32: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	44, // 33: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	3,  // 34: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	5,  // 35: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	7,  // 36: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	11, // 37: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
-	15, // 38: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	17, // 39: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	19, // 40: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	21, // 41: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
-	23, // 42: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	25, // 43: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	27, // 44: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
-	30, // 45: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	32, // 46: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
-	34, // 47: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
-	36, // 48: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
-	38, // 49: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	40, // 50: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	42, // 51: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 52: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 53: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	10, // 54: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	12, // 55: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
-	16, // 56: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	18, // 57: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	20, // 58: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	22, // 59: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
-	24, // 60: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	26, // 61: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	29, // 62: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
-	31, // 63: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	33, // 64: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
-	35, // 65: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
-	37, // 66: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
-	39, // 67: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	41, // 68: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	43, // 69: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	52, // [52:70] is the sub-list for method output_type
-	34, // [34:52] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	50, // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
+	51, // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
+	52, // 20: hanok.v1.CreateVirtualMachineRequest.hardware:type_name -> hanok.v1.HardwareChange
+	53, // 21: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	53, // 22: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	46, // 23: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	12, // 24: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
+	53, // 25: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	49, // 26: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	53, // 27: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	54, // 28: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	54, // 29: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	52, // 30: hanok.v1.ReconfigureVirtualMachineRequest.change:type_name -> hanok.v1.HardwareChange
+	53, // 31: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	53, // 32: hanok.v1.UpgradeVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	53, // 33: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	53, // 34: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	43, // 35: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 36: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 37: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 38: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	9,  // 39: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
+	13, // 40: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	15, // 41: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	17, // 42: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	19, // 43: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
+	21, // 44: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	23, // 45: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	25, // 46: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
+	27, // 47: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:input_type -> hanok.v1.UpgradeVirtualMachineRequest
+	29, // 48: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	31, // 49: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
+	33, // 50: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
+	35, // 51: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
+	37, // 52: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	39, // 53: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	41, // 54: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 55: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 56: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	8,  // 57: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	10, // 58: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	14, // 59: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	16, // 60: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	18, // 61: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	20, // 62: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
+	22, // 63: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	24, // 64: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	26, // 65: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
+	28, // 66: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:output_type -> hanok.v1.UpgradeVirtualMachineResponse
+	30, // 67: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	32, // 68: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
+	34, // 69: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
+	36, // 70: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
+	38, // 71: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	40, // 72: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	42, // 73: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	55, // [55:74] is the sub-list for method output_type
+	36, // [36:55] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -3308,15 +3165,15 @@ func file_hanok_v1_virtual_machine_proto_init() {
 	file_hanok_v1_failure_proto_init()
 	file_hanok_v1_resource_pool_proto_init()
 	file_hanok_v1_hardware_proto_init()
+	file_hanok_v1_hardware_change_proto_init()
 	file_hanok_v1_task_proto_init()
-	file_hanok_v1_virtual_machine_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

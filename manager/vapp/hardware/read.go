@@ -41,6 +41,10 @@ func Read(m *ovf.Machine) (Machine, error) {
 	}
 	r.others()
 	sortByKey(r.h())
+	if h, version := r.h(), dc.VersionFor(*r.h()); version != h.Version {
+		r.warn("the hardware version is %d instead of %d, which does not have all of its devices", version, h.Version)
+		h.Version = version
+	}
 	return r.out, nil
 }
 
@@ -76,7 +80,7 @@ func (r *reader) system() {
 	h.Version = dc.DefaultHardwareVersion
 	if number, ok := strings.CutPrefix(m.HardwareVersion, "vmx-"); ok {
 		version, err := strconv.Atoi(number)
-		if err == nil && version >= 4 && version <= dc.DefaultHardwareVersion {
+		if err == nil && dc.IsHardwareVersion(version) {
 			h.Version = version
 		} else {
 			r.warn("the hardware version is %d instead of %s", h.Version, m.HardwareVersion)

@@ -66,6 +66,9 @@ const (
 	// VirtualMachineServiceReconfigureVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's ReconfigureVirtualMachine RPC.
 	VirtualMachineServiceReconfigureVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/ReconfigureVirtualMachine"
+	// VirtualMachineServiceUpgradeVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's UpgradeVirtualMachine RPC.
+	VirtualMachineServiceUpgradeVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/UpgradeVirtualMachine"
 	// VirtualMachineServiceMoveVirtualMachineToPoolProcedure is the fully-qualified name of the
 	// VirtualMachineService's MoveVirtualMachineToPool RPC.
 	VirtualMachineServiceMoveVirtualMachineToPoolProcedure = "/hanok.v1.VirtualMachineService/MoveVirtualMachineToPool"
@@ -133,13 +136,19 @@ type VirtualMachineServiceClient interface {
 	// VirtualMachine.Config.Resource. Invalid for an allocation that can't be, WrongState while it is being deleted, Exhausted where
 	// its host or its resource pool lacks a reservation.
 	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
-	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges:
-	// VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice (network adapters) and Settings (the
-	// rest), by what changes; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for new network adapters. Invalid
-	// for what can't be, NotFound for a device that it does not have, WrongState for what needs another power state, Conflict while
-	// another task works on it, Unavailable while its host is away, Unsupported where its host's program is too old, Exhausted where
-	// its host or its resource pool can't give it what it is to have.
+	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges, by
+	// what changes: VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice, EditDevice (type and
+	// port group of adapters, graphics) and Settings (the rest), VirtualMachine.Interact.DeviceConnection (cables), SetCDMedia and
+	// SetFloppyMedia; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for port groups, Datastore.Browse for
+	// media and Datastore.FileManagement for the files of serial ports. Invalid for what can't be, NotFound for a device that it does
+	// not have, WrongState for what needs another power state, Conflict while another task works on it, Unavailable while its host is
+	// away, Unsupported where its host's program is too old, Exhausted where its host or its resource pool can't give it what it is to
+	// have.
 	ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error)
+	// UpgradeVirtualMachine starts the change of its hardware version to a newer one, which is never taken back. Privilege:
+	// VirtualMachine.Config.UpgradeVirtualHardware. Invalid for an older version or one that there is not, WrongState while it has
+	// power or where it has that version already; else as ReconfigureVirtualMachine.
+	UpgradeVirtualMachine(context.Context, *v1.UpgradeVirtualMachineRequest) (*v1.UpgradeVirtualMachineResponse, error)
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
@@ -246,6 +255,12 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("ReconfigureVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		upgradeVirtualMachine: connect.NewClient[v1.UpgradeVirtualMachineRequest, v1.UpgradeVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceUpgradeVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("UpgradeVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		moveVirtualMachineToPool: connect.NewClient[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceMoveVirtualMachineToPoolProcedure,
@@ -304,6 +319,7 @@ type virtualMachineServiceClient struct {
 	renameVirtualMachine       *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
 	setVirtualMachineResources *connect.Client[v1.SetVirtualMachineResourcesRequest, v1.SetVirtualMachineResourcesResponse]
 	reconfigureVirtualMachine  *connect.Client[v1.ReconfigureVirtualMachineRequest, v1.ReconfigureVirtualMachineResponse]
+	upgradeVirtualMachine      *connect.Client[v1.UpgradeVirtualMachineRequest, v1.UpgradeVirtualMachineResponse]
 	moveVirtualMachineToPool   *connect.Client[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse]
 	cloneVirtualMachine        *connect.Client[v1.CloneVirtualMachineRequest, v1.CloneVirtualMachineResponse]
 	markAsTemplate             *connect.Client[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse]
@@ -406,6 +422,15 @@ func (c *virtualMachineServiceClient) SetVirtualMachineResources(ctx context.Con
 // ReconfigureVirtualMachine calls hanok.v1.VirtualMachineService.ReconfigureVirtualMachine.
 func (c *virtualMachineServiceClient) ReconfigureVirtualMachine(ctx context.Context, req *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error) {
 	response, err := c.reconfigureVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UpgradeVirtualMachine calls hanok.v1.VirtualMachineService.UpgradeVirtualMachine.
+func (c *virtualMachineServiceClient) UpgradeVirtualMachine(ctx context.Context, req *v1.UpgradeVirtualMachineRequest) (*v1.UpgradeVirtualMachineResponse, error) {
+	response, err := c.upgradeVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -519,13 +544,19 @@ type VirtualMachineServiceHandler interface {
 	// VirtualMachine.Config.Resource. Invalid for an allocation that can't be, WrongState while it is being deleted, Exhausted where
 	// its host or its resource pool lacks a reservation.
 	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
-	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges:
-	// VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice (network adapters) and Settings (the
-	// rest), by what changes; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for new network adapters. Invalid
-	// for what can't be, NotFound for a device that it does not have, WrongState for what needs another power state, Conflict while
-	// another task works on it, Unavailable while its host is away, Unsupported where its host's program is too old, Exhausted where
-	// its host or its resource pool can't give it what it is to have.
+	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges, by
+	// what changes: VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice, EditDevice (type and
+	// port group of adapters, graphics) and Settings (the rest), VirtualMachine.Interact.DeviceConnection (cables), SetCDMedia and
+	// SetFloppyMedia; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for port groups, Datastore.Browse for
+	// media and Datastore.FileManagement for the files of serial ports. Invalid for what can't be, NotFound for a device that it does
+	// not have, WrongState for what needs another power state, Conflict while another task works on it, Unavailable while its host is
+	// away, Unsupported where its host's program is too old, Exhausted where its host or its resource pool can't give it what it is to
+	// have.
 	ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error)
+	// UpgradeVirtualMachine starts the change of its hardware version to a newer one, which is never taken back. Privilege:
+	// VirtualMachine.Config.UpgradeVirtualHardware. Invalid for an older version or one that there is not, WrongState while it has
+	// power or where it has that version already; else as ReconfigureVirtualMachine.
+	UpgradeVirtualMachine(context.Context, *v1.UpgradeVirtualMachineRequest) (*v1.UpgradeVirtualMachineResponse, error)
 	// MoveVirtualMachineToPool puts it into another resource pool of its cluster. Privilege: Resource.AssignVMToPool. Invalid for a
 	// pool of another cluster, WrongState while it is being deleted, Exhausted where the pool lacks what it reserves.
 	MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error)
@@ -628,6 +659,12 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("ReconfigureVirtualMachine")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceUpgradeVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceUpgradeVirtualMachineProcedure,
+		svc.UpgradeVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("UpgradeVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceMoveVirtualMachineToPoolHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceMoveVirtualMachineToPoolProcedure,
 		svc.MoveVirtualMachineToPool,
@@ -694,6 +731,8 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceSetVirtualMachineResourcesHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceReconfigureVirtualMachineProcedure:
 			virtualMachineServiceReconfigureVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceUpgradeVirtualMachineProcedure:
+			virtualMachineServiceUpgradeVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMoveVirtualMachineToPoolProcedure:
 			virtualMachineServiceMoveVirtualMachineToPoolHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceCloneVirtualMachineProcedure:
@@ -759,6 +798,10 @@ func (UnimplementedVirtualMachineServiceHandler) SetVirtualMachineResources(cont
 
 func (UnimplementedVirtualMachineServiceHandler) ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.ReconfigureVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) UpgradeVirtualMachine(context.Context, *v1.UpgradeVirtualMachineRequest) (*v1.UpgradeVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.UpgradeVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) MoveVirtualMachineToPool(context.Context, *v1.MoveVirtualMachineToPoolRequest) (*v1.MoveVirtualMachineToPoolResponse, error) {
