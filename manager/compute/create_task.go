@@ -128,6 +128,7 @@ func (s *Service) candidates(v *store.View, pool dc.ResourcePoolID) (string, []c
 // candidate returns a host with what it reaches.
 func (s *Service) candidate(v *store.View, host *dc.Host) candidate {
 	return candidate{host: host, givenMB: store.GivenOn(v, host.ID).MemoryMB,
+		executes:   func(h dc.Hardware) bool { return s.hosts.Executes(host.ID, h, "") },
 		datastores: func() []target { return s.targets(v, host.ID) }}
 }
 

@@ -33,7 +33,10 @@ func (s *Service) admitDelete(v *store.View, vm *dc.VirtualMachine) error {
 	if vm.Status.Power == dc.PoweredOn {
 		return &dc.Error{Kind: dc.WrongState, Object: describe(vm), Message: "it is powered on", Remedy: "power it off first"}
 	}
-	return s.checkConnected(v, vm.Spec.Host)
+	if err := s.checkConnected(v, vm.Spec.Host); err != nil {
+		return err
+	}
+	return s.checkExecutes(v, vm)
 }
 
 // destroyDefinition deletes a machine. The tombstone is the point of no return: it is never taken back, since the host

@@ -30,6 +30,8 @@ type candidate struct {
 	host *dc.Host
 	// givenMB is the memory of the machines that are placed on it, with power or without.
 	givenMB int64
+	// executes reports whether its program has words for the hardware.
+	executes func(dc.Hardware) bool
 	// datastores returns those that it reaches. It is asked only of hosts that would do otherwise.
 	datastores func() []target
 }
@@ -44,7 +46,7 @@ type target struct {
 // place chooses the host that is near, or else the one with the most memory that is not given to machines yet, and on it the datastore with the most
 // free space; among equals the first by name. A datastore must have room for the images now: what thin disks grow to may be
 // more than there is. The error says of every host, up to maxReasons of them, why it can't be; its kind is Unavailable where
-// all of them are away, else Exhausted.
+// all of them are away, Unsupported where the programs of all others are too old, else Exhausted.
 func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) {
 	far := func(c candidate) int {
 		if c.host.ID == d.near {
@@ -64,7 +66,13 @@ func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) 
 		if err == nil {
 			return c.host.ID, ds, nil
 		}
-		if dc.KindOf(err) != dc.Unavailable {
+		switch dc.KindOf(err) {
+		case dc.Unavailable:
+		case dc.Unsupported:
+			if kind == dc.Unavailable {
+				kind = dc.Unsupported
+			}
+		default:
 			kind = dc.Exhausted
 		}
 		reasons = append(reasons, dc.Describe(dc.KindHost, c.host.Name)+": "+publicMessage(err))
@@ -77,8 +85,11 @@ func place(d demand, candidates []candidate) (dc.HostID, dc.DatastoreID, error) 
 		reasons = append(reasons[:maxReasons], fmt.Sprintf("%d hosts more", more))
 	}
 	remedy := "make it smaller, free resources, or add a host"
-	if kind == dc.Unavailable {
+	switch kind {
+	case dc.Unavailable:
 		remedy = "see that a host is on, runs its agent and reaches the manager, then try again"
+	case dc.Unsupported:
+		remedy = "install this manager's program on a host, or choose devices of virtio only"
 	}
 	return "", "", &dc.Error{Kind: kind, Message: "no host can hold it: " + strings.Join(reasons, "; "), Remedy: remedy}
 }
@@ -104,6 +115,9 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 	}
 	if err := c.host.CheckService(); err != nil {
 		return "", dc.Errorf(dc.Exhausted, "%s", publicMessage(err))
+	}
+	if !c.executes(d.hardware) {
+		return "", tooOld()
 	}
 	if err := dc.Fits(d.hardware, c.host.Status); err != nil {
 		return "", err

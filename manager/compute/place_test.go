@@ -10,7 +10,7 @@ import (
 
 func TestPlace(t *testing.T) {
 	host := func(name string, change func(c *candidate), stores ...target) candidate {
-		c := candidate{host: &dc.Host{ID: dc.HostID("host-" + name), Meta: dc.Meta{Name: name},
+		c := candidate{executes: func(dc.Hardware) bool { return true }, host: &dc.Host{ID: dc.HostID("host-" + name), Meta: dc.Meta{Name: name},
 			Status: dc.HostStatus{Connection: dc.Connected, CPUs: 4, MemoryMB: 4096}}, datastores: func() []target { return stores }}
 		if change != nil {
 			change(&c)
@@ -27,6 +27,7 @@ func TestPlace(t *testing.T) {
 	broken.datastore.Status = dc.DatastoreStatus{Failure: &dc.Failure{Message: "no such folder"}}
 	unseen := disk("unseen", 1000)
 	unseen.datastore.Status.Accessible = false
+	old := func(c *candidate) { c.executes = func(dc.Hardware) bool { return false } }
 	away := func(c *candidate) { c.host.Status.Connection = dc.NotResponding }
 	given := func(mb int64) func(c *candidate) { return func(c *candidate) { c.givenMB = mb } }
 
@@ -60,6 +61,13 @@ func TestPlace(t *testing.T) {
 			"", dc.Invalid, `host-z is not in cluster "c1"`},
 		{"all away", nil, []candidate{host("b", away), host("a", away)}, "", dc.Unavailable,
 			`no host can hold it: host "a": it is not connected; host "b": it is not connected`},
+		{"all too old", nil, []candidate{host("b", old), host("a", away)}, "", dc.Unsupported,
+			`no host can hold it: host "a": it is not connected; host "b": its program is too old for the machine's hardware`},
+		{"one too old", nil, []candidate{host("b", old, disk("y", 1000)), host("a", given(9), disk("x", 1000))}, "host-a datastore-x", "", ""},
+		{"one too old, one too small", nil, []candidate{host("b", old), host("a", func(c *candidate) { c.host.Status.CPUs = 0 })}, "", dc.Exhausted,
+			`no host can hold it: host "a": needs 1 CPUs, has 0; host "b": its program is too old for the machine's hardware`},
+		{"media elsewhere", func(d *demand) { d.files = []dc.Media{{Datastore: "datastore-y", Path: "a.iso"}} }, []candidate{host("a", nil, disk("x", 1000))}, "",
+			dc.Exhausted, `no host can hold it: host "a": does not reach the datastore datastore-y with a.iso`},
 		{"every reason", func(d *demand) { d.hardware.CPUs = 4 },
 			[]candidate{
 				host("c", nil), host("b", func(c *candidate) { c.host.Status.CPUs = 2 }), host("a", away),
@@ -82,7 +90,7 @@ func TestPlace(t *testing.T) {
 				t.Errorf("placed on %q, want %q", got, tt.want)
 			}
 			wantError(t, err, tt.kind, tt.message)
-			if f := dc.FailureOf(err); f != nil && f.Kind != dc.Invalid && (f.Kind == dc.Unavailable) == strings.Contains(f.Remedy, "smaller") {
+			if f := dc.FailureOf(err); f != nil && f.Kind != dc.Invalid && (f.Kind == dc.Exhausted) != strings.Contains(f.Remedy, "smaller") {
 				t.Errorf("the remedy is %q", f.Remedy)
 			}
 		})

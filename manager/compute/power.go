@@ -49,6 +49,9 @@ func (s *Service) admitPower(v *store.View, vm *dc.VirtualMachine, op dc.PowerOp
 	if err := s.checkConnected(v, vm.Spec.Host); err != nil {
 		return err
 	}
+	if err := s.checkExecutes(v, vm); err != nil {
+		return err
+	}
 	if op != dc.PowerOn {
 		return nil
 	}

@@ -103,3 +103,69 @@ func TestReconfigureRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestOldHost: a host of the oldest protocol is asked for nothing that it has no words for, and is told what it knows.
+func TestOldHost(t *testing.T) {
+	w := newWorld(t).run()
+	w.hosts.set(func(h *hosts) { h.old = true })
+	old := func(what string, _ *dc.Task, err error) {
+		t.Helper()
+		if f := dc.FailureOf(err); f == nil || f.Kind != dc.Unsupported || !strings.Contains(f.Remedy, "program") {
+			t.Errorf("%s: got %+v", what, f)
+		}
+	}
+	w.succeeded(w.svc.Create(t.Context(), admin, CreateRequest{Name: "plain", Disks: []DiskRequest{{CapacityBytes: 1 << 20}}, PowerOn: true}))
+	failed := w.ended(w.svc.Create(t.Context(), admin, CreateRequest{Name: "new", GuestID: "windows9_64Guest"}))
+	old("create", nil, failed.Failure.Err())
+	w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff, Files: dc.FilesReady})
+	vm := w.vm("vm-hello")
+	_, err := w.svc.CreateAll(t.Context(), admin, []CreateRequest{{Name: "all", Host: vm.Spec.Host, Datastore: vm.Spec.Datastore, GuestID: "windows9_64Guest"}})
+	old("create all", nil, err)
+	w.change(func(tx *store.Tx) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, "vm-hello")
+		vm.Spec.Hardware.Watchdog = &dc.Watchdog{}
+		tx.Put(vm)
+		return err
+	})
+	task, err := w.svc.Power(t.Context(), admin, "vm-hello", dc.PowerOn, 0)
+	old("power on", task, err)
+	task, err = w.svc.Delete(t.Context(), admin, "vm-hello")
+	old("delete", task, err)
+	task, err = w.svc.Upgrade(t.Context(), admin, "vm-hello", 0)
+	old("upgrade", task, err)
+	w.hosts.set(func(h *hosts) { h.old = false })
+	w.succeeded(w.svc.Power(t.Context(), admin, "vm-hello", dc.PowerOn, 0))
+}
+
+func TestUpgradeTask(t *testing.T) {
+	check(t, "", func(w *world) { w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff}) },
+		func(ctx context.Context, s *Service) (*dc.Task, error) { return s.Upgrade(ctx, admin, "vm-hello", 0) },
+		func(t testing.TB, v *store.View) {
+			if vm := only(t, v); vm.Spec.Hardware.Version != dc.NewestHardwareVersion() || vm.Status.Configured.Generation != vm.Spec.Configuration {
+				t.Errorf("got %+v", vm)
+			}
+		})
+}
+
+// TestFilesOfDrives: who may not look at a datastore puts none of its files into a drive, and who may not write there no port's file.
+func TestFilesOfDrives(t *testing.T) {
+	w := newWorld(t).run()
+	w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff})
+	iso := dc.Media{Datastore: "datastore-a", Path: "iso/a.iso"}
+	change := dc.HardwareChange{AddDrives: []dc.NewDrive{{Type: dc.CDROM, Media: iso}}, AddSerialPorts: []dc.SerialPort{{File: dc.Media{Datastore: "datastore-a", Path: "log.txt"}}}}
+	w.succeeded(w.svc.Reconfigure(t.Context(), admin, "vm-hello", change))
+	if h := w.vm("vm-hello").Spec.Hardware; h.Drives[0].Media != iso || len(h.SerialPorts) != 1 {
+		t.Errorf("got %+v", h)
+	}
+	for path, kind := range map[string]dc.ErrorKind{"hello/hello.vmdk": dc.Invalid, "../a.iso": dc.Invalid} {
+		_, err := w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{SetMedia: map[int32]dc.Media{w.vm("vm-hello").Spec.Hardware.Drives[0].Key: {Datastore: "datastore-a", Path: path}}})
+		if dc.KindOf(err) != kind {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, m := range []dc.Media{{Datastore: "datastore-9", Path: "a.iso"}} {
+		if _, err := w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{SetMedia: map[int32]dc.Media{2001: m}}); dc.KindOf(err) != dc.NotFound {
+			t.Errorf("%+v: %v", m, err)
+		}
+	}
+}

@@ -24,6 +24,9 @@ type Hosts interface {
 	Connected(host dc.HostID) bool
 	// Configures reports whether the host's agent answers now, and speaks of changes of the hardware.
 	Configures(host dc.HostID) bool
+	// Executes reports whether the host's agent has words for the hardware, in a machine whose folder has that name or has none yet.
+	// One that does not answer is taken to have them.
+	Executes(host dc.HostID, h dc.Hardware, folder string) bool
 	// OpenStream opens a connection to one of a machine's streams on its host: "vnc", "serial" or "screenshot". ctx is
 	// for the opening only. The error is of kind Unavailable while the host is away.
 	OpenStream(ctx context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error)
@@ -216,4 +219,17 @@ func (s *Service) checkConnected(v *store.View, host dc.HostID) error {
 	}
 	return &dc.Error{Kind: dc.Unavailable, Object: hostName(v, host), Message: "it is not connected",
 		Remedy: "see that the host is on, runs its agent and reaches the manager, then try again"}
+}
+
+// checkExecutes returns an error of kind Unsupported where the program of the machine's host is too old for its hardware: what was asked
+// of it would wait until the host is upgraded.
+func (s *Service) checkExecutes(v *store.View, vm *dc.VirtualMachine) error {
+	if s.hosts.Executes(vm.Spec.Host, vm.Spec.Hardware, vm.Spec.Folder) {
+		return nil
+	}
+	return tooOld().On(hostName(v, vm.Spec.Host))
+}
+
+func tooOld() *dc.Error {
+	return dc.Errorf(dc.Unsupported, "its program is too old for the machine's hardware").Fix("install this manager's program on the host")
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"hanok/api/convert"
 	"hanok/api/filestream"
 	"hanok/dc"
 	"hanok/manager/access"
@@ -211,7 +212,7 @@ type hosts struct {
 
 	mu    sync.Mutex
 	away  bool                       // not connected, and nothing is carried out
-	old   bool                       // of a program that changes no hardware
+	old   bool                       // of a program of the oldest protocol, which changes no hardware
 	hold  bool                       // power requests and tombstones are not carried out
 	slow  bool                       // files are being made and not ready
 	fail  map[dc.PowerOp]*dc.Failure // how power operations fail
@@ -321,6 +322,12 @@ func (h *hosts) Configures(id dc.HostID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.away && !h.old
+}
+
+func (h *hosts) Executes(_ dc.HostID, hw dc.Hardware, folder string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.old || convert.SpeaksMachine(convert.OldestProtocol, dc.Machine{Hardware: hw, Folder: folder})
 }
 
 func (h *hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {

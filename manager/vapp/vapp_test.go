@@ -100,8 +100,9 @@ func (w *world) manager(e *task.Engine) *Service {
 // hosts are always there.
 type hosts struct{}
 
-func (hosts) Connected(dc.HostID) bool  { return true }
-func (hosts) Configures(dc.HostID) bool { return true }
+func (hosts) Connected(dc.HostID) bool                     { return true }
+func (hosts) Configures(dc.HostID) bool                    { return true }
+func (hosts) Executes(dc.HostID, dc.Hardware, string) bool { return true }
 func (hosts) OpenStream(context.Context, dc.HostID, dc.VirtualMachineID, string) (net.Conn, error) {
 	return nil, fs.ErrNotExist
 }
