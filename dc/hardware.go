@@ -17,6 +17,8 @@ const (
 	// MinMemoryMB is less than any guest of today needs. Memory is a multiple of MemoryStepMB.
 	MinMemoryMB  = 32
 	MemoryStepMB = 4
+	// HotMemoryStepMB is what the memory of a machine with power grows by multiples of: guests take no less into use.
+	HotMemoryStepMB = 128
 	// DefaultHardwareVersion is that of ESXi 7.0 U2 and later.
 	DefaultHardwareVersion = 19
 )

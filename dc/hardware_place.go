@@ -11,7 +11,7 @@ import (
 func NewHardware(guestID string, version int, firmware Firmware) Hardware {
 	g, _ := GuestSystemOf(guestID)
 	h := Hardware{Version: version, GuestID: guestID, Firmware: cmp.Or(firmware, g.Firmware), CPUs: 1, CoresPerSocket: 1, MemoryMB: g.MemoryMB,
-		SerialPorts: []SerialPort{{Key: FirstSerialKey, Console: true}}, Video: Video{MemoryKB: 16 << 10}}
+		SerialPorts: []SerialPort{{Key: FirstSerialKey, Console: true}}, Video: Video{MemoryKB: 16 << 10}, RootPorts: true}
 	h.Boot.Secure = g.SecureBoot && h.Firmware == EFI && version >= secureBootSince
 	h.TPM = g.TPM && h.Firmware == EFI && version >= tpmSince
 	return h

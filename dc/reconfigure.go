@@ -39,6 +39,8 @@ func checkConstant(old, h Hardware) error {
 		return badField("uuid", "it never changes", "give "+old.UUID)
 	case h.InstanceUUID != old.InstanceUUID:
 		return badField("instanceUuid", "it never changes", "give "+old.InstanceUUID)
+	case h.RootPorts != old.RootPorts:
+		return badField("rootPorts", "it never changes", fmt.Sprintf("give %v", old.RootPorts))
 	case h.Version != old.Version:
 		return badField("version", "it can't be changed with other hardware", fmt.Sprintf("give %d", old.Version))
 	}
@@ -88,7 +90,9 @@ func checkHotChange(old, h Hardware) error {
 		return cold("memoryMB", "hot-add of memory is not enabled")
 	case h.MemoryMB < old.MemoryMB:
 		return cold("memoryMB", "no memory is taken from a machine with power")
-	case !slices.Equal(h.Controllers, old.Controllers):
+	case (h.MemoryMB-old.MemoryMB)%HotMemoryStepMB != 0:
+		return cold("memoryMB", fmt.Sprintf("it grows by multiples of %d MB while the machine has power", HotMemoryStepMB))
+	case !slices.Equal(old.fixedControllers(), h.fixedControllers()):
 		return cold("controllers", fixed)
 	case !slices.Equal(h.SerialPorts, old.SerialPorts):
 		return cold("serialPorts", fixed)
@@ -108,6 +112,9 @@ func checkHotChange(old, h Hardware) error {
 			return cold(fmt.Sprintf("disks[%d].mode", i), fixed)
 		}
 	}
+	if !old.RootPorts && !slices.EqualFunc(h.NICs, old.NICs, func(a, b NIC) bool { return a.Key == b.Key }) {
+		return cold("nics", "none comes or goes with power in a machine that was made by an older version")
+	}
 	for i, n := range h.NICs {
 		before := slices.IndexFunc(old.NICs, func(o NIC) bool { return o.Key == n.Key })
 		if before >= 0 && n.PortGroup != old.NICs[before].PortGroup {
@@ -118,6 +125,15 @@ func checkHotChange(old, h Hardware) error {
 		}
 	}
 	return nil
+}
+
+// fixedControllers are the controllers that neither come nor go while the machine has power: all but the SCSI controllers that tell the
+// guest of disks, behind root ports.
+func (h Hardware) fixedControllers() []Controller {
+	if !h.RootPorts {
+		return h.Controllers
+	}
+	return slices.DeleteFunc(slices.Clone(h.Controllers), func(c Controller) bool { return c.Type == ControllerVirtio || c.Type == ControllerPVSCSI })
 }
 
 // sameDrive reports whether both are one drive, whatever lies in it.

@@ -6,7 +6,7 @@ import (
 )
 
 func TestCheckReconfigure(t *testing.T) {
-	hot := func(h *Hardware) { h.CPUHotAdd, h.CPUHotRemove, h.MemoryHotAdd = true, true, true }
+	hot := func(h *Hardware) { h.CPUHotAdd, h.CPUHotRemove, h.MemoryHotAdd, h.RootPorts = true, true, true, true }
 	for _, tt := range []struct {
 		name   string
 		change func(h *Hardware)
@@ -16,7 +16,8 @@ func TestCheckReconfigure(t *testing.T) {
 	}{
 		{"CPUs", func(h *Hardware) { h.CPUs++ }, "", WrongState, "", WrongState, ""},
 		{"fewer CPUs", func(h *Hardware) { h.CPUs-- }, "", WrongState, "", WrongState, ""},
-		{"memory", func(h *Hardware) { h.MemoryMB += 4 }, "", WrongState, "", WrongState, ""},
+		{"memory", func(h *Hardware) { h.MemoryMB += 128 }, "", WrongState, "", WrongState, ""},
+		{"a little memory", func(h *Hardware) { h.MemoryMB += 4 }, "", WrongState, WrongState, WrongState, ""},
 		{"less memory", func(h *Hardware) { h.MemoryMB -= 4 }, "", WrongState, WrongState, WrongState, ""},
 		{"firmware", func(h *Hardware) { h.Firmware = EFI }, "", WrongState, WrongState, WrongState, ""},
 		{"a larger disk", func(h *Hardware) { h.Disks[0].CapacityBytes <<= 1 }, "", "", "", WrongState, ""},
@@ -27,7 +28,14 @@ func TestCheckReconfigure(t *testing.T) {
 			d.CapacityBytes, d.File = 1<<20, "a/a.vmdk"
 		}, Invalid, Invalid, Invalid, Invalid, "is another disk's"},
 		{"no disk", func(h *Hardware) { h.Disks = h.Disks[:1] }, "", "", "", WrongState, ""},
-		{"no NIC", func(h *Hardware) { h.NICs = h.NICs[:1] }, "", "", "", WrongState, ""},
+		{"no NIC", func(h *Hardware) { h.NICs = h.NICs[:1] }, "", WrongState, "", WrongState, ""}, // hot ones have root ports
+		{"a PVSCSI controller", func(h *Hardware) {
+			h.Controllers = append(slices.Clone(h.Controllers), Controller{Key: 1003, Type: ControllerPVSCSI})
+		}, "", WrongState, "", WrongState, ""},
+		{"a SATA controller", func(h *Hardware) {
+			h.Controllers = append(slices.Clone(h.Controllers), Controller{Key: 15000, Type: ControllerSATA})
+		}, "", WrongState, WrongState, WrongState, ""},
+		{"root ports", func(h *Hardware) { h.RootPorts = !h.RootPorts }, Invalid, Invalid, Invalid, Invalid, "never changes"},
 		{"a cable", func(h *Hardware) { h.NICs[0].Connected = false }, "", "", "", WrongState, ""},
 		{"an address", func(h *Hardware) { h.NICs[0].MAC = "52:54:00:00:00:0a" }, "", WrongState, WrongState, WrongState, ""},
 		{"UUID", func(h *Hardware) { h.UUID = h.InstanceUUID }, Invalid, Invalid, Invalid, Invalid, "never changes"},

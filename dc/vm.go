@@ -79,6 +79,9 @@ type Hardware struct {
 	CPUHotAdd    bool `json:"cpuHotAdd,omitempty"`
 	CPUHotRemove bool `json:"cpuHotRemove,omitempty"`
 	MemoryHotAdd bool `json:"memoryHotAdd,omitempty"`
+	// RootPorts lets NICs and SCSI controllers come and go while the machine has power. It is set when a machine is made, and never
+	// changes: the guest finds these devices elsewhere with it. Machines of before have it not.
+	RootPorts bool `json:"rootPorts,omitempty"`
 	// The devices, each list in the order of its keys.
 	Controllers []Controller `json:"controllers"`
 	Disks       []Disk       `json:"disks"`

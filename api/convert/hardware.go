@@ -25,6 +25,7 @@ func Hardware(h dc.Hardware) *hanokv1.Hardware {
 		Inputs:      each(h.Inputs, func(t dc.InputType) string { return string(t) }),
 		Video:       &hanokv1.Video{MemoryKb: h.Video.MemoryKB, Model: string(h.Video.Model)},
 		Tpm:         h.TPM,
+		RootPorts:   h.RootPorts,
 	}
 	if h.Watchdog != nil {
 		out.Watchdog = &hanokv1.Watchdog{StartRunning: h.Watchdog.StartRunning}
@@ -52,6 +53,7 @@ func FromHardware(h *hanokv1.Hardware) dc.Hardware {
 		Inputs:      each(h.GetInputs(), func(t string) dc.InputType { return dc.InputType(t) }),
 		Video:       dc.Video{MemoryKB: h.GetVideo().GetMemoryKb(), Model: dc.VideoModel(h.GetVideo().GetModel())},
 		TPM:         h.GetTpm(),
+		RootPorts:   h.GetRootPorts(),
 	}
 	if w := h.GetWatchdog(); w != nil {
 		out.Watchdog = &dc.Watchdog{StartRunning: w.StartRunning}

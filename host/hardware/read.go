@@ -33,7 +33,7 @@ func Read(c *vmx.Config) (Machine, error) {
 	h.CPUs = int(r.int("numvcpus", 1, 1, math.MaxInt16))
 	h.CoresPerSocket = int(r.int("cpuid.coresPerSocket", 1, 1, math.MaxInt16))
 	h.CPUHotAdd, h.CPUHotRemove, h.MemoryHotAdd = r.bool("vcpu.hotadd"), r.bool("vcpu.hotremove"), r.bool("mem.hotadd")
-	h.TPM = r.bool("vtpm.present")
+	h.TPM, h.RootPorts = r.bool("vtpm.present"), r.bool(ours+"rootPorts")
 	if r.bool("vwdt.present") {
 		h.Watchdog = &dc.Watchdog{StartRunning: r.bool("vwdt.runOnBoot")}
 	}

@@ -50,6 +50,7 @@ func Write(c *vmx.Config, m Machine) error {
 	w.flag("uefi.secureBoot.enabled", h.Boot.Secure)
 	w.flag("bios.forceSetupOnce", h.Boot.EnterSetup)
 	w.flag("vtpm.present", h.TPM)
+	w.flag(ours+"rootPorts", h.RootPorts)
 	if h.Boot.DelayMS > 0 {
 		w.number("bios.bootDelay", h.Boot.DelayMS, func(h dc.Hardware) int64 { return h.Boot.DelayMS })
 	} else {

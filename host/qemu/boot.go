@@ -53,12 +53,33 @@ const (
 	reserveMB    = 512 << 10
 )
 
-// memory says how much memory there is, and how much there may be.
-func memory(h dc.Hardware) string {
-	size := fmt.Sprintf("size=%dM", h.MemoryMB)
-	most := min(memoryGrowth*h.MemoryMB, reserveMB)
-	if !h.MemoryHotAdd || most <= h.MemoryMB {
+// memory says how much memory there is at the power-on, and how much there may be.
+func (c Command) memory() string {
+	base := c.Machine.MemoryMB
+	for _, mb := range c.Modules {
+		base -= mb
+	}
+	size := fmt.Sprintf("size=%dM", base)
+	most := mostMemory(base)
+	if !c.Machine.MemoryHotAdd || most <= base {
 		return size
 	}
 	return fmt.Sprintf("%s,slots=%d,maxmem=%dM", size, memorySlots, most)
 }
+
+// mostMemory returns what a machine that was powered on with base MB of memory may have at most, in MB.
+func mostMemory(base int64) int64 { return min(memoryGrowth*base, reserveMB) }
+
+// modules are the memory that was added to a machine that wakes up. QEMU gives them the slots and addresses that they had, since it
+// chooses the first that is free.
+func (c Command) modules() []string {
+	var a []string
+	for i, mb := range c.Modules {
+		a = append(a, "-object", fmt.Sprintf("memory-backend-ram,id=%s,size=%dM", moduleID(i), mb),
+			"-device", fmt.Sprintf("pc-dimm,memdev=%s", moduleID(i)))
+	}
+	return a
+}
+
+// moduleID is the name of the content of a module, by their order.
+func moduleID(i int) string { return fmt.Sprintf("module%d", i) }

@@ -17,8 +17,8 @@ const (
 	slotRandom   = 0x03
 	slotBalloon  = 0x04
 	slotWatchdog = 0x05
-	slotNIC      = 0x06 // up to 0x0f: ten NICs, as in vSphere
-	slotSCSI     = 0x10 // up to 0x13: four controllers with sixteen addresses each, as in vSphere
+	slotNIC      = 0x06 // up to 0x0f: ten NICs, as in vSphere, or the root ports that they are behind
+	slotSCSI     = 0x10 // up to 0x13: four controllers with sixteen addresses each, as in vSphere, or their root ports
 	slotSATA     = 0x14 // up to 0x17
 	slotNVMe     = 0x18 // up to 0x1b
 	slotIDE      = 0x1c // one device with both controllers of a PC
@@ -52,6 +52,9 @@ type Command struct {
 	// Disks has one file name for each disk of the machine, by its key, Media one for each drive with something in it that can be
 	// opened, and Ports one for each serial port that writes to a file.
 	Disks, Media, Ports map[int32]string
+	// Modules are the memory that was added while the machine had power, in MB, in its order: part of Machine.MemoryMB. Only a machine
+	// that wakes up has any.
+	Modules []int64
 	// Firmware and NVRAM are the code and the variables of EFI firmware; empty for BIOS.
 	Firmware, NVRAM string
 	// Files are the descriptors that QEMU inherits, for names such as "/dev/fdset/1".
@@ -81,7 +84,7 @@ func (c Command) Args() []string {
 		"-nodefaults", "-no-user-config", "-S", "-msg", "timestamp=on",
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-machine", c.board(), "-accel", c.accel(), "-cpu", "max",
-		"-smp", topology(m.Hardware), "-m", memory(m.Hardware),
+		"-smp", topology(m.Hardware), "-m", c.memory(),
 		"-smbios", "type=1,manufacturer=Hanok,product=Hanok Virtual Machine,uuid="+m.UUID,
 		"-fw_cfg", "name=opt/hanok/hostname,string="+hostname,
 		"-rtc", "base=utc", "-boot", boot(m.Boot),
@@ -102,6 +105,8 @@ func (c Command) Args() []string {
 		a = append(a, "-chardev", "socket,id=check,server=on,wait=off,"+c.Check, "-mon", "chardev=check,mode=control")
 	}
 	a = append(a, c.firmware()...)
+	a = append(a, rootPorts(m.Hardware)...)
+	a = append(a, c.modules()...)
 	a = append(a, c.storage()...)
 	a = append(a, c.nics(hostname)...)
 	a = append(a, usb(m.Hardware)...)
@@ -163,7 +168,7 @@ func option(n node) string {
 	return string(text)
 }
 
-// device returns the option of a device at a place of its own on the PCI bus.
+// device returns the option of a device at a place of its own on the root bus.
 func device(driver, id string, slot int) string {
 	return fmt.Sprintf("%s,id=%s,bus=pcie.0,addr=%#x", driver, id, slot)
 }

@@ -47,7 +47,9 @@ func commands() map[string]Command {
 		{Key: 2063, Controller: 1003, Unit: 15}}
 	efi.Disks = map[int32]string{2000: "/dev/fdset/2", 2015: "/dev/fdset/5", 2016: "/dev/fdset/6", 2063: "/dev/fdset/7"}
 	efi.Machine.NICs = append(efi.Machine.NICs[:1:1], dc.NIC{Key: 4009, MAC: "52:54:00:00:00:02"})
-	return map[string]Command{"bios": bios, "efi": efi, "devices": devices(bios), "secure": secure(efi)}
+	ports := devices(bios)
+	ports.Machine.RootPorts, ports.Modules = true, []int64{128}
+	return map[string]Command{"bios": bios, "efi": efi, "devices": devices(bios), "secure": secure(efi), "ports": ports}
 }
 
 // devices is the command of a machine with something of every kind.

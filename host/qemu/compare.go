@@ -9,13 +9,16 @@ import (
 
 // compare asks QEMU what the machine has, and notes where that is not what was asked for.
 func (m *machine) compare(ctx context.Context) error {
+	m.comparing.Lock()
+	defer m.comparing.Unlock()
 	has, err := m.inventory(ctx)
 	if err != nil {
 		return err
 	}
 	m.update(func() {
 		spec := m.asked
-		said := append(differences(spec.Hardware), has.compareDevices(spec, func(string) bool { return false })...)
+		said := append(differences(spec.Hardware), has.compareDevices(wanted(spec), func(string) bool { return false })...)
+		said = append(said, has.compareSize(spec.Hardware)...)
 		for _, d := range spec.Disks {
 			if is, ok := has.sizes[diskID(d.Key)]; ok && is != d.CapacityBytes {
 				said = append(said, fmt.Sprintf("disk %d has %d bytes, not %d", d.Key, is, d.CapacityBytes))

@@ -45,6 +45,7 @@ func newGuestLab(t *testing.T, change func(*dc.Machine)) *lab {
 		l.m.Disks[i].Image, l.m.Disks[i].CapacityBytes = fmt.Sprint(l.m.Disks[i].Key), int64(i+1)<<20
 	}
 	l.m.Disks[0].Image, l.m.Disks[0].CapacityBytes = "boot", info.Size()
+	l.m.RootPorts, l.m.CPUHotRemove = true, true
 	if change != nil {
 		change(&l.m)
 	}
@@ -123,11 +124,11 @@ func TestDevicesInTheGuest(t *testing.T) {
 	disks := port.ask(`for b in /sys/block/[fns]*; do n=${b##*/}; t=$(head -c 12 /dev/$n 2>/dev/null | tr -dc 'a-z0-9. '); echo "$(readlink -f $b) $(cat $b/size) $t"; done`)
 	const at = `/pci0000:00/0000:00:`
 	find(t, disks,
-		at+`10\.0/host\d+/target\d+:0:0/\S+ 131072 `, // PVSCSI, which it has booted from
-		at+`10\.0/host\d+/target\d+:0:15/\S+ 4096 disk 2015`,
-		at+`11\.0/host\d+/.*/target\d+:0:\d+/\S+ 6144 disk 2019`, // LSI SAS
-		at+`12\.0/host\d+/.*/target\d+:0:\d+/\S+ 8192 disk 2038`, // the same for LSI Logic
-		at+`13\.0/virtio\d+/host\d+/target\d+:0:9/\S+ 10240 disk 2057`,
+		at+`10\.0/0000:0b:00\.0/host\d+/target\d+:0:0/\S+ 131072 `, // PVSCSI, which it has booted from
+		at+`10\.0/0000:0b:00\.0/host\d+/target\d+:0:15/\S+ 4096 disk 2015`,
+		at+`11\.0/0000:0c:00\.0/host\d+/.*/target\d+:0:\d+/\S+ 6144 disk 2019`, // LSI SAS
+		at+`12\.0/0000:0d:00\.0/host\d+/.*/target\d+:0:\d+/\S+ 8192 disk 2038`, // the same for LSI Logic
+		at+`13\.0/0000:0e:00\.0/virtio\d+/host\d+/target\d+:0:9/\S+ 10240 disk 2057`,
 		at+`1c\.0/ata\d+/host\d+/target\d+:0:1/\S+ 12288 disk 3003`, // IDE
 		at+`1c\.0/ata\d+/host\d+/target\d+:0:0/\S+/sr\d+ 2048 media a.iso`,
 		at+`14\.0/ata\d+/host\d+/target\d+:0:0/\S+ 14336 disk 16000`, // SATA
@@ -138,9 +139,9 @@ func TestDevicesInTheGuest(t *testing.T) {
 	)
 	find(t, port.ask("grep . /sys/block/nvme*/nsid"), "nvme0n1/nsid:1$", "nvme1n1/nsid:15$")
 	find(t, port.ask(`for d in /sys/bus/pci/drivers/*/0000*; do echo $d; done`),
-		"vmw_pvscsi/0000:00:10.0", "mptsas/0000:00:11.0", "mptsas/0000:00:12.0", "virtio-pci/0000:00:13.0", "ahci/0000:00:14.0",
-		"nvme/0000:00:18.0", "ata_piix/0000:00:1c.0", "vmxnet3/0000:00:06.0", "e1000e/0000:00:07.0", "e1000/0000:00:08.0",
-		"virtio-pci/0000:00:09.0", "ehci-pci/0000:00:1d.7", "uhci_hcd/0000:00:1d.0", "xhci_hcd/0000:00:1e.0", "i6300ESB timer/0000:00:05.0")
+		"vmw_pvscsi/0000:0b:00.0", "mptsas/0000:0c:00.0", "mptsas/0000:0d:00.0", "virtio-pci/0000:0e:00.0", "ahci/0000:00:14.0",
+		"nvme/0000:00:18.0", "ata_piix/0000:00:1c.0", "vmxnet3/0000:01:00.0", "e1000e/0000:02:00.0", "e1000/0000:03:00.0",
+		"virtio-pci/0000:04:00.0", "ehci-pci/0000:00:1d.7", "uhci_hcd/0000:00:1d.0", "xhci_hcd/0000:00:1e.0", "i6300ESB timer/0000:00:05.0")
 	find(t, port.ask("cat /sys/bus/pci/devices/0000:00:01.0/vendor /sys/bus/pci/devices/0000:00:01.0/device"), "0x15ad", "0x0405")
 	find(t, port.ask("cat /sys/bus/usb/devices/*/product"), "QEMU USB Tablet", "QEMU USB Keyboard")
 
@@ -155,8 +156,8 @@ func TestDevicesInTheGuest(t *testing.T) {
 		find(t, port.ask(`for n in /sys/class/net/eth*; do echo "$(readlink -f $n) $(cat $n/address) $(cat $n/carrier)"; done`), want...)
 	}
 	port.ask(`for n in /sys/class/net/eth*; do ip link set ${n##*/} up; done; for i in 1 2 3 4 5 6; do grep -q 0 /sys/class/net/eth*/carrier && sleep 1; done`)
-	cables(at+`06\.0/net/\S+ 52:54:00:00:0e:00 1`, at+`07\.0/net/\S+ 52:54:00:00:0e:01 1`, at+`08\.0/net/\S+ 52:54:00:00:0e:02 1`,
-		at+`09\.0/virtio\d+/net/\S+ 52:54:00:00:0e:03 1`)
+	cables(at+`06\.0/0000:01:00\.0/net/\S+ 52:54:00:00:0e:00 1`, at+`07\.0/0000:02:00\.0/net/\S+ 52:54:00:00:0e:01 1`, at+`08\.0/0000:03:00\.0/net/\S+ 52:54:00:00:0e:02 1`,
+		at+`09\.0/0000:04:00\.0/virtio\d+/net/\S+ 52:54:00:00:0e:03 1`)
 	l.m.NICs = slices.Clone(l.m.NICs)
 	for i := range l.m.NICs {
 		l.m.NICs[i].Connected = false
@@ -178,4 +179,59 @@ func TestDevicesInTheGuest(t *testing.T) {
 	if err := m.await(ctx, func() bool { return m.resets > 0 }); err != nil {
 		t.Errorf("the watchdog did not reset it: %v", errors.Join(err, ctx.Err()))
 	}
+}
+
+// NICs, controllers with disks, CPUs and memory come to a guest that runs, and are still there after it slept; what it lets go of goes.
+func TestHotPlugInTheGuest(t *testing.T) {
+	l := newGuestLab(t, func(m *dc.Machine) {
+		m.Controllers, m.Disks, m.NICs = m.Controllers[:1], m.Disks[:1], m.NICs[:1]
+		m.Drives, m.Inputs, m.Watchdog, m.SerialPorts, m.MemoryMB = nil, nil, nil, m.SerialPorts[:1], 384
+		m.Controllers[0].Key, m.Disks[0].Controller = dc.FirstSCSIKey, dc.FirstSCSIKey
+	})
+	port := l.boot()
+	change := func(m dc.Machine, added ...int32) {
+		t.Helper()
+		l.m = m
+		if err := l.reconfigure(added); err != nil {
+			t.Fatal(err)
+		}
+		l.inLine()
+		port = l.serial()
+	}
+	const at = `/pci0000:00/0000:00:`
+	before := l.m
+	more := withNIC(l.m, dc.NIC{Key: 4003, Type: dc.E1000E, MAC: "52:54:00:00:0e:03", Connected: true})
+	more = withNIC(more, dc.NIC{Key: 4001, Type: dc.VMXNET3, MAC: "52:54:00:00:0e:01"})
+	more.Controllers = append(slices.Clone(l.m.Controllers), dc.Controller{Key: 1001, Type: dc.ControllerVirtio})
+	more.Disks = append(slices.Clone(l.m.Disks), dc.Disk{Key: 2018, Controller: 1001, Unit: 2, CapacityBytes: 3 << 20, File: l.m.Folder + "/hot.vmdk"})
+	more.CPUs, more.MemoryMB = 3, l.m.MemoryMB+128
+	change(more, 2018)
+	port.ask("until [ -e /sys/class/net/eth2 ] && [ -e /sys/block/sdb ] && [ -e /sys/devices/system/cpu/cpu2 ]; do sleep 0.1; done")
+	hardware := []string{
+		at + `09\.0/0000:04:00\.0/net/\S+ 52:54:00:00:0e:03`, at + `07\.0/0000:02:00\.0/net/\S+ 52:54:00:00:0e:01`,
+		at + `11\.0/0000:0c:00\.0/virtio\d+/host\d+/target\d+:0:2/\S+/sdb 6144`, `^present 0-2$`,
+	}
+	const look = `for n in /sys/class/net/eth*; do echo "$(readlink -f $n) $(cat $n/address)"; done; echo "$(readlink -f /sys/block/sdb) $(cat /sys/block/sdb/size)"; echo present $(cat /sys/devices/system/cpu/present)`
+	find(t, port.ask(look), hardware...)
+	// The guest's administrator, or its udev, takes them into use.
+	port.ask("for f in /sys/devices/system/cpu/cpu[12]/online; do echo 1 >$f; done; for m in /sys/devices/system/memory/memory*; do [ $(cat $m/state) = online ] || echo online >$m/state; done")
+	find(t, port.ask("nproc; awk '/MemTotal/ {print ($2 > 350000) ? \"large\" : $2}' /proc/meminfo"), "^3$", "^large$")
+	port.ask("dd if=/dev/urandom of=/tmp/f bs=1M count=40; md5sum </tmp/f >/tmp/sum")
+
+	if err := l.d.Suspend(t.Context(), l.m); err != nil {
+		t.Fatal(err)
+	}
+	l.start()
+	l.inLine()
+	port = l.serial()
+	find(t, port.ask("md5sum </tmp/f | cmp - /tmp/sum && echo whole; nproc"), "^whole$", "^3$")
+	find(t, port.ask(look), hardware...)
+
+	// It lets go of what it is asked for. Memory never goes.
+	before.MemoryMB = more.MemoryMB
+	change(before)
+	find(t, port.ask("ls -d /sys/class/net/eth* /sys/block/sd*; echo end $(ls -d /sys/class/net/eth* /sys/block/sd* /sys/devices/system/cpu/cpu[0-9] | wc -l)"), "^end 3$")
+	before.CPUs = 2 // one comes again where one was
+	change(before)
+	port.ask("until [ -e /sys/devices/system/cpu/cpu1 ]; do sleep 0.1; done")
 }

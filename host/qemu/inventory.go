@@ -17,7 +17,9 @@ type inventory struct {
 	// devices are QEMU's models by the names of the devices.
 	devices  map[string]string
 	cpus     int
-	memoryMB int64
+	memoryMB int64 // with the modules
+	// modules are the memory that was added while the machine had power, in MB, in its order.
+	modules []int64
 	// sizes are those of the disks in bytes, and sets the descriptors' sets of disks and media, both by the devices' names. An empty
 	// drive has no set.
 	sizes map[string]int64
@@ -54,6 +56,21 @@ func (m *machine) inventory(ctx context.Context) (inventory, error) {
 		return has, err
 	}
 	has.memoryMB = (memory.Base + memory.Plugged) >> 20
+	var modules []struct {
+		Data struct {
+			Slot int   `json:"slot"`
+			Size int64 `json:"size"`
+		} `json:"data"`
+	}
+	if err := m.execute(ctx, "query-memory-devices", nil, &modules); err != nil {
+		return has, err
+	}
+	has.modules = make([]int64, len(modules))
+	for _, module := range modules {
+		if slot := module.Data.Slot; slot >= 0 && slot < len(modules) { // they are never removed: the slots in use are the first
+			has.modules[slot] = module.Data.Size >> 20
+		}
+	}
 	if err := m.listMedia(ctx, &has); err != nil {
 		return has, err
 	}
@@ -146,10 +163,9 @@ func wanted(spec dc.Machine) map[string]string {
 	return devices
 }
 
-// compareDevices says where the devices, CPUs and memory are not those that were asked for, except for the devices in except.
-func (has inventory) compareDevices(spec dc.Machine, except func(id string) bool) []string {
+// compareDevices says where the devices are not those in want, except for the devices in except.
+func (has inventory) compareDevices(want map[string]string, except func(id string) bool) []string {
 	var said []string
-	want := wanted(spec)
 	for id, model := range want {
 		switch is, ok := has.devices[id]; {
 		case except(id):
@@ -165,11 +181,17 @@ func (has inventory) compareDevices(spec dc.Machine, except func(id string) bool
 		}
 	}
 	slices.Sort(said)
-	if has.cpus != spec.CPUs {
-		said = append(said, fmt.Sprintf("it has %d CPUs, not %d", has.cpus, spec.CPUs))
+	return said
+}
+
+// compareSize says where the CPUs and the memory are not those that were asked for.
+func (has inventory) compareSize(h dc.Hardware) []string {
+	var said []string
+	if has.cpus != h.CPUs {
+		said = append(said, fmt.Sprintf("it has %d CPUs, not %d", has.cpus, h.CPUs))
 	}
-	if has.memoryMB != spec.MemoryMB {
-		said = append(said, fmt.Sprintf("it has %d MB of memory, not %d", has.memoryMB, spec.MemoryMB))
+	if has.memoryMB != h.MemoryMB {
+		said = append(said, fmt.Sprintf("it has %d MB of memory, not %d", has.memoryMB, h.MemoryMB))
 	}
 	return said
 }

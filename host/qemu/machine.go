@@ -41,6 +41,9 @@ type machine struct {
 	// ended is closed when the machine is one without power for every method of the driver.
 	ended chan struct{}
 
+	// comparing is held from asking QEMU what there is until that is known: the last one that asks is the last that says.
+	comparing sync.Mutex
+
 	mu     sync.Mutex
 	wake   chan struct{} // closed, and another one made, when something below has changed
 	mon    *qmp.Client   // nil while there is no connection
@@ -321,6 +324,8 @@ func (m *machine) event(e qmp.Event) {
 		if data.ID == agentPort {
 			m.update(func() { m.agentOpen = data.Open })
 		}
+	case "DEVICE_DELETED":
+		m.look(m.compare) // perhaps one that the guest was asked for long ago
 	case "STOP", "RESUME", "GUEST_PANICKED":
 		m.look(m.refresh)
 	case qmp.EventOverflow:

@@ -16,21 +16,25 @@ var cards = map[dc.NICType]string{
 func (c Command) nics(hostname string) []string {
 	var a []string
 	for _, nic := range c.Machine.NICs {
-		card := device(cards[nic.Type], nicID(nic.Key), slotNIC+int(nic.Key-dc.FirstNICKey))
-		if slices.Contains(c.Machine.Boot.Order, nic.Key) {
-			card += fmt.Sprintf(",bootindex=%d", bootIndex(c.Machine.Hardware, nic.Key))
-		} else {
-			card += ",romfile="
-		}
-		card += ",mac=" + nic.MAC
 		if c.attachment(nic.Key).UserMode {
 			a = append(a, "-netdev", fmt.Sprintf("user,id=net%d,ipv6=off,hostname=%s", nic.Key, hostname))
 		} else {
 			a = append(a, "-netdev", fmt.Sprintf("hubport,id=net%d,hubid=%[1]d", nic.Key))
 		}
-		a = append(a, "-device", fmt.Sprintf("%s,netdev=net%d", card, nic.Key))
+		a = append(a, "-device", c.card(nic))
 	}
 	return a
+}
+
+// card returns the option of a NIC.
+func (c Command) card(nic dc.NIC) string {
+	card := c.device(cards[nic.Type], nicID(nic.Key), slotNIC+int(nic.Key-dc.FirstNICKey))
+	if slices.Contains(c.Machine.Boot.Order, nic.Key) {
+		card += fmt.Sprintf(",bootindex=%d", bootIndex(c.Machine.Hardware, nic.Key))
+	} else {
+		card += ",romfile="
+	}
+	return fmt.Sprintf("%s,mac=%s,netdev=net%d", card, nic.MAC, nic.Key)
 }
 
 // attachment returns what the NIC with the key is connected to.

@@ -1,9 +1,8 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,12 +11,12 @@ import (
 
 	"hanok/dc"
 	"hanok/host/volume"
-	"hanok/internal/qmp"
 )
 
-// Reconfigure implements the agent's Hypervisor. With power, disks come, go and grow on virtio-scsi and PVSCSI controllers, media
-// change, and cables are plugged in and out. Everything else needs the power off, and then nothing is changed. The boot settings
-// count from the next power-on.
+// Reconfigure implements the agent's Hypervisor. With power, disks come, go and grow on virtio-scsi and PVSCSI controllers, NICs and
+// such controllers come and go where there are root ports, CPUs and memory where there is room for them; media change, and cables
+// are plugged in and out. Everything else needs the power off, and then nothing is changed. The boot settings count from the next
+// power-on.
 func (d *Driver) Reconfigure(ctx context.Context, spec dc.Machine, nics []dc.Attachment) error {
 	m, err := d.running(spec.ID)
 	if err != nil {
@@ -30,7 +29,8 @@ func (d *Driver) Reconfigure(ctx context.Context, spec dc.Machine, nics []dc.Att
 	if err != nil {
 		return err
 	}
-	c := change{m: m, spec: spec, has: has}
+	c := change{m: m, spec: spec, has: has, command: Command{Machine: spec, NICs: nics, Type: machineType}}
+	c.want = wanted(spec)
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (d *Driver) Reconfigure(ctx context.Context, spec dc.Machine, nics []dc.Att
 	}
 	defer files.Close()
 	m.update(func() { m.asked = spec })
-	err = c.execute(ctx, files, nics)
+	err = c.execute(ctx, files)
 	if compareErr := m.compare(ctx); err == nil {
 		err = compareErr
 	}
@@ -52,6 +52,9 @@ type change struct {
 	m    *machine
 	spec dc.Machine
 	has  inventory
+	// want are the devices that there are to be, as in has.
+	want    map[string]string
+	command Command
 }
 
 // hotPlug are the SCSI controllers that tell the guest about disks which come and go.
@@ -60,7 +63,27 @@ var hotPlug = []string{adapters[dc.ControllerVirtio], adapters[dc.ControllerPVSC
 // plugs reports whether disks can come, go and grow on a controller while the machine has power.
 func (c change) plugs(controller int32) bool {
 	n := controller - dc.FirstSCSIKey
-	return n >= 0 && n < 4 && slices.Contains(hotPlug, c.has.devices[fmt.Sprintf("scsi%d", n)])
+	id := fmt.Sprintf("scsi%d", n)
+	return n >= 0 && n < 4 && slices.Contains(hotPlug, cmp.Or(c.has.devices[id], c.want[id]))
+}
+
+// movable reports whether a device can come and go while the machine has power.
+func (c change) movable(id string) bool {
+	if c.has.devices[id] != "" && c.want[id] != "" {
+		return false // it would become another model
+	}
+	var n int32
+	if _, err := fmt.Sscanf(id, "disk%d", &n); err == nil {
+		n -= dc.FirstDiskKey
+		return n >= 0 && n < 4*16 && c.plugs(dc.FirstSCSIKey+n/16)
+	}
+	slot := 0
+	if _, err := fmt.Sscanf(id, "nic%d", &n); err == nil {
+		slot = slotNIC + int(n-dc.FirstNICKey)
+	} else if _, err := fmt.Sscanf(id, "scsi%d", &n); err == nil && c.plugs(dc.FirstSCSIKey+n) {
+		slot = slotSCSI + int(n)
+	}
+	return slot != 0 && c.has.devices[portID(slot)] != ""
 }
 
 // check refuses what can't be done while the machine has power.
@@ -68,15 +91,8 @@ func (c change) check() error {
 	refuse := func(what string) error {
 		return failure(dc.Unsupported, c.spec, "that can't be changed while it has power: %s", what).Fix("power it off first")
 	}
-	movable := func(id string) bool {
-		var key int32
-		if _, err := fmt.Sscanf(id, "disk%d", &key); err != nil {
-			return false
-		}
-		n := key - dc.FirstDiskKey
-		return n >= 0 && n < 4*16 && c.plugs(dc.FirstSCSIKey+n/16)
-	}
-	if said := c.has.compareDevices(c.spec, movable); len(said) > 0 {
+	said := c.has.compareDevices(c.want, c.movable)
+	if said = append(said, c.checkGrowth()...); len(said) > 0 {
 		return refuse(strings.Join(said, "; "))
 	}
 	for _, d := range c.spec.Disks {
@@ -91,12 +107,27 @@ func (c change) check() error {
 	return nil
 }
 
-// execute does what check has allowed, where it is not done yet.
-func (c change) execute(ctx context.Context, files *volume.Files, nics []dc.Attachment) error {
-	want := wanted(c.spec)
-	for id := range c.has.devices {
-		if want[id] == "" {
-			if err := c.removeDisk(ctx, id); err != nil {
+// execute does what check has allowed, where it is not done yet: first what goes, disks before the controllers that they are on, then
+// what comes.
+func (c change) execute(ctx context.Context, files *volume.Files) error {
+	for _, kind := range []struct {
+		prefix string
+		remove func(context.Context, string) error
+	}{{"disk", c.removeDisk}, {"nic", c.removeNIC}, {"scsi", c.unplug}} {
+		for id := range c.has.devices {
+			if strings.HasPrefix(id, kind.prefix) && c.want[id] == "" {
+				if err := kind.remove(ctx, id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := c.grow(ctx); err != nil {
+		return err
+	}
+	for _, controller := range c.spec.Controllers {
+		if id := fmt.Sprintf("scsi%d", controller.Bus()); adapters[controller.Type] != "" && c.has.devices[id] == "" {
+			if err := c.plug(ctx, c.command.controller(controller)); err != nil {
 				return err
 			}
 		}
@@ -118,8 +149,18 @@ func (c change) execute(ctx context.Context, files *volume.Files, nics []dc.Atta
 			return err
 		}
 	}
-	unplugged := Command{Machine: c.spec, NICs: nics}.unplugged()
+	return c.connectNICs(ctx)
+}
+
+// connectNICs adds the NICs that are not there, and plugs the cables of all in and out.
+func (c change) connectNICs(ctx context.Context) error {
+	unplugged := c.command.unplugged()
 	for _, nic := range c.spec.NICs {
+		if c.has.devices[nicID(nic.Key)] == "" {
+			if err := c.addNIC(ctx, nic); err != nil {
+				return err
+			}
+		}
 		link := map[string]any{"name": nicID(nic.Key), "up": !slices.Contains(unplugged, nicID(nic.Key))}
 		if err := c.m.execute(ctx, "set_link", link, nil); err != nil {
 			return err
@@ -183,41 +224,10 @@ func (c change) addDisk(ctx context.Context, files *volume.Files, d dc.Disk) err
 
 // removeDisk pulls a disk out. Its controller tells the guest, which is not asked.
 func (c change) removeDisk(ctx context.Context, name string) error {
-	mon, err := c.m.monitor()
-	if err != nil {
+	if err := c.unplug(ctx, name); err != nil {
 		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	events, forget := mon.Subscribe()
-	defer forget()
-	if err := c.m.execute(ctx, "device_del", map[string]any{"id": name}, nil); err != nil {
-		return err
-	}
-	if err := awaitDeleted(ctx, events, name); err != nil {
-		return failure(dc.Unavailable, c.spec, "QEMU does not let go of %s: %w", name, err).Fix("try again, or power it off first")
 	}
 	return c.removeNode(ctx, name)
-}
-
-// awaitDeleted waits for the event that a device is gone.
-func awaitDeleted(ctx context.Context, events <-chan qmp.Event, name string) error {
-	for {
-		select {
-		case e, ok := <-events:
-			var data struct {
-				Device string `json:"device"`
-			}
-			switch {
-			case !ok:
-				return errors.New("the connection has ended")
-			case e.Name == "DEVICE_DELETED" && json.Unmarshal(e.Data, &data) == nil && data.Device == name:
-				return nil
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // removeNode lets go of a disk's file.

@@ -150,10 +150,18 @@ func TestReconfigureRefused(t *testing.T) {
 			m.NICs = slices.Clone(m.NICs)
 			m.NICs[0].Type = dc.E1000
 		},
-		"has 4 CPUs, not 6":         func(m *dc.Machine) { m.CPUs = 6 },
-		"256 MB of memory, not 512": func(m *dc.Machine) { m.MemoryMB = 512 },
-		"watchdog0":                 func(m *dc.Machine) { m.Watchdog = nil },
-		"(scsi-hd) is still there":  func(m *dc.Machine) { m.Disks = m.Disks[:2] }, // one on LSI among them
+		"has 4 CPUs, not 2":        func(m *dc.Machine) { m.CPUs = 2 },
+		"can't give any back":      func(m *dc.Machine) { m.MemoryMB = 128 },
+		"multiples of 128 MB":      func(m *dc.Machine) { m.MemoryMB += 64 },
+		"grows to 4096 MB at most": func(m *dc.Machine) { m.MemoryMB = 8192 },
+		"hot-add of CPUs is not":   func(m *dc.Machine) { m.CPUs, m.CPUHotAdd = 6, false },
+		"hot-add of memory is not": func(m *dc.Machine) { m.MemoryMB, m.MemoryHotAdd = 512, false },
+		"(e1000e) is not there": func(m *dc.Machine) {
+			m.NICs = append(m.NICs[:4:4], dc.NIC{Key: 4009, Type: dc.E1000E, MAC: "52:54:00:00:0e:99"})
+		},
+		"scsi3 (virtio-scsi-pci) is ": func(m *dc.Machine) { m.Controllers = slices.Delete(slices.Clone(m.Controllers), 3, 4) },
+		"watchdog0":                   func(m *dc.Machine) { m.Watchdog = nil },
+		"(scsi-hd) is still there":    func(m *dc.Machine) { m.Disks = m.Disks[:2] }, // one on LSI among them
 	} {
 		m := l.m
 		change(&m)

@@ -54,7 +54,7 @@ func (c Command) storage() []string {
 			a = append(a, c.attach(units, func(u unit) string { return fmt.Sprintf("bus=nvme%d,nsid=%d", bus, u.number+1) }, "nvme")...)
 		case dc.ControllerUSB, dc.ControllerXHCI: // usb
 		default:
-			a = append(a, "-device", device(adapters[controller.Type], fmt.Sprintf("scsi%d", bus), slotSCSI+bus))
+			a = append(a, "-device", c.controller(controller))
 			a = append(a, c.attach(units, func(u unit) string {
 				place := fmt.Sprintf("bus=scsi%d.0,channel=0,scsi-id=%d,lun=0", bus, u.number)
 				if adapters[controller.Type] == lsiSAS {
@@ -66,6 +66,20 @@ func (c Command) storage() []string {
 	}
 	return append(a, c.floppies()...)
 }
+
+// controller returns the option of a SCSI controller.
+func (c Command) controller(controller dc.Controller) string {
+	bus := int(controller.Bus())
+	option := c.device(adapters[controller.Type], fmt.Sprintf("scsi%d", bus), slotSCSI+bus)
+	if c.Machine.RootPorts && c.Machine.CPUHotAdd && controller.Type == dc.ControllerVirtio {
+		option += fmt.Sprintf(",num_queues=%d", queues)
+	}
+	return option
+}
+
+// queues is how many queues a virtio controller has for its disks where CPUs may come. By itself it has one for each CPU of the
+// power-on, and a machine that got CPUs before it slept would wake up with another controller.
+const queues = 4
 
 // units returns what is on the controller with the key, in the order of the keys.
 func (c Command) units(controller int32) []unit {

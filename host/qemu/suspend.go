@@ -49,7 +49,15 @@ func (d *Driver) Suspend(ctx context.Context, spec dc.Machine) (err error) {
 	if err != nil {
 		return err
 	}
+	has, err := m.inventory(ctx)
+	if err != nil {
+		return errors.Join(err, image.Abort())
+	}
 	if err := m.writeMemory(ctx, image); err != nil {
+		return errors.Join(err, image.Abort(), m.wakeAgain())
+	}
+	if err := noteModules(image.File, has.modules); err != nil {
+		err = failure(dc.Unavailable, spec, "writing the memory: %w", err).Fix("look at the health of its datastore")
 		return errors.Join(err, image.Abort(), m.wakeAgain())
 	}
 	if err := image.Commit(); err != nil {
@@ -217,6 +225,9 @@ func (l *launch) openMemory() error {
 	}
 	if board, ok := boardOf(head[:n]); ok {
 		l.command.Type = board
+	}
+	if l.command.Modules, err = readModules(memory); err != nil {
+		return failure(dc.Unavailable, l.spec, "reading its memory: %w", err).Fix("look at the health of its datastore")
 	}
 	return nil
 }

@@ -51,8 +51,10 @@ type Hardware struct {
 	Inputs []string `protobuf:"bytes,18,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	Video  *Video   `protobuf:"bytes,19,opt,name=video,proto3" json:"video,omitempty"`
 	// A Trusted Platform Module 2.0.
-	Tpm           bool      `protobuf:"varint,20,opt,name=tpm,proto3" json:"tpm,omitempty"`
-	Watchdog      *Watchdog `protobuf:"bytes,21,opt,name=watchdog,proto3" json:"watchdog,omitempty"`
+	Tpm      bool      `protobuf:"varint,20,opt,name=tpm,proto3" json:"tpm,omitempty"`
+	Watchdog *Watchdog `protobuf:"bytes,21,opt,name=watchdog,proto3" json:"watchdog,omitempty"`
+	// NICs and SCSI controllers may come and go while the machine has power.
+	RootPorts     bool `protobuf:"varint,22,opt,name=root_ports,json=rootPorts,proto3" json:"root_ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -232,6 +234,13 @@ func (x *Hardware) GetWatchdog() *Watchdog {
 		return x.Watchdog
 	}
 	return nil
+}
+
+func (x *Hardware) GetRootPorts() bool {
+	if x != nil {
+		return x.RootPorts
+	}
+	return false
 }
 
 // Boot says how the machine starts.
@@ -859,7 +868,7 @@ var File_hanok_v1_hardware_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\n" +
-	"\x17hanok/v1/hardware.proto\x12\bhanok.v1\"\xe3\x05\n" +
+	"\x17hanok/v1/hardware.proto\x12\bhanok.v1\"\x82\x06\n" +
 	"\bHardware\x12\x12\n" +
 	"\x04uuid\x18\x01 \x01(\tR\x04uuid\x12#\n" +
 	"\rinstance_uuid\x18\x02 \x01(\tR\finstanceUuid\x12\x18\n" +
@@ -882,7 +891,9 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\x06inputs\x18\x12 \x03(\tR\x06inputs\x12%\n" +
 	"\x05video\x18\x13 \x01(\v2\x0f.hanok.v1.VideoR\x05video\x12\x10\n" +
 	"\x03tpm\x18\x14 \x01(\bR\x03tpm\x12.\n" +
-	"\bwatchdog\x18\x15 \x01(\v2\x12.hanok.v1.WatchdogR\bwatchdog\"p\n" +
+	"\bwatchdog\x18\x15 \x01(\v2\x12.hanok.v1.WatchdogR\bwatchdog\x12\x1d\n" +
+	"\n" +
+	"root_ports\x18\x16 \x01(\bR\trootPorts\"p\n" +
 	"\x04Boot\x12\x19\n" +
 	"\bdelay_ms\x18\x01 \x01(\x03R\adelayMs\x12\x1f\n" +
 	"\venter_setup\x18\x02 \x01(\bR\n" +

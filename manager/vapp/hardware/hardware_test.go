@@ -15,7 +15,7 @@ func all() dc.Hardware {
 		key, _ := dc.UnitKey(controller, unit)
 		return dc.Disk{Key: key, Controller: controller, Unit: unit, CapacityBytes: 4 << 20, Provisioning: dc.Thin, Mode: dc.Persistent}
 	}
-	return dc.Hardware{Version: 19, GuestID: "debian12_64Guest", Firmware: dc.EFI, Boot: dc.Boot{Secure: true}, CPUs: 4, CoresPerSocket: 2, MemoryMB: 2048,
+	return dc.Hardware{RootPorts: true, Version: 19, GuestID: "debian12_64Guest", Firmware: dc.EFI, Boot: dc.Boot{Secure: true}, CPUs: 4, CoresPerSocket: 2, MemoryMB: 2048,
 		CPUHotAdd: true, MemoryHotAdd: true, Watchdog: &dc.Watchdog{}, Video: dc.Video{MemoryKB: 8 << 10, Model: dc.VideoSVGA},
 		Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerPVSCSI}, {Key: 1001, Type: dc.ControllerLSISAS}, {Key: 1003, Type: dc.ControllerLSILogic},
 			{Key: 7000, Type: dc.ControllerUSB}, {Key: 14000, Type: dc.ControllerXHCI}, {Key: 15000, Type: dc.ControllerSATA},

@@ -77,7 +77,7 @@ func (r *reader) system() {
 		h.GuestID = otherSystem
 		r.warn("the guest operating system (%d) is not known, and is taken for %s", m.OSType, otherSystem)
 	}
-	h.Version = dc.DefaultHardwareVersion
+	h.RootPorts, h.Version = true, dc.DefaultHardwareVersion
 	if number, ok := strings.CutPrefix(m.HardwareVersion, "vmx-"); ok {
 		version, err := strconv.Atoi(number)
 		if err == nil && dc.IsHardwareVersion(version) {
