@@ -111,9 +111,9 @@ func Image(o *dc.Image) *hanokv1.Image {
 }
 
 // User returns a user, who has the role on the root folder, for the wire, without the hash of the password.
-func User(o *dc.User, role string) *hanokv1.User {
+func User(o *dc.User, role, source string) *hanokv1.User {
 	return &hanokv1.User{
 		Id: string(o.ID), Name: o.Name, Created: Time(o.Created), Revision: o.Revision,
-		Role: role, InitialPassword: o.Initial, Disabled: o.Disabled, ServiceAccount: o.Service,
+		Role: role, InitialPassword: o.Initial, Disabled: o.Disabled, ServiceAccount: o.Service, IdentitySource: source,
 	}
 }

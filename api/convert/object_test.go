@@ -27,7 +27,7 @@ func TestNothingIsLost(t *testing.T) {
 			o := filled(kind)
 			var msg proto.Message
 			if u, ok := o.(*dc.User); ok {
-				msg = convert.User(u, "Admin")
+				msg = convert.User(u, "Admin", "company")
 			} else if ds, ok := o.(*dc.Datastore); ok {
 				msg = convert.Datastore(ds, &dc.DatastoreUsage{CapacityBytes: 2, FreeBytes: 1}, names)
 			} else {
@@ -51,7 +51,7 @@ func TestChange(t *testing.T) {
 	if c.GetVirtualMachine().GetHost() != names(dc.ID(vm.(*dc.VirtualMachine).Spec.Host)) {
 		t.Errorf("host is %q", c.GetVirtualMachine().GetHost())
 	}
-	for _, secret := range []dc.Object{new(dc.User), new(dc.Session), new(dc.JoinToken), new(dc.Secret)} {
+	for _, secret := range []dc.Object{new(dc.User), new(dc.Session), new(dc.JoinToken), new(dc.Secret), new(dc.APIToken), new(dc.IdentitySource)} {
 		if c := convert.Changed(secret, names); c != nil {
 			t.Errorf("%s may be watched", secret.Kind())
 		}

@@ -13,7 +13,7 @@ import (
 
 // loginCommand opens a session that lasts, unlike those of all other commands.
 func (a *app) loginCommand() *cobra.Command {
-	token := false
+	token, sso, code := false, "", false
 	cmd := &cobra.Command{
 		Use: "login", Short: "Log in and print the settings of the session for a shell", Args: cobra.NoArgs,
 		Long: `Log in and print the settings of the session, to be used as
@@ -23,7 +23,9 @@ func (a *app) loginCommand() *cobra.Command {
 The session lasts for 12 hours, or until "hanok logout". With --token, the settings are those of an API token, which is read from the
 first line of standard input:
 
-  eval "$(hanok login --token < FILE)"`,
+  eval "$(hanok login --token < FILE)"
+
+With --sso, the login is one at an identity source of the type oidc, with a browser on this machine, or with --device on any.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.started = true
 			if token {
@@ -33,6 +35,7 @@ first line of standard input:
 				}
 				a.getenv = with(a.getenv, map[string]string{"HANOK_TOKEN": secret, "HANOK_USERNAME": "", "HANOK_PASSWORD": ""})
 			}
+			a.nobody = sso != ""
 			c, err := a.connect()
 			if err != nil {
 				return err
@@ -42,6 +45,8 @@ first line of standard input:
 			case token:
 				_, err = c.session.WhoAmI(cmd.Context(), &hanokv1.WhoAmIRequest{})
 				err = c.explain(err)
+			case sso != "":
+				err = a.loginSSO(cmd.Context(), c, sso, code)
 			case c.token == "":
 				err = c.login(cmd.Context())
 			}
@@ -65,6 +70,9 @@ first line of standard input:
 		},
 	}
 	cmd.Flags().BoolVar(&token, "token", false, "with an API token from standard input")
+	cmd.Flags().StringVar(&sso, "sso", "", "at the identity source of this name or domain")
+	cmd.Flags().BoolVar(&code, "device", false, "with --sso: with a browser on another machine, and a code")
+	cmd.MarkFlagsMutuallyExclusive("token", "sso")
 	return cmd
 }
 

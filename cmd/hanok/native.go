@@ -13,6 +13,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
+	"hanok/manager/identity"
 	"hanok/manager/image"
 	"hanok/manager/resource"
 	"hanok/manager/store"
@@ -25,7 +26,7 @@ import (
 type nativeParts struct {
 	store     *store.Store
 	access    *access.Service
-	identity  native.Identity
+	identity  *identity.Service
 	inventory native.Inventory
 	hosts     native.Hosts
 	pools     *resource.Service
@@ -49,7 +50,7 @@ type nativeParts struct {
 func nativeBackend(p nativeParts) native.Backend {
 	return native.Backend{
 		Access:     p.access,
-		Identity:   p.identity,
+		Identity:   nativeIdentity{p.identity},
 		Inventory:  p.inventory,
 		Hosts:      p.hosts,
 		Pools:      nativePools{p.pools},
@@ -68,6 +69,17 @@ func nativeBackend(p nativeParts) native.Backend {
 		Images:     nativeImages{p.images},
 		Packages:   nativePackages{p.packages},
 	}
+}
+
+// nativeIdentity is the service of identity sources with the facade's own type of a login.
+type nativeIdentity struct{ *identity.Service }
+
+func (i nativeIdentity) Begin(ctx context.Context, source, redirect string) (native.SSO, error) {
+	login, err := i.Service.Begin(ctx, source, redirect)
+	if err != nil {
+		return native.SSO{}, err
+	}
+	return native.SSO(*login), nil
 }
 
 // nativeHosts is all that is done with hosts.

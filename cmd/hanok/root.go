@@ -41,6 +41,8 @@ type app struct {
 	data string
 	// json is whether -o json was given.
 	json bool
+	// nobody is set of a command that logs in by itself, and needs no login in the settings.
+	nobody bool
 	// started is set when a command begins: an error before that is one of usage.
 	started bool
 	// object is what the command works on, for its error.

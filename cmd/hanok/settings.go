@@ -57,6 +57,10 @@ func (a *app) settings() (settings, error) {
 		return s, missing(fmt.Sprintf("the server %q is no URL such as https://ADDR:PORT", s.server), "correct HANOK_SERVER")
 	}
 	s.server = "https://" + u.Host
+	if a.nobody {
+		s.username, s.password, s.token, s.kept = "", "", "", ""
+		return s, nil
+	}
 	if s.username != "" { // a login that is named outdoes a token
 		s.token = ""
 	}

@@ -105,7 +105,7 @@ func callName(procedure string) string {
 // changes reports whether a procedure may change something.
 func changes(procedure string) bool {
 	_, method, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
-	return procedure != hanokv1connect.SessionServiceLoginProcedure &&
+	return !open[procedure] &&
 		!slices.ContainsFunc(readings, func(p string) bool { return strings.HasPrefix(method, p) })
 }
 
@@ -120,7 +120,8 @@ func (s *service) begin(call *call) error {
 // finish records how a call ended: one that changes something, every login, and whatever was denied.
 func (s *service) finish(call *call, err error) {
 	kind := dc.KindOf(err)
-	if !call.changes && kind != dc.Denied && kind != dc.Unauthenticated && call.procedure != hanokv1connect.SessionServiceLoginProcedure {
+	logsIn := call.procedure == hanokv1connect.SessionServiceLoginProcedure || call.procedure == hanokv1connect.SessionServiceFinishSSOProcedure && !call.waits
+	if !call.changes && kind != dc.Denied && kind != dc.Unauthenticated && !logsIn {
 		return
 	}
 	r := call.record()

@@ -253,8 +253,19 @@ type Identity interface {
 	// Update replaces a source by what change, which may be called several times, makes of it, and its secret unless it is "".
 	Update(ctx context.Context, by dc.Caller, id dc.IdentitySourceID, change func(*dc.IdentitySource), secret string) (*dc.IdentitySource, error)
 	Delete(ctx context.Context, by dc.Caller, id dc.IdentitySourceID) error
+	// Begin begins a login at a provider, whose browser comes back to the redirect, or with a code where that is "".
+	Begin(ctx context.Context, source, redirect string) (SSO, error)
+	// Finish ends it, and returns the token of a session, or how long to wait before the next call.
+	Finish(ctx context.Context, id, state, code string) (token string, by dc.Caller, pending time.Duration, err error)
 	// Test returns what it has found of each server.
 	Test(ctx context.Context, by dc.Caller, id dc.IdentitySourceID) ([]dc.SourceCheck, error)
+}
+
+// SSO is a login at a provider that has begun: where the user goes, and what he types in there or "".
+type SSO struct {
+	ID, URL, Code string
+	Interval      time.Duration
+	Expires       time.Time
 }
 
 // Audit is the log of who called what.

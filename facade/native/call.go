@@ -31,8 +31,10 @@ const requestHeader = "Hanok-Request-Id"
 
 // open are the procedures that need no login.
 var open = map[string]bool{
-	hanokv1connect.SessionServiceLoginProcedure: true,
-	hanokv1connect.SystemServiceAboutProcedure:  true,
+	hanokv1connect.SessionServiceLoginProcedure:     true,
+	hanokv1connect.SessionServiceBeginSSOProcedure:  true,
+	hanokv1connect.SessionServiceFinishSSOProcedure: true,
+	hanokv1connect.SystemServiceAboutProcedure:      true,
 }
 
 // calls stands around every call: it finds out who calls, has it audited, bounds the time, survives a panic, logs a failure with its
@@ -102,6 +104,8 @@ type call struct {
 	// changes says that it may change something, and objects what it names: see audit.go.
 	changes bool
 	objects map[string]string
+	// waits is set of a login that has not ended yet.
+	waits bool
 	// failed is how a call ended that is no procedure.
 	failed error
 }

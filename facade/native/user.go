@@ -14,11 +14,11 @@ func (s *service) ListUsers(ctx context.Context, _ *hanokv1.ListUsersRequest) (*
 }
 
 func (s *service) user(o *dc.User) *hanokv1.User {
-	out := convert.User(o, s.Access.RoleOf(o.ID))
+	source := ""
 	if o.External != nil {
-		out.IdentitySource = s.Access.NameOf(dc.ID(o.External.Source))
+		source = s.Access.NameOf(dc.ID(o.External.Source))
 	}
-	return out
+	return convert.User(o, s.Access.RoleOf(o.ID), source)
 }
 
 func (s *service) CreateUser(ctx context.Context, req *hanokv1.CreateUserRequest) (*hanokv1.CreateUserResponse, error) {

@@ -76,6 +76,20 @@ func (s *Service) loginExternal(ctx context.Context, src *dc.IdentitySource, nam
 	return s.Admit(ctx, src, account)
 }
 
+// LoginAccount is Login for an account of an identity source that has just shown who it is. Kinds as Admit's.
+func (s *Service) LoginAccount(ctx context.Context, src *dc.IdentitySource, account *dc.Account) (token string, c dc.Caller, err error) {
+	u, err := s.Admit(ctx, src, account)
+	if err != nil {
+		return "", dc.Caller{}, err
+	}
+	token = random.Token()
+	session, err := s.startSession(ctx, identity{user: u}, token)
+	if err != nil {
+		return "", dc.Caller{}, err
+	}
+	return token, identity{user: u}.caller(session.ID), nil
+}
+
 // Admit returns the user that an account of an identity source is here, who has just shown who he is: the one who was, with what the
 // source says now, or a new one if one of his groups has a permission. Kinds: Unauthenticated for one who may not log in, Denied for one
 // who has no permission, Conflict for one whose name another account had.

@@ -1,6 +1,6 @@
 // Package identity keeps the identity sources, as vSphere calls them: directories and providers that know users and groups, so that
 // nobody has to be made here. It stores how to reach them, tests them, and asks them for package access, which decides who may do what;
-// package directory below speaks LDAP.
+// package directory below speaks LDAP, package provider OpenID Connect.
 //
 // Local users never depend on it. The passwords with which it asks are secrets of the store and never leave the manager.
 package identity
@@ -17,6 +17,7 @@ import (
 	"hanok/manager/access"
 	"hanok/manager/event"
 	"hanok/manager/identity/directory"
+	"hanok/manager/identity/provider"
 	"hanok/manager/store"
 )
 
@@ -36,11 +37,12 @@ type Service struct {
 	store  *store.Store
 	access *access.Service
 	slots  chan struct{}
+	flows  *flows
 }
 
 // New returns the service, and makes the access service ask sources by it.
 func New(st *store.Store, acc *access.Service) *Service {
-	s := &Service{store: st, access: acc, slots: make(chan struct{}, maxAsked)}
+	s := &Service{store: st, access: acc, slots: make(chan struct{}, maxAsked), flows: newFlows()}
 	acc.Ask(s)
 	return s
 }
@@ -188,6 +190,11 @@ func (s *Service) Test(ctx context.Context, by dc.Caller, id dc.IdentitySourceID
 	if err != nil {
 		return nil, err
 	}
+	if src.Spec.OIDC != nil {
+		start := time.Now()
+		err := s.askProvider(ctx, src, func(ctx context.Context, p *provider.Provider) error { return p.Test(ctx) })
+		return []dc.SourceCheck{{URL: src.Spec.OIDC.Issuer, Err: err, Took: time.Since(start)}}, nil
+	}
 	var checks []dc.SourceCheck
 	err = s.ask(ctx, src, func(ctx context.Context, d *directory.Directory) error {
 		checks = d.Test(ctx)
@@ -223,8 +230,16 @@ func (s *Service) Group(ctx context.Context, src *dc.IdentitySource, name string
 // ask calls with a source's directory, of which a few are asked at once. Errors name the source.
 func (s *Service) ask(ctx context.Context, src *dc.IdentitySource, with func(context.Context, *directory.Directory) error) error {
 	if src.Spec.LDAP == nil {
-		return dc.Errorf(dc.Unsupported, "it can't be asked for users").On(describe(src)).Fix("log in with a browser")
+		return dc.Errorf(dc.Unsupported, "its users log in with a browser, and it can't be asked for them").On(describe(src)).
+			Fix("log in with \"hanok login --sso %s\"", src.Name)
 	}
+	return s.slot(ctx, src, func(ctx context.Context, secret string) error {
+		return with(ctx, &directory.Directory{Type: src.Spec.Type, Spec: *src.Spec.LDAP, CA: src.Spec.CA, Password: secret})
+	})
+}
+
+// slot calls with the secret of a source when few others are asking. Errors name the source.
+func (s *Service) slot(ctx context.Context, src *dc.IdentitySource, with func(ctx context.Context, secret string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	select {
@@ -237,7 +252,7 @@ func (s *Service) ask(ctx context.Context, src *dc.IdentitySource, with func(con
 	if err != nil {
 		return err
 	}
-	err = with(ctx, &directory.Directory{Type: src.Spec.Type, Spec: *src.Spec.LDAP, CA: src.Spec.CA, Password: secret})
+	err = with(ctx, secret)
 	if known, ok := err.(*dc.Error); ok {
 		return known.On(describe(src))
 	}

@@ -56,7 +56,7 @@ var testExtra = map[string][]string{
 	"manager/compute":  {"agent", "host/sim"},
 	"manager/file":     {"host/files"},
 	"facade/native":    {"manager"},
-	"manager/identity": {"test/slapd"},
+	"manager/identity": {"test/slapd", "test/provider"},
 	"agent":            {"host/sim"},
 }
 

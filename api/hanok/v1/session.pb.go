@@ -9,6 +9,8 @@ package hanokv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -135,6 +137,280 @@ func (x *LoginResponse) GetRole() string {
 	return ""
 }
 
+type BeginSSORequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name or domain.
+	IdentitySource string `protobuf:"bytes,1,opt,name=identity_source,json=identitySource,proto3" json:"identity_source,omitempty"`
+	// Where the browser comes back to, http://127.0.0.1:PORT/PATH; empty for a login with a code.
+	RedirectUri   string `protobuf:"bytes,2,opt,name=redirect_uri,json=redirectUri,proto3" json:"redirect_uri,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSSORequest) Reset() {
+	*x = BeginSSORequest{}
+	mi := &file_hanok_v1_session_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSSORequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSSORequest) ProtoMessage() {}
+
+func (x *BeginSSORequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_session_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSSORequest.ProtoReflect.Descriptor instead.
+func (*BeginSSORequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BeginSSORequest) GetIdentitySource() string {
+	if x != nil {
+		return x.IdentitySource
+	}
+	return ""
+}
+
+func (x *BeginSSORequest) GetRedirectUri() string {
+	if x != nil {
+		return x.RedirectUri
+	}
+	return ""
+}
+
+type BeginSSOResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A secret, for FinishSSO.
+	Flow string `protobuf:"bytes,1,opt,name=flow,proto3" json:"flow,omitempty"`
+	// Where the user goes with a browser.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// What he types in there; empty where his browser comes back by itself.
+	UserCode string `protobuf:"bytes,3,opt,name=user_code,json=userCode,proto3" json:"user_code,omitempty"`
+	// How long to wait before each FinishSSO of a login with a code.
+	Interval      *durationpb.Duration   `protobuf:"bytes,4,opt,name=interval,proto3" json:"interval,omitempty"`
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires,proto3" json:"expires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSSOResponse) Reset() {
+	*x = BeginSSOResponse{}
+	mi := &file_hanok_v1_session_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSSOResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSSOResponse) ProtoMessage() {}
+
+func (x *BeginSSOResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_session_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSSOResponse.ProtoReflect.Descriptor instead.
+func (*BeginSSOResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *BeginSSOResponse) GetFlow() string {
+	if x != nil {
+		return x.Flow
+	}
+	return ""
+}
+
+func (x *BeginSSOResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *BeginSSOResponse) GetUserCode() string {
+	if x != nil {
+		return x.UserCode
+	}
+	return ""
+}
+
+func (x *BeginSSOResponse) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *BeginSSOResponse) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+type FinishSSORequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Flow  string                 `protobuf:"bytes,1,opt,name=flow,proto3" json:"flow,omitempty"`
+	// What the browser came back with; empty for a login with a code.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	Code  string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// As in BeginSSO, for the audit log.
+	IdentitySource string `protobuf:"bytes,4,opt,name=identity_source,json=identitySource,proto3" json:"identity_source,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *FinishSSORequest) Reset() {
+	*x = FinishSSORequest{}
+	mi := &file_hanok_v1_session_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishSSORequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishSSORequest) ProtoMessage() {}
+
+func (x *FinishSSORequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_session_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishSSORequest.ProtoReflect.Descriptor instead.
+func (*FinishSSORequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *FinishSSORequest) GetFlow() string {
+	if x != nil {
+		return x.Flow
+	}
+	return ""
+}
+
+func (x *FinishSSORequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *FinishSSORequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *FinishSSORequest) GetIdentitySource() string {
+	if x != nil {
+		return x.IdentitySource
+	}
+	return ""
+}
+
+type FinishSSOResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long to wait before the next call: nobody has confirmed the login yet, and all else is empty.
+	Pending *durationpb.Duration `protobuf:"bytes,1,opt,name=pending,proto3" json:"pending,omitempty"`
+	// As LoginResponse.
+	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	Username      string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
+	Role          string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishSSOResponse) Reset() {
+	*x = FinishSSOResponse{}
+	mi := &file_hanok_v1_session_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishSSOResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishSSOResponse) ProtoMessage() {}
+
+func (x *FinishSSOResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_session_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishSSOResponse.ProtoReflect.Descriptor instead.
+func (*FinishSSOResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FinishSSOResponse) GetPending() *durationpb.Duration {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+func (x *FinishSSOResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *FinishSSOResponse) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *FinishSSOResponse) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
 type LogoutRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -143,7 +419,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_hanok_v1_session_proto_msgTypes[2]
+	mi := &file_hanok_v1_session_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -155,7 +431,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_session_proto_msgTypes[2]
+	mi := &file_hanok_v1_session_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -168,7 +444,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_session_proto_rawDescGZIP(), []int{2}
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{6}
 }
 
 type LogoutResponse struct {
@@ -179,7 +455,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_hanok_v1_session_proto_msgTypes[3]
+	mi := &file_hanok_v1_session_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +467,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_session_proto_msgTypes[3]
+	mi := &file_hanok_v1_session_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,7 +480,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_session_proto_rawDescGZIP(), []int{3}
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{7}
 }
 
 type WhoAmIRequest struct {
@@ -215,7 +491,7 @@ type WhoAmIRequest struct {
 
 func (x *WhoAmIRequest) Reset() {
 	*x = WhoAmIRequest{}
-	mi := &file_hanok_v1_session_proto_msgTypes[4]
+	mi := &file_hanok_v1_session_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -227,7 +503,7 @@ func (x *WhoAmIRequest) String() string {
 func (*WhoAmIRequest) ProtoMessage() {}
 
 func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_session_proto_msgTypes[4]
+	mi := &file_hanok_v1_session_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -240,7 +516,7 @@ func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
 func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_session_proto_rawDescGZIP(), []int{4}
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{8}
 }
 
 type WhoAmIResponse struct {
@@ -256,7 +532,7 @@ type WhoAmIResponse struct {
 
 func (x *WhoAmIResponse) Reset() {
 	*x = WhoAmIResponse{}
-	mi := &file_hanok_v1_session_proto_msgTypes[5]
+	mi := &file_hanok_v1_session_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -268,7 +544,7 @@ func (x *WhoAmIResponse) String() string {
 func (*WhoAmIResponse) ProtoMessage() {}
 
 func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_session_proto_msgTypes[5]
+	mi := &file_hanok_v1_session_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -281,7 +557,7 @@ func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
 func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_session_proto_rawDescGZIP(), []int{5}
+	return file_hanok_v1_session_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WhoAmIResponse) GetUserId() string {
@@ -316,14 +592,33 @@ var File_hanok_v1_session_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_session_proto_rawDesc = "" +
 	"\n" +
-	"\x16hanok/v1/session.proto\x12\bhanok.v1\"F\n" +
+	"\x16hanok/v1/session.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"F\n" +
 	"\fLoginRequest\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\"U\n" +
 	"\rLoginResponse\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x12\n" +
-	"\x04role\x18\x03 \x01(\tR\x04role\"\x0f\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\"]\n" +
+	"\x0fBeginSSORequest\x12'\n" +
+	"\x0fidentity_source\x18\x01 \x01(\tR\x0eidentitySource\x12!\n" +
+	"\fredirect_uri\x18\x02 \x01(\tR\vredirectUri\"\xc2\x01\n" +
+	"\x10BeginSSOResponse\x12\x12\n" +
+	"\x04flow\x18\x01 \x01(\tR\x04flow\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x1b\n" +
+	"\tuser_code\x18\x03 \x01(\tR\buserCode\x125\n" +
+	"\binterval\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\binterval\x124\n" +
+	"\aexpires\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"y\n" +
+	"\x10FinishSSORequest\x12\x12\n" +
+	"\x04flow\x18\x01 \x01(\tR\x04flow\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12'\n" +
+	"\x0fidentity_source\x18\x04 \x01(\tR\x0eidentitySource\"\x8e\x01\n" +
+	"\x11FinishSSOResponse\x123\n" +
+	"\apending\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\apending\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1a\n" +
+	"\busername\x18\x03 \x01(\tR\busername\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\"\x0f\n" +
 	"\rLogoutRequest\"\x10\n" +
 	"\x0eLogoutResponse\"\x0f\n" +
 	"\rWhoAmIRequest\"v\n" +
@@ -331,9 +626,11 @@ const file_hanok_v1_session_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1b\n" +
-	"\tapi_token\x18\x04 \x01(\tR\bapiToken2\xc4\x01\n" +
+	"\tapi_token\x18\x04 \x01(\tR\bapiToken2\xcd\x02\n" +
 	"\x0eSessionService\x128\n" +
-	"\x05Login\x12\x16.hanok.v1.LoginRequest\x1a\x17.hanok.v1.LoginResponse\x12;\n" +
+	"\x05Login\x12\x16.hanok.v1.LoginRequest\x1a\x17.hanok.v1.LoginResponse\x12A\n" +
+	"\bBeginSSO\x12\x19.hanok.v1.BeginSSORequest\x1a\x1a.hanok.v1.BeginSSOResponse\x12D\n" +
+	"\tFinishSSO\x12\x1a.hanok.v1.FinishSSORequest\x1a\x1b.hanok.v1.FinishSSOResponse\x12;\n" +
 	"\x06Logout\x12\x17.hanok.v1.LogoutRequest\x1a\x18.hanok.v1.LogoutResponse\x12;\n" +
 	"\x06WhoAmI\x12\x17.hanok.v1.WhoAmIRequest\x1a\x18.hanok.v1.WhoAmIResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
@@ -349,27 +646,40 @@ func file_hanok_v1_session_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_session_proto_rawDescData
 }
 
-var file_hanok_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_hanok_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_hanok_v1_session_proto_goTypes = []any{
-	(*LoginRequest)(nil),   // 0: hanok.v1.LoginRequest
-	(*LoginResponse)(nil),  // 1: hanok.v1.LoginResponse
-	(*LogoutRequest)(nil),  // 2: hanok.v1.LogoutRequest
-	(*LogoutResponse)(nil), // 3: hanok.v1.LogoutResponse
-	(*WhoAmIRequest)(nil),  // 4: hanok.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil), // 5: hanok.v1.WhoAmIResponse
+	(*LoginRequest)(nil),          // 0: hanok.v1.LoginRequest
+	(*LoginResponse)(nil),         // 1: hanok.v1.LoginResponse
+	(*BeginSSORequest)(nil),       // 2: hanok.v1.BeginSSORequest
+	(*BeginSSOResponse)(nil),      // 3: hanok.v1.BeginSSOResponse
+	(*FinishSSORequest)(nil),      // 4: hanok.v1.FinishSSORequest
+	(*FinishSSOResponse)(nil),     // 5: hanok.v1.FinishSSOResponse
+	(*LogoutRequest)(nil),         // 6: hanok.v1.LogoutRequest
+	(*LogoutResponse)(nil),        // 7: hanok.v1.LogoutResponse
+	(*WhoAmIRequest)(nil),         // 8: hanok.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),        // 9: hanok.v1.WhoAmIResponse
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_hanok_v1_session_proto_depIdxs = []int32{
-	0, // 0: hanok.v1.SessionService.Login:input_type -> hanok.v1.LoginRequest
-	2, // 1: hanok.v1.SessionService.Logout:input_type -> hanok.v1.LogoutRequest
-	4, // 2: hanok.v1.SessionService.WhoAmI:input_type -> hanok.v1.WhoAmIRequest
-	1, // 3: hanok.v1.SessionService.Login:output_type -> hanok.v1.LoginResponse
-	3, // 4: hanok.v1.SessionService.Logout:output_type -> hanok.v1.LogoutResponse
-	5, // 5: hanok.v1.SessionService.WhoAmI:output_type -> hanok.v1.WhoAmIResponse
-	3, // [3:6] is the sub-list for method output_type
-	0, // [0:3] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	10, // 0: hanok.v1.BeginSSOResponse.interval:type_name -> google.protobuf.Duration
+	11, // 1: hanok.v1.BeginSSOResponse.expires:type_name -> google.protobuf.Timestamp
+	10, // 2: hanok.v1.FinishSSOResponse.pending:type_name -> google.protobuf.Duration
+	0,  // 3: hanok.v1.SessionService.Login:input_type -> hanok.v1.LoginRequest
+	2,  // 4: hanok.v1.SessionService.BeginSSO:input_type -> hanok.v1.BeginSSORequest
+	4,  // 5: hanok.v1.SessionService.FinishSSO:input_type -> hanok.v1.FinishSSORequest
+	6,  // 6: hanok.v1.SessionService.Logout:input_type -> hanok.v1.LogoutRequest
+	8,  // 7: hanok.v1.SessionService.WhoAmI:input_type -> hanok.v1.WhoAmIRequest
+	1,  // 8: hanok.v1.SessionService.Login:output_type -> hanok.v1.LoginResponse
+	3,  // 9: hanok.v1.SessionService.BeginSSO:output_type -> hanok.v1.BeginSSOResponse
+	5,  // 10: hanok.v1.SessionService.FinishSSO:output_type -> hanok.v1.FinishSSOResponse
+	7,  // 11: hanok.v1.SessionService.Logout:output_type -> hanok.v1.LogoutResponse
+	9,  // 12: hanok.v1.SessionService.WhoAmI:output_type -> hanok.v1.WhoAmIResponse
+	8,  // [8:13] is the sub-list for method output_type
+	3,  // [3:8] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_session_proto_init() }
@@ -383,7 +693,7 @@ func file_hanok_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_session_proto_rawDesc), len(file_hanok_v1_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,11 @@ const (
 const (
 	// SessionServiceLoginProcedure is the fully-qualified name of the SessionService's Login RPC.
 	SessionServiceLoginProcedure = "/hanok.v1.SessionService/Login"
+	// SessionServiceBeginSSOProcedure is the fully-qualified name of the SessionService's BeginSSO RPC.
+	SessionServiceBeginSSOProcedure = "/hanok.v1.SessionService/BeginSSO"
+	// SessionServiceFinishSSOProcedure is the fully-qualified name of the SessionService's FinishSSO
+	// RPC.
+	SessionServiceFinishSSOProcedure = "/hanok.v1.SessionService/FinishSSO"
 	// SessionServiceLogoutProcedure is the fully-qualified name of the SessionService's Logout RPC.
 	SessionServiceLogoutProcedure = "/hanok.v1.SessionService/Logout"
 	// SessionServiceWhoAmIProcedure is the fully-qualified name of the SessionService's WhoAmI RPC.
@@ -46,6 +51,12 @@ type SessionServiceClient interface {
 	// Login checks a name and a password and opens a session. Everybody may call it. Unauthenticated for a wrong name or
 	// password, without saying which.
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
+	// BeginSSO begins a login at an identity source of the type oidc. Everybody may call it. NotFound; Invalid for a redirect that is not on
+	// loopback; Unsupported; Exhausted where too many begin; Unavailable where the provider is away.
+	BeginSSO(context.Context, *v1.BeginSSORequest) (*v1.BeginSSOResponse, error)
+	// FinishSSO ends it and opens a session, or says that the user has not confirmed it yet. Everybody may call it. Unauthenticated; Denied for
+	// who has no permission here; Conflict for who has the name of another account; Unavailable.
+	FinishSSO(context.Context, *v1.FinishSSORequest) (*v1.FinishSSOResponse, error)
 	// Logout ends the session of this call. Every user may call it.
 	Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error)
 	// WhoAmI returns the user of this call. Every user may call it.
@@ -69,6 +80,18 @@ func NewSessionServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(sessionServiceMethods.ByName("Login")),
 			connect.WithClientOptions(opts...),
 		),
+		beginSSO: connect.NewClient[v1.BeginSSORequest, v1.BeginSSOResponse](
+			httpClient,
+			baseURL+SessionServiceBeginSSOProcedure,
+			connect.WithSchema(sessionServiceMethods.ByName("BeginSSO")),
+			connect.WithClientOptions(opts...),
+		),
+		finishSSO: connect.NewClient[v1.FinishSSORequest, v1.FinishSSOResponse](
+			httpClient,
+			baseURL+SessionServiceFinishSSOProcedure,
+			connect.WithSchema(sessionServiceMethods.ByName("FinishSSO")),
+			connect.WithClientOptions(opts...),
+		),
 		logout: connect.NewClient[v1.LogoutRequest, v1.LogoutResponse](
 			httpClient,
 			baseURL+SessionServiceLogoutProcedure,
@@ -86,14 +109,34 @@ func NewSessionServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // sessionServiceClient implements SessionServiceClient.
 type sessionServiceClient struct {
-	login  *connect.Client[v1.LoginRequest, v1.LoginResponse]
-	logout *connect.Client[v1.LogoutRequest, v1.LogoutResponse]
-	whoAmI *connect.Client[v1.WhoAmIRequest, v1.WhoAmIResponse]
+	login     *connect.Client[v1.LoginRequest, v1.LoginResponse]
+	beginSSO  *connect.Client[v1.BeginSSORequest, v1.BeginSSOResponse]
+	finishSSO *connect.Client[v1.FinishSSORequest, v1.FinishSSOResponse]
+	logout    *connect.Client[v1.LogoutRequest, v1.LogoutResponse]
+	whoAmI    *connect.Client[v1.WhoAmIRequest, v1.WhoAmIResponse]
 }
 
 // Login calls hanok.v1.SessionService.Login.
 func (c *sessionServiceClient) Login(ctx context.Context, req *v1.LoginRequest) (*v1.LoginResponse, error) {
 	response, err := c.login.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// BeginSSO calls hanok.v1.SessionService.BeginSSO.
+func (c *sessionServiceClient) BeginSSO(ctx context.Context, req *v1.BeginSSORequest) (*v1.BeginSSOResponse, error) {
+	response, err := c.beginSSO.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// FinishSSO calls hanok.v1.SessionService.FinishSSO.
+func (c *sessionServiceClient) FinishSSO(ctx context.Context, req *v1.FinishSSORequest) (*v1.FinishSSOResponse, error) {
+	response, err := c.finishSSO.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -123,6 +166,12 @@ type SessionServiceHandler interface {
 	// Login checks a name and a password and opens a session. Everybody may call it. Unauthenticated for a wrong name or
 	// password, without saying which.
 	Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error)
+	// BeginSSO begins a login at an identity source of the type oidc. Everybody may call it. NotFound; Invalid for a redirect that is not on
+	// loopback; Unsupported; Exhausted where too many begin; Unavailable where the provider is away.
+	BeginSSO(context.Context, *v1.BeginSSORequest) (*v1.BeginSSOResponse, error)
+	// FinishSSO ends it and opens a session, or says that the user has not confirmed it yet. Everybody may call it. Unauthenticated; Denied for
+	// who has no permission here; Conflict for who has the name of another account; Unavailable.
+	FinishSSO(context.Context, *v1.FinishSSORequest) (*v1.FinishSSOResponse, error)
 	// Logout ends the session of this call. Every user may call it.
 	Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error)
 	// WhoAmI returns the user of this call. Every user may call it.
@@ -142,6 +191,18 @@ func NewSessionServiceHandler(svc SessionServiceHandler, opts ...connect.Handler
 		connect.WithSchema(sessionServiceMethods.ByName("Login")),
 		connect.WithHandlerOptions(opts...),
 	)
+	sessionServiceBeginSSOHandler := connect.NewUnaryHandlerSimple(
+		SessionServiceBeginSSOProcedure,
+		svc.BeginSSO,
+		connect.WithSchema(sessionServiceMethods.ByName("BeginSSO")),
+		connect.WithHandlerOptions(opts...),
+	)
+	sessionServiceFinishSSOHandler := connect.NewUnaryHandlerSimple(
+		SessionServiceFinishSSOProcedure,
+		svc.FinishSSO,
+		connect.WithSchema(sessionServiceMethods.ByName("FinishSSO")),
+		connect.WithHandlerOptions(opts...),
+	)
 	sessionServiceLogoutHandler := connect.NewUnaryHandlerSimple(
 		SessionServiceLogoutProcedure,
 		svc.Logout,
@@ -158,6 +219,10 @@ func NewSessionServiceHandler(svc SessionServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case SessionServiceLoginProcedure:
 			sessionServiceLoginHandler.ServeHTTP(w, r)
+		case SessionServiceBeginSSOProcedure:
+			sessionServiceBeginSSOHandler.ServeHTTP(w, r)
+		case SessionServiceFinishSSOProcedure:
+			sessionServiceFinishSSOHandler.ServeHTTP(w, r)
 		case SessionServiceLogoutProcedure:
 			sessionServiceLogoutHandler.ServeHTTP(w, r)
 		case SessionServiceWhoAmIProcedure:
@@ -173,6 +238,14 @@ type UnimplementedSessionServiceHandler struct{}
 
 func (UnimplementedSessionServiceHandler) Login(context.Context, *v1.LoginRequest) (*v1.LoginResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.SessionService.Login is not implemented"))
+}
+
+func (UnimplementedSessionServiceHandler) BeginSSO(context.Context, *v1.BeginSSORequest) (*v1.BeginSSOResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.SessionService.BeginSSO is not implemented"))
+}
+
+func (UnimplementedSessionServiceHandler) FinishSSO(context.Context, *v1.FinishSSORequest) (*v1.FinishSSOResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.SessionService.FinishSSO is not implemented"))
 }
 
 func (UnimplementedSessionServiceHandler) Logout(context.Context, *v1.LogoutRequest) (*v1.LogoutResponse, error) {
