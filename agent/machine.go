@@ -348,7 +348,7 @@ func (m *machine) reportAs(rec record) {
 		switch {
 		case s.executes():
 			status.Paused, status.Guest = m.a.datastores.named(m.state.Pause), m.state.Guest
-			status.Unenforced, status.Differences = m.state.Unenforced, m.state.Differences
+			status.Unenforced, status.Differences, status.Restarted = m.state.Unenforced, m.state.Differences, m.state.Restarted
 		case !rec.Assignment.Deleted:
 			status.Paused = m.waiting()
 		}

@@ -1,6 +1,9 @@
 package dc
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Machine is everything that a host needs to know to run a virtual machine: the part of a VirtualMachine that drivers
 // see.
@@ -107,6 +110,9 @@ type MachineState struct {
 	// Exit says how a machine stopped; nil while it runs and for one that never ran.
 	Exit  *MachineExit
 	Guest Guest
+	// Restarted is when the guest of a running machine last restarted itself, which nobody had asked for, by the host's clock; zero where that
+	// has not been seen. A guest that does so again and again is seen from time to time.
+	Restarted time.Time
 	// Unenforced says which parts of a running machine's resources the host can't enforce, each a sentence.
 	Unenforced []string
 	// Differences are what a machine with power has that was not asked for, or the other way round: each a sentence for a person.

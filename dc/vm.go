@@ -125,6 +125,9 @@ type VirtualMachineStatus struct {
 	// Booted is when it was last powered on, in the host's time; zero when it has no power.
 	Booted time.Time `json:"booted,omitzero"`
 	Guest  Guest     `json:"guest"`
+	// Restarted is when the guest last restarted itself, which nobody had asked for, by its host's clock; zero where the host has not seen
+	// it since its agent's start.
+	Restarted time.Time `json:"restarted,omitzero"`
 	// Unenforced says which parts of Spec.Resources its host can't enforce, each a sentence, in a fixed order. It is empty without
 	// power.
 	Unenforced []string `json:"unenforced,omitempty"`

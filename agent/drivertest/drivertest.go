@@ -41,6 +41,8 @@ type Setup struct {
 	Kill func(id dc.VirtualMachineID)
 	// Log is part of the machine's log, and so of what is said of a machine that was killed.
 	Log string
+	// Restart lets the machine's guest restart itself. serial is its first serial port.
+	Restart func(m dc.Machine, serial io.ReadWriter)
 	// Fill leaves no space on the datastore and lets the machine's guest write until it notices. serial is its first serial
 	// port. Free makes space again.
 	Fill func(m dc.Machine, serial io.ReadWriter)
@@ -65,6 +67,7 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 		{"Lost", testLost},
 		{"Killed", testKilled},
 		{"Guest", testGuest},
+		{"Restart", testRestart},
 		{"Silent", testSilentGuest},
 		{"Readings", testReadings},
 		{"Consoles", testConsoles},

@@ -221,7 +221,9 @@ func testGuest(h *host) {
 		h.Errorf("the guest says %+v", guest)
 	}
 	h.ok(h.RebootGuest(h.ctx(), m.ID))
-	h.is(m, dc.RunRunning)
+	if state := h.is(m, dc.RunRunning); !state.Restarted.IsZero() {
+		h.Errorf("its guest was asked to reboot, and has restarted itself at %v", state.Restarted)
+	}
 	h.booted(m)
 	h.ok(h.ShutdownGuest(h.ctx(), m.ID))
 	state := h.is(m, dc.RunStopped)
@@ -229,6 +231,19 @@ func testGuest(h *host) {
 		h.Errorf("the guest has shut down, and it ended as %+v", state.Exit)
 	}
 	h.stopped(m)
+}
+
+// testRestart lets a guest restart itself, and sees that it is said.
+func testRestart(h *host) {
+	m := h.started(1)
+	h.booted(m)
+	before := time.Now().Add(-time.Second) // what executes it may round
+	console, err := h.OpenConsole(h.ctx(), m.ID, dc.ConsoleSerial)
+	h.ok(err)
+	defer console.Close()
+	h.Setup.Restart(m, console)
+	h.until(m, "a guest that has restarted itself", func(s dc.MachineState) bool { return s.Restarted.After(before) })
+	h.is(m, dc.RunRunning)
 }
 
 // testSilentGuest: a guest whose agent does not answer (its firmware still runs, or it was just reset) is waited for, and

@@ -169,7 +169,7 @@ func MachineStatus(s dc.VirtualMachineStatus) *agentv1.MachineStatus {
 		Guest: &agentv1.Guest{AgentRunning: s.Guest.AgentRunning, Hostname: s.Guest.Hostname, Os: s.Guest.OS,
 			Addresses: slices.Clone(s.Guest.Addresses)},
 		Configured: s.Configured.Generation, ConfigurationFailure: Failure(s.Configured.Failure),
-		Differences: slices.Clone(s.Differences),
+		Differences: slices.Clone(s.Differences), Restarted: Time(s.Restarted),
 	}
 }
 
@@ -186,7 +186,7 @@ func FromMachineStatus(s *agentv1.MachineStatus) (dc.VirtualMachineStatus, error
 		Guest: dc.Guest{AgentRunning: g.GetAgentRunning(), Hostname: g.GetHostname(), OS: g.GetOs(),
 			Addresses: slices.Clone(g.GetAddresses())},
 		Configured:  dc.ConfigurationOutcome{Generation: s.GetConfigured(), Failure: FromFailure(s.GetConfigurationFailure())},
-		Differences: slices.Clone(s.GetDifferences()),
+		Differences: slices.Clone(s.GetDifferences()), Restarted: fromTime(s.GetRestarted()),
 	}
 	switch out.Files {
 	case "", dc.FilesReady, dc.FilesFailed, dc.FilesMissing, dc.FilesRemoved, dc.FilesReleased:

@@ -217,6 +217,17 @@ func (c *center) crash(name string) error {
 	return err
 }
 
+// restarted lets a machine's guest restart itself, and returns when its host has said so.
+func (c *center) restarted(name string) error {
+	id, err := c.manager.Inventory.Resolve(dc.System, dc.KindVirtualMachine, name)
+	if err != nil {
+		return err
+	}
+	c.world.RestartGuest(dc.VirtualMachineID(id))
+	_, err = c.awaitVM(name, func(vm *dc.VirtualMachine) bool { return !vm.Status.Restarted.IsZero() })
+	return err
+}
+
 // booted returns when a machine's guest has said where it is.
 func (c *center) booted(name string) error {
 	_, err := c.awaitVM(name, func(vm *dc.VirtualMachine) bool { return len(vm.Status.Guest.Addresses) > 0 })

@@ -38,6 +38,7 @@ automation out and for measuring the manager.
 Commands on standard input make things go wrong:
 
   crash VM       the process of a machine dies
+  restart VM     the guest of a machine restarts itself
   hang VM        a guest does nothing any more of what it is asked
   fill HOST      the datastore of a host is full
   free HOST      and has space again
@@ -211,7 +212,7 @@ func (fl *fleet) fail(ctx context.Context, words []string) error {
 		return errors.New("a command has two words; see --help")
 	}
 	verb, name := words[0], words[1]
-	if verb == "crash" || verb == "hang" {
+	if verb == "crash" || verb == "hang" || verb == "restart" {
 		return fl.failMachine(ctx, verb, name)
 	}
 	fl.mu.Lock()
@@ -261,9 +262,12 @@ func (fl *fleet) failMachine(ctx context.Context, verb, name string) error {
 		return errors.New("it is on no host of this process")
 	}
 	id := dc.VirtualMachineID(res.VirtualMachine.Id)
-	if verb == "crash" {
+	switch verb {
+	case "crash":
 		h.world.Crash(id, "killed on "+time.Now().UTC().Format(time.RFC3339))
-	} else {
+	case "restart":
+		h.world.RestartGuest(id)
+	default:
 		h.world.Hang(id)
 	}
 	return nil

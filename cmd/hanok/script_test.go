@@ -77,6 +77,10 @@ func TestScripts(t *testing.T) {
 				c := ts.Value(key{}).(*center)
 				ts.Check(c.crash(args[0]))
 			},
+			"restarted": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.restarted(args[0]))
+			},
 			"entering": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)
 				ts.Check(c.entering(args[0]))

@@ -20,7 +20,11 @@ func (d *Driver) ShutdownGuest(ctx context.Context, id dc.VirtualMachineID) erro
 func (d *Driver) RebootGuest(ctx context.Context, id dc.VirtualMachineID) error {
 	return d.askPower(ctx, id, "reboot", "reboot", func(m *machine) func() bool {
 		before := m.guestResets
-		return func() bool { return m.guestResets > before }
+		m.rebooting = true
+		return func() bool {
+			m.rebooting = m.guestResets <= before
+			return !m.rebooting
+		}
 	})
 }
 

@@ -220,6 +220,11 @@ func TestDrivers(t *testing.T) {
 				}
 			},
 			Log: "hanok: starting virtual machine",
+			Restart: func(m dc.Machine, serial io.ReadWriter) {
+				port := &terminal{t: t, port: serial}
+				port.login()
+				port.enter("reboot -f")
+			},
 			Fill: func(m dc.Machine, serial io.ReadWriter) {
 				s.fill()
 				port := &terminal{t: t, port: serial}

@@ -65,7 +65,10 @@ type machine struct {
 	agent     *qmp.Agent // nil while there is no connection
 	// resets and guestResets count the RESET events, and those that the guest caused.
 	resets, guestResets int
-	ending              ending
+	// restarted is when the guest last did that unasked, and rebooting is set while it is asked to.
+	restarted time.Time
+	rebooting bool
+	ending    ending
 }
 
 // newMachine takes over a process and the connection to its monitor. It does nothing by itself before run.
@@ -105,7 +108,7 @@ func (m *machine) letGo() {
 func (m *machine) state() dc.MachineState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return dc.MachineState{Run: m.status, Pause: m.pause, Guest: m.guest, Unenforced: m.unenforced, Differences: m.differences}
+	return dc.MachineState{Run: m.status, Pause: m.pause, Guest: m.guest, Unenforced: m.unenforced, Differences: m.differences, Restarted: m.restarted}
 }
 
 // update changes what is known, and tells everybody.
@@ -295,6 +298,9 @@ func (m *machine) synchronize(ctx context.Context) error {
 	return nil
 }
 
+// restartsApart is how far apart restarts of a guest are that are told of: one that fails may restart many times a second.
+const restartsApart = 30 * time.Second
+
 // event takes in one event.
 func (m *machine) event(e qmp.Event) {
 	var data struct {
@@ -318,6 +324,9 @@ func (m *machine) event(e qmp.Event) {
 			m.resets++
 			if data.Guest {
 				m.guestResets++
+				if !m.rebooting && e.Time.Sub(m.restarted) > restartsApart {
+					m.restarted = e.Time.UTC()
+				}
 			}
 		})
 	case "VSERPORT_CHANGE":

@@ -263,7 +263,7 @@ func (h *Host) State(ctx context.Context, m dc.Machine) (dc.MachineState, error)
 	}
 	defer h.w.mu.Unlock()
 	if running := h.w.machines[m.ID]; running != nil && h.known[m.ID] {
-		state := dc.MachineState{Run: dc.RunRunning, Guest: running.guest}
+		state := dc.MachineState{Run: dc.RunRunning, Guest: running.guest, Restarted: running.restarted}
 		if running.paused {
 			state.Run = dc.RunPaused
 			state.Pause = &dc.Failure{Kind: dc.Exhausted, Object: dc.Describe(dc.KindDatastore, string(m.Datastore)),

@@ -48,6 +48,7 @@ func setup(w *sim.World) drivertest.Setup {
 		Patience: 10 * time.Second,
 		Kill:     func(id dc.VirtualMachineID) { w.Crash(id, "killed by signal 9") },
 		Log:      "killed by signal 9",
+		Restart:  func(m dc.Machine, _ io.ReadWriter) { w.RestartGuest(m.ID) },
 		Fill:     func(dc.Machine, io.ReadWriter) { w.Fill(path) },
 		Free:     func() { w.Free(path) },
 	}

@@ -44,14 +44,16 @@ type World struct {
 
 // machine is one with power.
 type machine struct {
-	spec     dc.Machine
-	path     string // of its datastore
-	run      int
-	paused   bool
-	hung     bool // its guest answers no more
-	guest    dc.Guest
-	boot     *time.Timer
-	consoles map[*console]bool
+	spec   dc.Machine
+	path   string // of its datastore
+	run    int
+	paused bool
+	hung   bool // its guest answers no more
+	// restarted is when its guest last restarted itself.
+	restarted time.Time
+	guest     dc.Guest
+	boot      *time.Timer
+	consoles  map[*console]bool
 	// busy is the load that Busy has set, or negative.
 	busy   int
 	meters meters
@@ -105,6 +107,18 @@ func (w *World) PowerOffGuest(id dc.VirtualMachineID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.end(id, dc.MachineExit{Clean: true, Guest: true})
+}
+
+// RestartGuest lets a machine's guest restart itself.
+func (w *World) RestartGuest(id dc.VirtualMachineID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := w.machines[id]; m != nil {
+		m.restarted = time.Now().UTC()
+		m.boot.Stop()
+		w.bootGuest(m)
+		w.notify(id)
+	}
 }
 
 // Hang lets a machine's guest accept what it is asked for, and do nothing.

@@ -347,6 +347,27 @@ func TestAssignments(t *testing.T) {
 	}
 }
 
+// TestRestartedGuest: what a host has seen once is one event, however often it says so.
+func TestRestartedGuest(t *testing.T) {
+	c := newCenter(t, time.Minute)
+	p := c.joinPuppet("box")
+	c.datastore("datastore-1", p.id, "/one")
+	c.machine("vm-01", p.id, "datastore-1", "")
+	k := p.dial()
+	at := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
+	for i, step := range []struct {
+		restarted time.Time
+		guest     string
+		events    int
+	}{{time.Time{}, "a", 0}, {at, "b", 1}, {at, "c", 1}, {time.Time{}, "d", 1}, {at.Add(time.Minute), "e", 2}} {
+		k.report("vm-01", dc.VirtualMachineStatus{Files: dc.FilesReady, Power: dc.PoweredOn, Restarted: step.restarted, Guest: dc.Guest{Hostname: step.guest}})
+		c.untilVM("vm-01", "the report", func(s dc.VirtualMachineStatus) bool { return s.Guest.Hostname == step.guest })
+		if n := c.events(dc.EventVMGuestReboot, "vm-01"); n != step.events {
+			t.Errorf("%d events after the report %d, and should be %d", n, i, step.events)
+		}
+	}
+}
+
 // TestForeignReports: a host speaks for its own objects only.
 func TestForeignReports(t *testing.T) {
 	c := newCenter(t, time.Minute)

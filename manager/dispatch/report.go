@@ -4,10 +4,12 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1"
 	"hanok/dc"
+	"hanok/manager/event"
 	"hanok/manager/store"
 )
 
@@ -105,6 +107,10 @@ func (l *link) putStatuses(tx *store.Tx, reports []*machineReport) error {
 		vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(r.id))
 		if err != nil {
 			return err
+		}
+		if at := r.status.Restarted; !at.IsZero() && !at.Equal(vm.Status.Restarted) {
+			event.Add(tx, time.Now(), dc.Event{Type: dc.EventVMGuestReboot, Target: dc.ID(vm.ID), TargetName: vm.Name,
+				Message: dc.Describe(dc.KindVirtualMachine, vm.Name) + ": its guest has restarted"})
 		}
 		vm.Status = r.status
 		tx.Put(vm)

@@ -2209,7 +2209,9 @@ type MachineStatus struct {
 	Configured           int64       `protobuf:"varint,11,opt,name=configured,proto3" json:"configured,omitempty"`
 	ConfigurationFailure *v1.Failure `protobuf:"bytes,12,opt,name=configuration_failure,json=configurationFailure,proto3" json:"configuration_failure,omitempty"`
 	// What a machine with power has that was not asked for, or the other way round.
-	Differences   []string `protobuf:"bytes,13,rep,name=differences,proto3" json:"differences,omitempty"`
+	Differences []string `protobuf:"bytes,13,rep,name=differences,proto3" json:"differences,omitempty"`
+	// When the guest last restarted itself, unasked. Absent where that was not seen.
+	Restarted     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=restarted,proto3" json:"restarted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2338,6 +2340,13 @@ func (x *MachineStatus) GetConfigurationFailure() *v1.Failure {
 func (x *MachineStatus) GetDifferences() []string {
 	if x != nil {
 		return x.Differences
+	}
+	return nil
+}
+
+func (x *MachineStatus) GetRestarted() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Restarted
 	}
 	return nil
 }
@@ -3089,7 +3098,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\amachine\x18\x04 \x01(\v2\x17.hanok.agent.v1.MachineR\amachine\x12%\n" +
 	"\x0edatastore_path\x18\x05 \x01(\tR\rdatastorePath\x12)\n" +
 	"\x10power_generation\x18\x06 \x01(\x03R\x0fpowerGeneration\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"\xea\x04\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\"\xa4\x05\n" +
 	"\rMachineStatus\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\tR\x05files\x126\n" +
 	"\rfiles_failure\x18\x02 \x01(\v2\x11.hanok.v1.FailureR\ffilesFailure\x12\x14\n" +
@@ -3109,7 +3118,8 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"configured\x18\v \x01(\x03R\n" +
 	"configured\x12F\n" +
 	"\x15configuration_failure\x18\f \x01(\v2\x11.hanok.v1.FailureR\x14configurationFailure\x12 \n" +
-	"\vdifferences\x18\r \x03(\tR\vdifferences\"v\n" +
+	"\vdifferences\x18\r \x03(\tR\vdifferences\x128\n" +
+	"\trestarted\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\trestarted\"v\n" +
 	"\x05Guest\x12#\n" +
 	"\ragent_running\x18\x01 \x01(\bR\fagentRunning\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1c\n" +
@@ -3264,26 +3274,27 @@ var file_hanok_agent_v1_agent_proto_depIdxs = []int32{
 	29, // 43: hanok.agent.v1.MachineStatus.guest:type_name -> hanok.agent.v1.Guest
 	40, // 44: hanok.agent.v1.MachineStatus.blocked:type_name -> hanok.v1.Failure
 	40, // 45: hanok.agent.v1.MachineStatus.configuration_failure:type_name -> hanok.v1.Failure
-	37, // 46: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
-	40, // 47: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
-	39, // 48: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
-	42, // 49: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
-	42, // 50: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
-	35, // 51: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
-	42, // 52: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
-	42, // 53: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
-	42, // 54: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
-	0,  // 55: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
-	2,  // 56: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
-	6,  // 57: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
-	1,  // 58: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
-	3,  // 59: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
-	7,  // 60: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
-	58, // [58:61] is the sub-list for method output_type
-	55, // [55:58] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	42, // 46: hanok.agent.v1.MachineStatus.restarted:type_name -> google.protobuf.Timestamp
+	37, // 47: hanok.agent.v1.OpenStream.statistics_query:type_name -> hanok.agent.v1.StatisticsQuery
+	40, // 48: hanok.agent.v1.StreamFailed.failure:type_name -> hanok.v1.Failure
+	39, // 49: hanok.agent.v1.Statistics.period:type_name -> google.protobuf.Duration
+	42, // 50: hanok.agent.v1.Statistics.end:type_name -> google.protobuf.Timestamp
+	42, // 51: hanok.agent.v1.Statistics.sent:type_name -> google.protobuf.Timestamp
+	35, // 52: hanok.agent.v1.Statistics.objects:type_name -> hanok.agent.v1.ObjectStatistics
+	42, // 53: hanok.agent.v1.StatisticsKept.end:type_name -> google.protobuf.Timestamp
+	42, // 54: hanok.agent.v1.StatisticsQuery.start:type_name -> google.protobuf.Timestamp
+	42, // 55: hanok.agent.v1.StatisticsQuery.end:type_name -> google.protobuf.Timestamp
+	0,  // 56: hanok.agent.v1.AgentService.Join:input_type -> hanok.agent.v1.JoinRequest
+	2,  // 57: hanok.agent.v1.AgentService.Renew:input_type -> hanok.agent.v1.RenewRequest
+	6,  // 58: hanok.agent.v1.AgentService.Control:input_type -> hanok.agent.v1.AgentMessage
+	1,  // 59: hanok.agent.v1.AgentService.Join:output_type -> hanok.agent.v1.JoinResponse
+	3,  // 60: hanok.agent.v1.AgentService.Renew:output_type -> hanok.agent.v1.RenewResponse
+	7,  // 61: hanok.agent.v1.AgentService.Control:output_type -> hanok.agent.v1.ManagerMessage
+	59, // [59:62] is the sub-list for method output_type
+	56, // [56:59] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_hanok_agent_v1_agent_proto_init() }
