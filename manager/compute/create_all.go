@@ -89,6 +89,7 @@ func (s *Service) createPlaced(tx *store.Tx, by dc.Caller, req CreateRequest, b 
 	}
 	vm.Spec.Folder = s.folderName(v, req.Datastore, req.Name, b.folders)
 	vm.Spec.Hardware.NameDisks(vm.Spec.Folder)
+	s.leavePorts(vm)
 	b.folders[string(req.Datastore)+"/"+vm.Spec.Folder] = true
 	if req.PowerOn {
 		vm.Spec.Power = vm.NextPower(dc.PowerOn, 0)

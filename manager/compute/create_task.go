@@ -41,7 +41,7 @@ func (s *Service) createDefinition() task.Definition {
 
 // placeVM chooses host, datastore and folder in the transaction that ends the step, when there is a host that answers.
 func (s *Service) placeVM(ctx context.Context, r *task.Run) error {
-	return s.placeWith(ctx, r, func(*store.View, *dc.VirtualMachine) {})
+	return s.placeWith(ctx, r, func(_ *store.View, vm *dc.VirtualMachine) { s.leavePorts(vm) })
 }
 
 // placeWith is placeVM; complete may change the machine, which has its place then.
@@ -107,7 +107,7 @@ func (s *Service) place(v *store.View, vm *dc.VirtualMachine, args taskArgs) (dc
 	if args.Clone == nil {
 		d.files = filesOf(vm.Spec.Hardware)
 	} else {
-		d.near = args.Clone.Host
+		d.near, d.copied = args.Clone.Host, true
 	}
 	return place(d, candidates)
 }

@@ -16,6 +16,8 @@ type demand struct {
 	imageBytes int64
 	// files are those that its host must reach.
 	files []dc.Media
+	// copied is set where its guest has seen its hardware already, of which nothing is left out.
+	copied bool
 	// host and datastore are those that were asked for, or "".
 	host      dc.HostID
 	datastore dc.DatastoreID
@@ -116,7 +118,7 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 	if err := c.host.CheckService(); err != nil {
 		return "", dc.Errorf(dc.Exhausted, "%s", publicMessage(err))
 	}
-	if !c.executes(d.hardware) {
+	if !c.executes(d.hardware) && (d.copied || !c.executes(portless(d.hardware))) {
 		return "", tooOld()
 	}
 	if err := dc.Fits(d.hardware, c.host.Status); err != nil {
@@ -150,6 +152,20 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 		return "", dc.Errorf(dc.Exhausted, "does not reach the datastore %s", d.datastore)
 	}
 	return "", dc.Errorf(dc.Exhausted, "has no datastore")
+}
+
+// portless returns h without root ports, which only agents of now have words for.
+func portless(h dc.Hardware) dc.Hardware {
+	h.RootPorts = false
+	return h
+}
+
+// leavePorts takes the root ports from a new machine where the program of its host has no words for them: its adapters and controllers
+// don't come and go with power then.
+func (s *Service) leavePorts(vm *dc.VirtualMachine) {
+	if !s.hosts.Executes(vm.Spec.Host, vm.Spec.Hardware, vm.Spec.Folder) {
+		vm.Spec.Hardware = portless(vm.Spec.Hardware)
+	}
 }
 
 // filesOf are those in the machine's drives and behind its ports.

@@ -115,6 +115,9 @@ func TestOldHost(t *testing.T) {
 		}
 	}
 	w.succeeded(w.svc.Create(t.Context(), admin, CreateRequest{Name: "plain", Disks: []DiskRequest{{CapacityBytes: 1 << 20}}, PowerOn: true}))
+	if w.named("plain").Spec.Hardware.RootPorts {
+		t.Error("it has root ports that its host has no words for")
+	}
 	failed := w.ended(w.svc.Create(t.Context(), admin, CreateRequest{Name: "new", GuestID: "windows9_64Guest"}))
 	old("create", nil, failed.Failure.Err())
 	w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOff, Files: dc.FilesReady})
