@@ -49,6 +49,8 @@ type Command struct {
 	// Monitor, Serial and Agent are what QEMU listens on: "fd=3" or "path=/tmp/qmp". Check is a second monitor, for who checks
 	// the driver (host/inspect): a monitor serves one client at a time. It may be empty.
 	Monitor, Serial, Agent, Check string
+	// TPM is QEMU's connection to the machine's TPM, if it has one: "fd=5".
+	TPM string
 	// Disks has one file name for each disk of the machine, by its key, Media one for each drive with something in it that can be
 	// opened, and Ports one for each serial port that writes to a file.
 	Disks, Media, Ports map[int32]string
@@ -111,6 +113,7 @@ func (c Command) Args() []string {
 	a = append(a, c.nics(hostname)...)
 	a = append(a, usb(m.Hardware)...)
 	a = append(a, watchdog(m.Watchdog)...)
+	a = append(a, c.chip()...)
 	if c.Incoming {
 		a = append(a, "-incoming", "defer")
 	}

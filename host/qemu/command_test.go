@@ -48,7 +48,7 @@ func commands() map[string]Command {
 	efi.Disks = map[int32]string{2000: "/dev/fdset/2", 2015: "/dev/fdset/5", 2016: "/dev/fdset/6", 2063: "/dev/fdset/7"}
 	efi.Machine.NICs = append(efi.Machine.NICs[:1:1], dc.NIC{Key: 4009, MAC: "52:54:00:00:00:02"})
 	ports := devices(bios)
-	ports.Machine.RootPorts, ports.Modules = true, []int64{128}
+	ports.Machine.RootPorts, ports.Machine.TPM, ports.TPM, ports.Modules = true, true, "fd=9", []int64{128}
 	return map[string]Command{"bios": bios, "efi": efi, "devices": devices(bios), "secure": secure(efi), "ports": ports}
 }
 

@@ -30,7 +30,6 @@ func TestUnsupported(t *testing.T) {
 		"no network adapter":         {NICs: []dc.NIC{{Type: "vlance"}}},
 		"no input device":            {Inputs: []dc.InputType{"mouse"}},
 		"have no controller":         {Inputs: []dc.InputType{dc.USBTablet}},
-		"TPM":                        {TPM: true},
 		"can't run before the guest": {Watchdog: &dc.Watchdog{StartRunning: true}},
 		"BIOS firmware has no":       {Firmware: dc.BIOS, Boot: dc.Boot{Secure: true}},
 		"open its setup":             {Boot: dc.Boot{EnterSetup: true}},

@@ -25,6 +25,8 @@ type Config struct {
 	RunDir string
 	// Binary is the program; "" is qemu-system-x86_64 on the search path.
 	Binary string
+	// TPM is the program that is a machine's TPM; "" is swtpm on the search path.
+	TPM string
 	// Accelerator is used without a probe if it isn't "".
 	Accelerator dc.Accelerator
 	// Groups are the control groups that machines are put into; nil enforces nothing.
@@ -54,7 +56,7 @@ type Driver struct {
 
 // New returns a driver that knows of no machine yet. The caller ends it with Close.
 func New(cfg Config) (*Driver, error) {
-	cfg.Binary = cmp.Or(cfg.Binary, "qemu-system-x86_64")
+	cfg.Binary, cfg.TPM = cmp.Or(cfg.Binary, "qemu-system-x86_64"), cmp.Or(cfg.TPM, tpmProgram)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

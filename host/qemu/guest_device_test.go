@@ -45,7 +45,7 @@ func newGuestLab(t *testing.T, change func(*dc.Machine)) *lab {
 		l.m.Disks[i].Image, l.m.Disks[i].CapacityBytes = fmt.Sprint(l.m.Disks[i].Key), int64(i+1)<<20
 	}
 	l.m.Disks[0].Image, l.m.Disks[0].CapacityBytes = "boot", info.Size()
-	l.m.RootPorts, l.m.CPUHotRemove = true, true
+	l.m.RootPorts, l.m.CPUHotRemove, l.m.TPM = true, true, true
 	if change != nil {
 		change(&l.m)
 	}
@@ -145,6 +145,8 @@ func TestDevicesInTheGuest(t *testing.T) {
 	find(t, port.ask("cat /sys/bus/pci/devices/0000:00:01.0/vendor /sys/bus/pci/devices/0000:00:01.0/device"), "0x15ad", "0x0405")
 	find(t, port.ask("cat /sys/bus/usb/devices/*/product"), "QEMU USB Tablet", "QEMU USB Keyboard")
 
+	find(t, port.ask("cat /sys/class/tpm/tpm0/tpm_version_major; ls /sys/class/tpm/tpm0/pcr-sha256 | wc -l"), "^2$", "^24$")
+
 	port.ask("echo from the guest >/dev/ttyS1")
 	if said, err := os.ReadFile(filepath.Join(l.folder(), "port.log")); err != nil || string(said) != "from the guest\r\n" {
 		t.Errorf("the second serial port wrote %q, %v", said, err)
@@ -216,6 +218,13 @@ func TestHotPlugInTheGuest(t *testing.T) {
 	// The guest's administrator, or its udev, takes them into use.
 	port.ask("for f in /sys/devices/system/cpu/cpu[12]/online; do echo 1 >$f; done; for m in /sys/devices/system/memory/memory*; do [ $(cat $m/state) = online ] || echo online >$m/state; done")
 	find(t, port.ask("nproc; awk '/MemTotal/ {print ($2 > 350000) ? \"large\" : $2}' /proc/meminfo"), "^3$", "^large$")
+	// A TPM2_PCR_Extend of register 16 (TPM 2.0 library specification, part 3), whose session is a password that is empty.
+	port.ask(`printf '\200\002\0\0\0\101\0\0\001\202\0\0\0\020\0\0\0\011\100\0\0\011\0\0\0\0\0\0\0\0\001\0\013%%032d' 7 >/dev/tpm0`)
+	const register = "grep -v '^0*$' /sys/class/tpm/tpm0/pcr-sha256/16"
+	sealed := port.ask(register)
+	if len(sealed) != 1 {
+		t.Errorf("the TPM's register is %q", sealed)
+	}
 	port.ask("dd if=/dev/urandom of=/tmp/f bs=1M count=40; md5sum </tmp/f >/tmp/sum")
 
 	if err := l.d.Suspend(t.Context(), l.m); err != nil {
@@ -226,6 +235,9 @@ func TestHotPlugInTheGuest(t *testing.T) {
 	port = l.serial()
 	find(t, port.ask("md5sum </tmp/f | cmp - /tmp/sum && echo whole; nproc"), "^whole$", "^3$")
 	find(t, port.ask(look), hardware...)
+	if now := port.ask(register); !slices.Equal(now, sealed) {
+		t.Errorf("the TPM's register is %q after the machine slept, was %q", now, sealed)
+	}
 
 	// It lets go of what it is asked for. Memory never goes.
 	before.MemoryMB = more.MemoryMB

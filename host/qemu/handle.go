@@ -21,6 +21,14 @@ type handle struct {
 	UUID string `json:"uuid"`
 	// Sockets is the absolute folder of what it listens on.
 	Sockets string `json:"sockets"`
+	// TPM is the process of the machine's TPM, nil for none.
+	TPM *tpmHandle `json:"tpm,omitempty"`
+}
+
+// tpmHandle names a process as handle does.
+type tpmHandle struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"`
 }
 
 func (h handle) encode() (dc.Handle, error) { return json.Marshal(h) }

@@ -31,6 +31,7 @@ type machine struct {
 	d       *Driver
 	spec    dc.Machine
 	proc    *process
+	tpm     *process // nil for a machine without, and for one of which it is not known
 	sockets string
 	serial  *serialHub
 
@@ -93,6 +94,9 @@ func (m *machine) run() {
 	})
 	m.work.Go(m.watchGuest)
 	m.work.Go(func() { m.serial.run(m.ctx) })
+	if m.tpm != nil {
+		m.work.Go(m.watchTPM)
+	}
 	go m.mourn(followed)
 }
 
@@ -102,6 +106,9 @@ func (m *machine) letGo() {
 	m.disconnect()
 	m.proc.release()
 	m.work.Wait()
+	if m.tpm != nil {
+		m.tpm.release()
+	}
 }
 
 // state returns what is known now.
@@ -434,6 +441,7 @@ func (m *machine) mourn(followed <-chan struct{}) {
 	if err := os.RemoveAll(m.sockets); err != nil {
 		m.d.log.Warn("the sockets of an ended machine stay", "machine", m.spec.ID, "error", err)
 	}
+	endTPM(m.tpm)
 	m.d.cfg.Groups.Remove(string(m.spec.ID))
 	m.d.remove(m, exit)
 	close(m.ended)

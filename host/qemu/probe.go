@@ -72,6 +72,10 @@ func (d *Driver) Probe(ctx context.Context) (dc.Hypervisor, error) {
 		found.Warnings = append(found.Warnings, fmt.Sprintf("QEMU %s is older than %d: its machines will be migrated by "+
 			"post-copy or in one pass only. Install a newer one from the distribution's backports.", version, firstGoodVersion))
 	}
+	if _, err := exec.LookPath(d.cfg.TPM); err != nil {
+		found.Warnings = append(found.Warnings, fmt.Sprintf("The program %s is missing: machines with a TPM can't be powered on. "+
+			"Install the package %s.", d.cfg.TPM, tpmPackage))
+	}
 	found.Warnings = append(found.Warnings, d.cfg.Groups.Warnings()...)
 	p.found, p.done = found, true
 	return found, nil

@@ -115,7 +115,7 @@ func watch(pid int, reap func(*process)) (*process, error) {
 
 // release ends the waiting for a process that is not a child: dead stays open for ever. A child is waited for in any case.
 func (p *process) release() {
-	if !p.child {
+	if !p.child && p.pidfd != nil {
 		p.pidfd.Close()
 	}
 }

@@ -64,6 +64,9 @@ func (d *Driver) Recover(ctx context.Context, spec dc.Machine, data dc.Handle) e
 	default:
 	}
 	proc.release()
+	if m != nil && m.tpm != nil {
+		m.tpm.release()
+	}
 	return err
 }
 
@@ -82,6 +85,11 @@ func (d *Driver) gone(ctx context.Context, spec dc.Machine, h handle, message st
 			d.log.Warn("the sockets of an ended machine stay", "machine", spec.ID, "error", err)
 		}
 	}
+	if h.TPM != nil && h.Boot == d.boot {
+		if tpm, err := adopt(h.TPM.PID, h.TPM.Start); err == nil {
+			endTPM(tpm)
+		}
+	}
 	d.cfg.Groups.Remove(string(spec.ID))
 	d.noteExit(spec.ID, exit)
 	return failure(dc.NotFound, spec, "%s", message)
@@ -98,6 +106,9 @@ func (d *Driver) takeOver(ctx context.Context, spec dc.Machine, h handle, proc *
 			Fix("wait until it does, or end the process: that takes the machine's power")
 	}
 	m := d.newMachine(spec, proc, h.Sockets, mon)
+	if err := m.adoptTPM(h); err != nil {
+		return m, failure(dc.Unavailable, spec, "looking for the process of its TPM: %w", err).Fix("mount /proc")
+	}
 	status, err := m.queryStatus(ctx)
 	if err != nil {
 		return m, err
@@ -115,6 +126,7 @@ func (d *Driver) takeOver(ctx context.Context, spec dc.Machine, h handle, proc *
 		d.log.Info("ending a QEMU process", "machine", spec.ID, "process", h.PID, "reason", why)
 		proc.kill()
 		<-proc.dead
+		endTPM(m.tpm)
 		return m, failure(dc.NotFound, spec, "%s", why)
 	}
 	written := status == "finish-migrate" || status == "postmigrate"

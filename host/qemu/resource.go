@@ -15,15 +15,22 @@ func (d *Driver) Allocate(_ context.Context, spec dc.Machine) error {
 	if err != nil {
 		return err
 	}
-	unenforced := d.place(spec, m.proc.pid)
+	unenforced := d.place(spec, m.proc, m.tpm)
 	m.update(func() { m.unenforced = unenforced })
 	return nil
 }
 
-// place puts a machine's process into the group that its resources ask for, and returns what can't be enforced.
-func (d *Driver) place(spec dc.Machine, pid int) []string {
+// place puts a machine's processes, of which the later ones may be nil, into the group that its resources ask for, and returns what
+// can't be enforced.
+func (d *Driver) place(spec dc.Machine, processes ...*process) []string {
 	unenforced := d.unenforced(spec)
-	if err := d.cfg.Groups.Place(pid, d.shares(spec)...); err != nil {
+	var err error
+	for _, p := range processes {
+		if p != nil && err == nil {
+			err = d.cfg.Groups.Place(p.pid, d.shares(spec)...)
+		}
+	}
+	if err != nil {
 		d.log.Warn("a machine's resources are not enforced", "machine", spec.ID, "error", err)
 		for line := range strings.Lines(err.Error()) {
 			unenforced = append(unenforced, "Its resources are not enforced as they should be: "+strings.TrimSuffix(line, "\n")+".")

@@ -69,7 +69,11 @@ type launch struct {
 	log       *os.File
 	memory    *os.File // to wake up with; nil for a machine that boots
 	proc      *process
-	mon       *qmp.Client
+	// tpmProgram is executed with tpmFiles as the machine's TPM, which tpm is then; all nil for none.
+	tpmProgram string
+	tpmFiles   []*os.File
+	tpm        *process
+	mon        *qmp.Client
 	// unenforced says what of its resources can't be enforced.
 	unenforced []string
 }
@@ -84,8 +88,12 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 	if err := l.spawn(); err != nil {
 		return nil, err
 	}
-	l.unenforced = l.d.place(l.spec, l.proc.pid) // before the guest's memory is touched, which is counted where it is first
-	h, err := handle{Boot: l.d.boot, PID: l.proc.pid, Start: l.proc.start, UUID: l.spec.UUID, Sockets: l.sockets}.encode()
+	l.unenforced = l.d.place(l.spec, l.proc, l.tpm) // before the guest's memory is touched, which is counted where it is first
+	id := handle{Boot: l.d.boot, PID: l.proc.pid, Start: l.proc.start, UUID: l.spec.UUID, Sockets: l.sockets}
+	if l.tpm != nil {
+		id.TPM = &tpmHandle{PID: l.tpm.pid, Start: l.tpm.start}
+	}
+	h, err := id.encode()
 	if err != nil {
 		return nil, failure(dc.Internal, l.spec, "encoding its handle: %w", err)
 	}
@@ -100,7 +108,7 @@ func (l *launch) start(ctx context.Context, nics []dc.Attachment, accel dc.Accel
 		return nil, err
 	}
 	m := l.d.newMachine(l.spec, l.proc, l.sockets, l.mon)
-	m.unenforced = l.unenforced
+	m.unenforced, m.tpm = l.unenforced, l.tpm
 	if err := l.release(ctx, m); err != nil {
 		if dc.KindOf(err) == dc.WrongState { // which would say that it has power already
 			err = failure(dc.Unavailable, l.spec, "QEMU does not let it run: %w", err)
@@ -133,6 +141,9 @@ func (l *launch) open() error {
 		return err
 	}
 	if err := l.openMemory(); err != nil {
+		return err
+	}
+	if err := l.openTPM(); err != nil {
 		return err
 	}
 	if l.log, err = l.files.RotateLog(); err != nil {
@@ -217,9 +228,14 @@ func (l *launch) spawn() error {
 	l.note("starting %s (%s) with %s as user %d", describe(l.spec), l.spec.ID, l.command.Accelerator, user)
 	l.d.log.Debug("starting QEMU", "machine", l.spec.ID, "arguments", args)
 	proc, err := spawn(l.d.cfg.Binary, args, user, l.d.probe.groups(), l.log, l.inherited)
-	l.close()
 	l.proc = proc
+	if err == nil {
+		err = l.spawnTPM()
+	}
+	l.close()
 	switch {
+	case proc != nil:
+		return err
 	case errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
 		return failure(dc.Exhausted, l.spec, "the host can't hold another process: %w", err).
 			Fix("power off other machines on this host")
@@ -235,7 +251,10 @@ func (l *launch) close() {
 	for _, file := range l.inherited {
 		file.Close()
 	}
-	l.inherited = nil
+	for _, file := range l.tpmFiles {
+		file.Close()
+	}
+	l.inherited, l.tpmFiles = nil, nil
 }
 
 // note writes a line into the machine's log, between those of QEMU.
@@ -339,6 +358,7 @@ func (l *launch) discard() {
 	if l.proc != nil {
 		l.proc.kill()
 		<-l.proc.dead
+		endTPM(l.tpm)
 		l.d.cfg.Groups.Remove(string(l.spec.ID))
 	}
 	if err := os.RemoveAll(l.sockets); err != nil {

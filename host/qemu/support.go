@@ -58,8 +58,6 @@ func unsupported(m dc.Machine) error {
 		return refuse("add a USB controller", "its USB input devices have no controller")
 	case len(m.Inputs) > usbPorts:
 		return refuse("remove some", "%d USB input devices are more than the %d that a controller has ports for", len(m.Inputs), usbPorts)
-	case m.TPM:
-		return refuse("remove it", "this version can't execute a TPM")
 	case m.Watchdog != nil && m.Watchdog.StartRunning:
 		return refuse("let the guest's driver start it", "QEMU's watchdog can't run before the guest's driver starts it")
 	case m.Boot.Secure && m.Firmware != dc.EFI:

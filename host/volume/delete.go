@@ -44,7 +44,7 @@ func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
 	}
 	if owner == m.ID {
 		f := &Files{l: l, m: m, root: store, dir: dir, names: n}
-		if err := f.delete(); err != nil {
+		if err := f.delete(ctx); err != nil {
 			return l.failure(m, "deleting the files", err)
 		}
 	}
@@ -65,7 +65,7 @@ func (l *Local) DeleteMachine(ctx context.Context, m dc.Machine) error {
 }
 
 // delete removes the files by the names that the machine has given them.
-func (f *Files) delete() error {
+func (f *Files) delete(ctx context.Context) error {
 	lock, err := f.Lock()
 	if err != nil {
 		return err
@@ -98,6 +98,9 @@ func (f *Files) delete() error {
 		if err := discard(f.dir, name); err != nil {
 			return err
 		}
+	}
+	if err := f.dir.RemoveAll(ctx, f.names.tpm()); err != nil {
+		return err
 	}
 	if err := f.dir.Sync(); err != nil {
 		return err

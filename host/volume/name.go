@@ -61,6 +61,7 @@ func (n names) config() string { return n.base + configEnding }
 func (n names) backup() string { return n.base + ".vmx~" }
 func (n names) lock() string   { return n.base + ".vmx.lck" }
 func (n names) nvram() string  { return n.base + ".nvram" }
+func (n names) tpm() string    { return n.base + ".tpm" } // a folder
 
 // snapshots and team are VMware's own: the snapshots that it knows of, and what a machine is in a group of Workstation's.
 func (n names) snapshots() string { return n.base + ".vmsd" }

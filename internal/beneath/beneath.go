@@ -71,6 +71,9 @@ func (d *Dir) Name() string { return d.f.Name() }
 // Close lets go of the folder. What was opened in it stays open.
 func (d *Dir) Close() error { return d.f.Close() }
 
+// File returns the folder's own descriptor, for a process that inherits it. It lives until Close, which may be called on either.
+func (d *Dir) File() *os.File { return d.f }
+
 // Dir opens the folder at the path name, "." for another handle of the same one.
 func (d *Dir) Dir(name string) (*Dir, error) {
 	if name != "." {
