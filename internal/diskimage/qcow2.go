@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-
-	"hanok/internal/inflate"
 )
 
 // qcow2 is the active state of a qcow2 image; internal snapshots in it are left out. The format is QEMU's docs/interop/qcow2.
@@ -183,7 +181,7 @@ func (q *qcow2) unpack(out, packed []byte, u unit) error {
 	if size := 1 << q.bits; len(out) < size {
 		whole = make([]byte, size)
 	}
-	if err := q.inflate(whole, packed); err != nil {
+	if err := q.decompress(whole, packed); err != nil {
 		return errorf("the compressed cluster at byte %d of the disk is damaged: %v", u.offset, err)
 	}
 	if len(whole) > len(out) {
@@ -192,9 +190,9 @@ func (q *qcow2) unpack(out, packed []byte, u unit) error {
 	return nil
 }
 
-func (q *qcow2) inflate(out, packed []byte) error {
+func (q *qcow2) decompress(out, packed []byte) error {
 	if !q.useZstd {
-		n, err := inflate.Decode(out, packed)
+		n, err := inflate(out, packed)
 		if err == nil && n < len(out) {
 			err = io.ErrUnexpectedEOF
 		}

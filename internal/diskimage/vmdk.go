@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"hanok/internal/inflate"
 	"hanok/internal/vmx"
 )
 
@@ -316,12 +315,4 @@ func (x *sparseExtent) unpack(out, packed []byte, u unit) error {
 		copy(out, whole)
 	}
 	return nil
-}
-
-// inflateZlib decompresses RFC 1950 data into out, and returns how much that is.
-func inflateZlib(out, packed []byte) (int, error) {
-	if len(packed) < 6 || packed[0]&0x0f != 8 || packed[1]&0x20 != 0 || (uint(packed[0])<<8|uint(packed[1]))%31 != 0 {
-		return 0, errorf("it has no header")
-	}
-	return inflate.Decode(out, packed[2:])
 }
