@@ -2,6 +2,7 @@ package dc
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -50,6 +51,24 @@ type Task struct {
 	Failure   *Failure  `json:"failure,omitempty"`
 	Started   time.Time `json:"started,omitzero"`
 	Completed time.Time `json:"completed,omitzero"`
+	// Batch is the bulk task that this one is a part of, or "", and Place the index of its object there.
+	Batch TaskID `json:"batch,omitempty"`
+	Place int    `json:"place,omitempty"`
+	// Results are, of a bulk task that has ended, how it went with each object. The task's last step writes them.
+	Results []TaskResult `json:"results,omitempty"`
+}
+
+// TaskResult is how it went with one object of a bulk task.
+type TaskResult struct {
+	// Object is "" for what was not there, and Name what the user called it.
+	Object ID     `json:"object,omitempty"`
+	Name   string `json:"name"`
+	// State is TaskSuccess or TaskError.
+	State TaskState `json:"state"`
+	// Failure is of kind Canceled for an object whose turn did not come any more.
+	Failure *Failure `json:"failure,omitempty"`
+	// Task is the part that was about the object, or "" where there was none.
+	Task TaskID `json:"task,omitempty"`
 }
 
 // Done reports whether the task has ended.
@@ -59,12 +78,15 @@ func (*Task) Kind() Kind     { return KindTask }
 func (o *Task) Identity() ID { return ID(o.ID) }
 
 // Claims is the target, while the task is open: a second task on it is refused. A task with parts claims those, and that its
-// target is not deleted; so it does with what it reads.
+// target is not deleted; so it does with what it reads. A part of a bulk task claims its place there, also when it has ended.
 func (o *Task) Claims() []string {
-	if o.Done() {
-		return nil
-	}
 	var claims []string
+	if o.Batch != "" {
+		claims = append(claims, BatchClaim(o.Batch, o.Place))
+	}
+	if o.Done() {
+		return claims
+	}
 	for _, read := range o.Reads {
 		claims = append(claims, UseClaim(read, ID(o.ID)))
 	}
@@ -80,6 +102,9 @@ func (o *Task) Claims() []string {
 
 // ReadClaims returns the prefix of the claims that open tasks hold on an object that they read (Task.Reads).
 func ReadClaims(read ID) string { return UseClaim(read, NewID(KindTask, "")) }
+
+// BatchClaim returns the claim of the task that does a bulk task's part about the object at the place.
+func BatchClaim(batch TaskID, place int) string { return fmt.Sprintf("batch/%s/%d", batch, place) }
 
 // TaskClaim returns the claim that the open task on target holds.
 func TaskClaim(target ID) string { return "task/" + string(target) }

@@ -18,6 +18,7 @@ import (
 	"hanok/manager/alarm"
 	"hanok/manager/attribute"
 	"hanok/manager/audit"
+	"hanok/manager/bulk"
 	"hanok/manager/check"
 	"hanok/manager/compute"
 	"hanok/manager/dispatch"
@@ -77,6 +78,7 @@ type Manager struct {
 	// Audit stays the caller's to close, after the last call.
 	Audit  *audit.Service
 	Fields *attribute.Service
+	Bulk   *bulk.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -120,6 +122,8 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Fields = attribute.New(cfg.Store, m.Access)
 	m.Tags = tag.New(cfg.Store, m.Access)
+	m.Bulk = bulk.New(bulk.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Machines: m.Machines, Inventory: m.Inventory,
+		Tags: m.Tags, Fields: m.Fields, Log: cfg.Log})
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }
 	if cfg.Bare {

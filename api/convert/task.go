@@ -13,13 +13,13 @@ type Progress struct {
 	Message string
 }
 
-// Task returns a task for the wire. Without progress (nil) its percentage follows from the steps that are done.
+// Task returns a task for the wire, without results. Without progress (nil) its percentage follows from the steps that are done.
 func Task(o *dc.Task, progress *Progress) *hanokv1.Task {
 	out := &hanokv1.Task{
 		Id: string(o.ID), Type: o.Type, TargetId: string(o.Target), Target: o.TargetName, User: o.User,
 		State: string(o.State), Created: Time(o.Created), Started: Time(o.Started), Completed: Time(o.Completed),
 		Revision: o.Revision, Steps: o.Steps, Cursor: int32(o.Cursor), Undoing: o.Undoing,
-		CancelRequested: o.CancelRequested, Failure: Failure(o.Failure),
+		CancelRequested: o.CancelRequested, Failure: Failure(o.Failure), BatchId: string(o.Batch),
 	}
 	switch {
 	case o.State == dc.TaskSuccess:
@@ -28,6 +28,15 @@ func Task(o *dc.Task, progress *Progress) *hanokv1.Task {
 		out.Percent, out.Message = int32(progress.Percent), progress.Message
 	case len(o.Steps) > 0:
 		out.Percent = int32(o.Cursor * 100 / len(o.Steps))
+	}
+	return out
+}
+
+// TaskResults returns the results of a bulk task for the wire.
+func TaskResults(all []dc.TaskResult) (out []*hanokv1.TaskResult) {
+	for _, r := range all {
+		out = append(out, &hanokv1.TaskResult{ObjectId: string(r.Object), Name: r.Name, State: string(r.State), Failure: Failure(r.Failure),
+			TaskId: string(r.Task)})
 	}
 	return out
 }

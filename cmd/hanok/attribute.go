@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hanok/api/hanok/v1"
+	"hanok/dc"
 )
 
 var attributeColumns = []column[*hanokv1.CustomField]{
@@ -58,11 +59,23 @@ func (a *app) attributeCommands() *cobra.Command {
 				}
 				return list(a, res.Values, valueColumns)
 			}),
-		a.kindCommand(command{use: "set ATTRIBUTE OBJECT VALUE", short: `Give an object a value, or take it away with ""`, args: cobra.ExactArgs(3), object: true, complete: attributeNames},
-			func(ctx context.Context, c *client, kind string, args []string) error {
-				_, err := c.fields.SetCustomValue(ctx, &hanokv1.SetCustomValueRequest{CustomField: args[0], Kind: kind, Object: args[1], Value: args[2]})
-				return err
-			}))
+		a.attributeSetCommand())
+}
+
+func (a *app) attributeSetCommand() *cobra.Command {
+	var chosen selection
+	cmd := a.kindCommand(command{use: "set ATTRIBUTE OBJECT... VALUE", short: `Give objects a value, or take it away with ""; several are virtual machines`,
+		args: chosen.arguments(2), object: true, complete: attributeNames},
+		func(ctx context.Context, c *client, kind string, args []string) error {
+			last := len(args) - 1
+			req := &hanokv1.StartBulkRequest{Op: string(dc.BulkCustomValue), CustomField: args[0], Value: args[last]}
+			return a.bulk(ctx, c, &chosen, args[1:last], false, req, func(name string) (*hanokv1.Task, error) {
+				_, err := c.fields.SetCustomValue(ctx, &hanokv1.SetCustomValueRequest{CustomField: args[0], Kind: kind, Object: name, Value: args[last]})
+				return nil, err
+			})
+		})
+	a.selects(cmd, &chosen)
+	return cmd
 }
 
 // kindCommand returns a command with a flag that says of what kind the object is that it is about.

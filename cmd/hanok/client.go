@@ -39,6 +39,7 @@ type client struct {
 	portGroups  hanokv1connect.PortGroupServiceClient
 	images      hanokv1connect.ImageServiceClient
 	machines    hanokv1connect.VirtualMachineServiceClient
+	bulk        hanokv1connect.BulkServiceClient
 	tasks       hanokv1connect.TaskServiceClient
 	events      hanokv1connect.EventServiceClient
 	audit       hanokv1connect.AuditServiceClient
@@ -116,6 +117,7 @@ func (a *app) connect() (*client, error) {
 	c.portGroups = hanokv1connect.NewPortGroupServiceClient(c.http, s.server, options)
 	c.images = hanokv1connect.NewImageServiceClient(c.http, s.server, options)
 	c.machines = hanokv1connect.NewVirtualMachineServiceClient(c.http, s.server, options)
+	c.bulk = hanokv1connect.NewBulkServiceClient(c.http, s.server, options)
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.http, s.server, options)
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
 	c.audit = hanokv1connect.NewAuditServiceClient(c.http, s.server, options)

@@ -39,12 +39,23 @@ func (a *app) folderCommands() *cobra.Command {
 			}}),
 		create,
 		a.renameCommand(dc.KindFolder, folderNames), a.moveCommand(dc.KindFolder, folderNames),
-		a.client(command{use: "delete FOLDER", short: "Delete an empty folder", args: cobra.ExactArgs(1), object: true, complete: folderNames,
-			do: func(ctx context.Context, c *client, args []string) error {
-				_, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: args[0]})
-				return err
-			}}),
+		a.folderDeleteCommand(),
 	)
+}
+
+func (a *app) folderDeleteCommand() *cobra.Command {
+	var recursive, async bool
+	cmd := a.client(command{use: "delete FOLDER", short: "Delete an empty folder, or one with everything in it", args: cobra.ExactArgs(1), object: true, complete: folderNames,
+		do: func(ctx context.Context, c *client, args []string) error {
+			res, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: args[0], Recursive: recursive})
+			if err != nil || res.Task == nil {
+				return err
+			}
+			return a.await(ctx, c, res.Task, async)
+		}})
+	cmd.Flags().BoolVar(&recursive, "recursive", false, "delete what is in it, too: machines and their files, networks, datastores, clusters")
+	asyncFlag(cmd, &async)
+	return cmd
 }
 
 func folderNames(ctx context.Context, c *client) ([]string, error) {

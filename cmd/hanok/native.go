@@ -31,6 +31,7 @@ type nativeParts struct {
 	hosts     native.Hosts
 	pools     *resource.Service
 	machines  *compute.Service
+	bulk      native.Bulk
 	tasks     *task.Service
 	events    *event.Service
 	audit     native.Audit
@@ -55,6 +56,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Hosts:      p.hosts,
 		Pools:      nativePools{p.pools},
 		Machines:   nativeMachines{p.machines},
+		Bulk:       p.bulk,
 		Tasks:      p.tasks,
 		Events:     nativeEvents{p.events},
 		Audit:      p.audit,

@@ -35,6 +35,9 @@ func (a *app) await(ctx context.Context, c *client, t *hanokv1.Task, async bool)
 	if err != nil {
 		return a.lost(c, t, err)
 	}
+	if len(t.Results) > 0 {
+		return a.results(t)
+	}
 	if t.State == string(dc.TaskError) {
 		return failureOf(t)
 	}

@@ -145,7 +145,9 @@ type command struct {
 	object bool
 	// complete lists the values of the first argument, or is nil.
 	complete func(context.Context, *client) ([]string, error)
-	do       func(ctx context.Context, c *client, args []string) error
+	// many says that complete is for the other arguments, too.
+	many bool
+	do   func(ctx context.Context, c *client, args []string) error
 }
 
 // client returns the cobra command of a client command.
@@ -160,7 +162,7 @@ func (a *app) client(d command) *cobra.Command {
 	}
 	if d.complete != nil {
 		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
+			if len(args) > 0 && !d.many {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
 			return a.completions(cmd.Context(), d.complete)

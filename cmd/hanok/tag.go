@@ -91,27 +91,32 @@ func (a *app) tagCommands() *cobra.Command {
 				_, err := c.tags.DeleteTag(ctx, &hanokv1.DeleteTagRequest{Tag: args[0]})
 				return err
 			}}),
-		a.tagObjectCommand("attach", "Give an object a tag", func(ctx context.Context, c *client, tag, kind, object string) error {
+		a.tagObjectCommand("attach", "Give objects a tag", dc.BulkAttachTag, func(ctx context.Context, c *client, tag, kind, object string) error {
 			_, err := c.tags.AttachTag(ctx, &hanokv1.AttachTagRequest{Tag: tag, Kind: kind, Object: object})
 			return err
 		}),
-		a.tagObjectCommand("detach", "Take a tag from an object", func(ctx context.Context, c *client, tag, kind, object string) error {
+		a.tagObjectCommand("detach", "Take a tag from objects", dc.BulkDetachTag, func(ctx context.Context, c *client, tag, kind, object string) error {
 			_, err := c.tags.DetachTag(ctx, &hanokv1.DetachTagRequest{Tag: tag, Kind: kind, Object: object})
 			return err
 		}))
 }
 
-func (a *app) tagObjectCommand(use, short string, do func(ctx context.Context, c *client, tag, kind, object string) error) *cobra.Command {
+// tagObjectCommand returns a command about a tag of one object, or of many virtual machines.
+func (a *app) tagObjectCommand(use, short string, op dc.BulkOp, do func(ctx context.Context, c *client, tag, kind, object string) error) *cobra.Command {
 	var kind string
-	cmd := a.client(command{use: use + " TAG OBJECT", short: short, args: cobra.ExactArgs(2), object: true, complete: tagNames,
+	var chosen selection
+	cmd := a.client(command{use: use + " TAG OBJECT...", short: short + "; several are virtual machines", args: chosen.arguments(1), object: true, complete: tagNames,
 		do: func(ctx context.Context, c *client, args []string) error {
 			k, err := objectKind(kind)
 			if err != nil {
 				return err
 			}
-			return do(ctx, c, args[0], k, args[1])
+			return a.bulk(ctx, c, &chosen, args[1:], false, &hanokv1.StartBulkRequest{Op: string(op), Tag: args[0]}, func(name string) (*hanokv1.Task, error) {
+				return nil, do(ctx, c, args[0], k, name)
+			})
 		}})
 	cmd.Flags().StringVar(&kind, "kind", "", "what the object is, where several have the name: "+objectKindsHelp)
+	a.selects(cmd, &chosen)
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -28,15 +29,20 @@ var taskDetails = []column[*hanokv1.Task]{
 }
 
 func (a *app) taskCommands() *cobra.Command {
-	return group("task", "Tasks: long operations",
-		a.client(command{use: "list", short: "List tasks, newest first", args: cobra.NoArgs,
-			do: func(ctx context.Context, c *client, _ []string) error {
-				res, err := c.tasks.ListTasks(ctx, &hanokv1.ListTasksRequest{})
-				if err != nil {
-					return err
-				}
-				return list(a, res.Tasks, taskColumns)
-			}}),
+	var parts bool
+	all := a.client(command{use: "list", short: "List tasks, newest first", args: cobra.NoArgs,
+		do: func(ctx context.Context, c *client, _ []string) error {
+			res, err := c.tasks.ListTasks(ctx, &hanokv1.ListTasksRequest{})
+			if err != nil {
+				return err
+			}
+			if !parts {
+				res.Tasks = slices.DeleteFunc(res.Tasks, func(t *hanokv1.Task) bool { return t.BatchId != "" })
+			}
+			return list(a, res.Tasks, taskColumns)
+		}})
+	all.Flags().BoolVar(&parts, "parts", false, "with the parts of bulk tasks")
+	return group("task", "Tasks: long operations", all,
 		a.client(command{use: "get TASK", short: "Show one task", args: cobra.ExactArgs(1), object: true, complete: taskIDs,
 			do: func(ctx context.Context, c *client, args []string) error {
 				res, err := c.tasks.GetTask(ctx, &hanokv1.GetTaskRequest{Task: args[0]})

@@ -140,12 +140,12 @@ func (a *app) vmCommands() *cobra.Command {
 				return show(a, res.VirtualMachine, vmColumns(hosts), vmDetails)
 			}}),
 		a.vmCreateCommand(),
-		a.powerCommand("start", "Power a virtual machine on, wake a suspended one or let a paused one run on", dc.PowerOn, "power-on"),
-		a.powerCommand("stop", "Power a virtual machine off at once", dc.PowerOff, "power-off"),
-		a.powerCommand("reset", "Press a virtual machine's reset button", dc.Reset),
-		a.powerCommand("suspend", "Write a virtual machine's memory to its datastore and power it off", dc.Suspend),
-		a.powerCommand("shutdown", "Ask the guest to shut down, and wait for it", dc.ShutdownGuest),
-		a.powerCommand("reboot", "Ask the guest to reboot, and wait for it", dc.RebootGuest),
+		a.powerCommand("start", "Power virtual machines on, wake suspended ones and let paused ones run on", dc.PowerOn, "power-on"),
+		a.powerCommand("stop", "Power virtual machines off at once", dc.PowerOff, "power-off"),
+		a.powerCommand("reset", "Press virtual machines' reset buttons", dc.Reset),
+		a.powerCommand("suspend", "Write virtual machines' memory to their datastores and power them off", dc.Suspend),
+		a.powerCommand("shutdown", "Ask guests to shut down, and wait for them", dc.ShutdownGuest),
+		a.powerCommand("reboot", "Ask guests to reboot, and wait for them", dc.RebootGuest),
 		a.client(command{use: "rename VM NEW-NAME", short: "Rename a virtual machine; its files keep their names", args: cobra.ExactArgs(2), object: true, complete: vmNames,
 			do: func(ctx context.Context, c *client, args []string) error {
 				_, err := c.machines.RenameVirtualMachine(ctx, &hanokv1.RenameVirtualMachineRequest{VirtualMachine: args[0], Name: args[1]})
@@ -158,7 +158,7 @@ func (a *app) vmCommands() *cobra.Command {
 				return err
 			}}),
 		a.vmCloneCommand(), a.vmTemplateCommand(), a.vmUntemplateCommand(),
-		a.moveCommand(dc.KindVirtualMachine, vmNames), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
+		a.vmMoveCommand(), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }
 
@@ -241,21 +241,22 @@ func (a *app) powerCommand(verb, short string, op dc.PowerOp, aliases ...string)
 	var (
 		async   bool
 		timeout time.Duration
+		chosen  selection
 	)
-	cmd := a.client(command{use: verb + " VM", short: short, args: cobra.ExactArgs(1), object: true, complete: vmNames,
+	cmd := a.client(command{use: verb + " VM...", short: short, args: chosen.arguments(0), object: true, complete: vmNames, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			req := &hanokv1.PowerVirtualMachineRequest{VirtualMachine: args[0], Op: string(op)}
+			var limit *durationpb.Duration
 			if timeout != 0 {
-				req.Timeout = durationpb.New(timeout)
+				limit = durationpb.New(timeout)
 			}
-			res, err := c.machines.PowerVirtualMachine(ctx, req)
-			if err != nil {
-				return err
-			}
-			return a.await(ctx, c, res.Task, async)
+			return a.bulk(ctx, c, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(op), Timeout: limit}, func(name string) (*hanokv1.Task, error) {
+				res, err := c.machines.PowerVirtualMachine(ctx, &hanokv1.PowerVirtualMachineRequest{VirtualMachine: name, Op: string(op), Timeout: limit})
+				return res.GetTask(), err
+			})
 		}})
 	cmd.Aliases = aliases
 	asyncFlag(cmd, &async)
+	a.selects(cmd, &chosen)
 	if op == dc.ShutdownGuest || op == dc.RebootGuest {
 		cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long the guest has (default 2m)")
 	}
@@ -264,15 +265,33 @@ func (a *app) powerCommand(verb, short string, op dc.PowerOp, aliases ...string)
 
 func (a *app) vmDeleteCommand() *cobra.Command {
 	var async bool
-	cmd := a.client(command{use: "delete VM", short: "Delete a virtual machine without power, and its files", args: cobra.ExactArgs(1), object: true, complete: vmNames,
+	var chosen selection
+	cmd := a.client(command{use: "delete VM...", short: "Delete virtual machines without power, and their files", args: chosen.arguments(0), object: true, complete: vmNames, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			res, err := c.machines.DeleteVirtualMachine(ctx, &hanokv1.DeleteVirtualMachineRequest{VirtualMachine: args[0]})
-			if err != nil {
-				return err
-			}
-			return a.await(ctx, c, res.Task, async)
+			return a.bulk(ctx, c, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete)}, func(name string) (*hanokv1.Task, error) {
+				res, err := c.machines.DeleteVirtualMachine(ctx, &hanokv1.DeleteVirtualMachineRequest{VirtualMachine: name})
+				return res.GetTask(), err
+			})
 		}})
 	asyncFlag(cmd, &async)
+	a.selects(cmd, &chosen)
+	return cmd
+}
+
+func (a *app) vmMoveCommand() *cobra.Command {
+	var to string
+	var chosen selection
+	cmd := a.client(command{use: "move VM... --to FOLDER", short: "Move virtual machines into another folder", args: chosen.arguments(0), object: true, complete: vmNames, many: true,
+		do: func(ctx context.Context, c *client, args []string) error {
+			return a.bulk(ctx, c, &chosen, args, false, &hanokv1.StartBulkRequest{Op: string(dc.BulkMove), TargetFolder: to}, func(name string) (*hanokv1.Task, error) {
+				_, err := c.inventory.MoveObject(ctx, &hanokv1.MoveObjectRequest{Kind: string(dc.KindVirtualMachine), Object: name, Folder: to})
+				return nil, err
+			})
+		}})
+	cmd.Flags().StringVar(&to, "to", "", "the folder to move them into, such as /Datacenter/vm/web")
+	required(cmd, "to")
+	a.completeFlag(cmd, "to", folderNames)
+	a.selects(cmd, &chosen)
 	return cmd
 }
 

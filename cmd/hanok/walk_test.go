@@ -74,7 +74,7 @@ var needs = map[string][]dc.Privilege{
 	"RoleService.DeleteRole": {dc.PrivRoles},
 
 	"DatacenterService.CreateDatacenter": {dc.PrivDatacenterCreate}, "DatacenterService.DeleteDatacenter": {dc.PrivDatacenterDelete},
-	"FolderService.CreateFolder": {dc.PrivFolderCreate}, "FolderService.DeleteFolder": {dc.PrivFolderDelete},
+	"FolderService.CreateFolder": {dc.PrivFolderCreate}, "FolderService.DeleteFolder": {dc.PrivFolderDelete}, "BulkService.StartBulk": {dc.PrivVMPowerOff},
 	"InventoryService.RenameObject": {dc.PrivFolderRename}, "InventoryService.MoveObject": {dc.PrivFolderMove}, "ClusterService.CreateCluster": {dc.PrivClusterCreate},
 	"ClusterService.DeleteCluster": {dc.PrivClusterDelete}, "HostService.CreateJoinToken": {dc.PrivHostAdd},
 	"HostService.EnterMaintenanceMode": {dc.PrivHostMaintenance}, "HostService.ExitMaintenanceMode": {dc.PrivHostMaintenance},
@@ -313,7 +313,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new", "identity_source": "company",
 	}
 	special := map[string]map[string]string{
-		"InventoryService.RenameObject": {"kind": "Folder"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
+		"InventoryService.RenameObject": {"kind": "Folder"}, "BulkService.StartBulk": {"folder": "/Datacenter/vm", "resource_pool": "/Datacenter/host/Cluster/Resources"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
 		"IdentitySourceService.UpdateIdentitySource": {"name": ""}, "RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},

@@ -23,6 +23,7 @@ type Backend struct {
 	Hosts      Hosts
 	Pools      Pools
 	Machines   Machines
+	Bulk       Bulk
 	Tasks      Tasks
 	Events     Events
 	Audit      Audit
@@ -232,6 +233,14 @@ type NewDisk struct {
 	CapacityBytes int64
 	Image         dc.ImageID
 	Form          dc.NewDisk
+}
+
+// Bulk does one operation with many objects.
+type Bulk interface {
+	// Start starts the task that does it with b's machines, and those selected if selection is not nil.
+	Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection) (*dc.Task, error)
+	// DestroyFolder starts the task that deletes a folder with what is in it.
+	DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID) (*dc.Task, error)
 }
 
 // Tasks keeps the long operations.

@@ -84,5 +84,12 @@ func (s *service) DeleteFolder(ctx context.Context, req *hanokv1.DeleteFolderReq
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.DeleteFolderResponse{}, s.Inventory.DeleteFolder(ctx, by, id)
+	if !req.Recursive {
+		return &hanokv1.DeleteFolderResponse{}, s.Inventory.DeleteFolder(ctx, by, id)
+	}
+	t, err := s.Bulk.DestroyFolder(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.DeleteFolderResponse{Task: s.task(by, t)}, nil
 }

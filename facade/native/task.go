@@ -18,8 +18,25 @@ import (
 // progressTime is how often the progress of a watched task is looked at. It is kept in memory and changes no revision.
 const progressTime = 250 * time.Millisecond
 
-// task returns a task with its progress.
+// task returns a task with its progress, and its results as far as the caller asked for it or may see what they are about.
 func (s *service) task(by dc.Caller, o *dc.Task) *hanokv1.Task {
+	out := s.progress(by, o)
+	if o.User == by.Name || len(o.Results) == 0 {
+		out.Results = convert.TaskResults(o.Results)
+		return out
+	}
+	if visible, err := s.Access.Visible(by); err == nil {
+		view := s.State.View()
+		out.Results = convert.TaskResults(slices.DeleteFunc(slices.Clone(o.Results), func(r dc.TaskResult) bool {
+			object := view.Object(r.Object)
+			return object == nil || !visible(object)
+		}))
+	}
+	return out
+}
+
+// progress returns a task with its progress.
+func (s *service) progress(by dc.Caller, o *dc.Task) *hanokv1.Task {
 	if percent, message, ok := s.Tasks.Progress(by, o.ID); ok {
 		return convert.Task(o, &convert.Progress{Percent: percent, Message: message})
 	}
@@ -37,7 +54,7 @@ func (s *service) ListTasks(ctx context.Context, _ *hanokv1.ListTasksRequest) (*
 	})
 	out := &hanokv1.ListTasksResponse{}
 	for _, t := range newest {
-		out.Tasks = append(out.Tasks, s.task(by, t))
+		out.Tasks = append(out.Tasks, s.progress(by, t))
 	}
 	return out, nil
 }

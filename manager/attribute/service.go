@@ -138,33 +138,36 @@ func (s *Service) change(ctx context.Context, by dc.Caller, id dc.CustomFieldID,
 // Set gives an object a value; "" takes it away. Privilege: PrivCustomValue on the object. Kinds: NotFound, and those of
 // dc.CustomField.CheckValue.
 func (s *Service) Set(ctx context.Context, by dc.Caller, id dc.CustomFieldID, object dc.ID, value string) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.SetIn(tx, by, id, object, value) })
+}
+
+// SetIn is Set as a part of tx.
+func (s *Service) SetIn(tx *store.Tx, by dc.Caller, id dc.CustomFieldID, object dc.ID, value string) error {
 	if err := s.access.Authorize(by, dc.PrivCustomValue, object); err != nil {
 		return err
 	}
-	return s.store.Change(ctx, func(tx *store.Tx) error {
-		o, err := tx.Load(object)
-		if err != nil {
-			return err
-		}
-		v, meta := tx.View(), o.Metadata()
-		field, err := store.Get[*dc.CustomField](v, dc.ID(id))
-		if err != nil || meta.CustomValues[field.Key] == value {
-			return err
-		}
-		others := live(v, meta.CustomValues)
-		delete(others, field.Key)
-		if err := field.CheckValue(dc.Describe(o.Kind(), meta.Name), o.Kind(), len(others), value); err != nil {
-			return err
-		}
-		if value != "" {
-			others[field.Key] = value
-		}
-		tx.Exists(dc.ID(id))
-		setValues(tx, o, others)
-		event.Add(tx, time.Now(), dc.Event{Type: dc.EventCustomValue, Target: object, TargetName: meta.Name, User: by.Name,
-			Message: fmt.Sprintf("Changed custom field %s on %s to %q", field.Name, meta.Name, value)})
-		return nil
-	})
+	o, err := tx.Load(object)
+	if err != nil {
+		return err
+	}
+	v, meta := tx.View(), o.Metadata()
+	field, err := store.Get[*dc.CustomField](v, dc.ID(id))
+	if err != nil || meta.CustomValues[field.Key] == value {
+		return err
+	}
+	others := live(v, meta.CustomValues)
+	delete(others, field.Key)
+	if err := field.CheckValue(dc.Describe(o.Kind(), meta.Name), o.Kind(), len(others), value); err != nil {
+		return err
+	}
+	if value != "" {
+		others[field.Key] = value
+	}
+	tx.Exists(dc.ID(id))
+	setValues(tx, o, others)
+	event.Add(tx, time.Now(), dc.Event{Type: dc.EventCustomValue, Target: object, TargetName: meta.Name, User: by.Name,
+		Message: fmt.Sprintf("Changed custom field %s on %s to %q", field.Name, meta.Name, value)})
+	return nil
 }
 
 // Sweep takes the values of attributes that were deleted out of the objects that had them. The manager calls it from time to time.

@@ -13,20 +13,23 @@ const destroyType = "VirtualMachine.destroy"
 // Delete starts the task that deletes a machine and its files. Kinds: NotFound, WrongState for a machine that has power,
 // Conflict while another task works on it, Unavailable while its host is away. Privilege: PrivVMDelete.
 func (s *Service) Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error) {
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) { return s.DeleteIn(tx, by, id) })
+}
+
+// DeleteIn is Delete as a part of tx.
+func (s *Service) DeleteIn(tx *store.Tx, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error) {
 	if _, err := s.authorized(by, dc.PrivVMDelete, id); err != nil {
 		return nil, err
 	}
-	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
-		if err != nil {
-			return nil, err
-		}
-		submitted, err := s.tasks.Submit(tx, by, destroyType, vm, taskArgs{})
-		if err != nil {
-			return nil, err
-		}
-		return submitted, s.admitDelete(tx.View(), vm)
-	})
+	vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	submitted, err := s.tasks.Submit(tx, by, destroyType, vm, taskArgs{})
+	if err != nil {
+		return nil, err
+	}
+	return submitted, s.admitDelete(tx.View(), vm)
 }
 
 func (s *Service) admitDelete(v *store.View, vm *dc.VirtualMachine) error {

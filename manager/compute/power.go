@@ -18,6 +18,11 @@ func powerType(op dc.PowerOp) string { return "VirtualMachine." + string(op) }
 // WrongState as dc.CheckPower says, Conflict while another task works on the machine, Unavailable while its host is away,
 // Exhausted where its host or its resource pool lacks what powering it on takes. Privilege: op.Privilege().
 func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error) {
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) { return s.PowerIn(tx, by, id, op, timeout) })
+}
+
+// PowerIn is Power as a part of tx.
+func (s *Service) PowerIn(tx *store.Tx, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error) {
 	if _, err := s.authorized(by, op.Privilege(), id); err != nil {
 		return nil, err
 	}
@@ -31,14 +36,12 @@ func (s *Service) Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineI
 	case guest && timeout == 0:
 		timeout = dc.GuestTimeout
 	}
-	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
-		if err != nil {
-			return nil, err
-		}
-		// The host is connected, or the request is refused: there is nothing to wait for before it is asked.
-		return s.tasks.SubmitBegun(tx, by, powerType(op), vm, taskArgs{Power: &powerArgs{Op: op, Timeout: timeout}}, s.requestPower)
-	})
+	vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	// The host is connected, or the request is refused: there is nothing to wait for before it is asked.
+	return s.tasks.SubmitBegun(tx, by, powerType(op), vm, taskArgs{Power: &powerArgs{Op: op, Timeout: timeout}}, s.requestPower)
 }
 
 // admitPower returns nil where the operation may be asked of the machine's host now.

@@ -64,10 +64,7 @@ func putCluster(tx *store.Tx, by dc.Caller, folder dc.FolderID, name string) *dc
 // DeleteCluster removes a cluster and its root resource pool. Errors: Unauthenticated, Denied, NotFound, WrongState while
 // it has hosts, virtual machines or other pools.
 func (s *Service) DeleteCluster(ctx context.Context, by dc.Caller, id dc.ClusterID) error {
-	if err := s.access.Authorize(by, dc.PrivClusterDelete, dc.ID(id)); err != nil {
-		return err
-	}
-	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteCluster(tx, by, id) })
+	return s.delete(ctx, by, dc.KindCluster, dc.ID(id))
 }
 
 func deleteCluster(tx *store.Tx, by dc.Caller, id dc.ClusterID) error {

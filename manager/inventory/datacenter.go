@@ -63,10 +63,7 @@ func putDatacenter(tx *store.Tx, by dc.Caller, parent dc.FolderID, name string) 
 // DeleteDatacenter removes a data center and its four folders. Errors: Unauthenticated, Denied, NotFound, WrongState
 // while anything is in the folders.
 func (s *Service) DeleteDatacenter(ctx context.Context, by dc.Caller, id dc.DatacenterID) error {
-	if err := s.access.Authorize(by, dc.PrivDatacenterDelete, dc.ID(id)); err != nil {
-		return err
-	}
-	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteDatacenter(tx, by, id) })
+	return s.delete(ctx, by, dc.KindDatacenter, dc.ID(id))
 }
 
 func deleteDatacenter(tx *store.Tx, by dc.Caller, id dc.DatacenterID) error {

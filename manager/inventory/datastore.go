@@ -107,10 +107,7 @@ func checkHostOf(v *store.View, ds *dc.Datastore, id dc.HostID, folder dc.Folder
 // DeleteDatastore removes a datastore from the inventory; its files stay where they are. Errors: Unauthenticated, Denied,
 // NotFound, WrongState while virtual machines are on it.
 func (s *Service) DeleteDatastore(ctx context.Context, by dc.Caller, id dc.DatastoreID) error {
-	if err := s.access.Authorize(by, dc.PrivDatastoreDelete, dc.ID(id)); err != nil {
-		return err
-	}
-	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteDatastore(tx, by, id) })
+	return s.delete(ctx, by, dc.KindDatastore, dc.ID(id))
 }
 
 func deleteDatastore(tx *store.Tx, by dc.Caller, id dc.DatastoreID) error {

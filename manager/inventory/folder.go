@@ -39,10 +39,7 @@ func (s *Service) CreateFolder(ctx context.Context, by dc.Caller, parent dc.Fold
 // DeleteFolder removes an empty folder. Errors: Unauthenticated, Denied, NotFound, WrongState while anything is in it and
 // for the root folder and the folders that belong to a data center.
 func (s *Service) DeleteFolder(ctx context.Context, by dc.Caller, id dc.FolderID) error {
-	if err := s.access.Authorize(by, dc.PrivFolderDelete, dc.ID(id)); err != nil {
-		return err
-	}
-	return s.store.Change(ctx, func(tx *store.Tx) error { return deleteFolder(tx, by, id) })
+	return s.delete(ctx, by, dc.KindFolder, dc.ID(id))
 }
 
 func deleteFolder(tx *store.Tx, by dc.Caller, id dc.FolderID) error {
@@ -50,15 +47,15 @@ func deleteFolder(tx *store.Tx, by dc.Caller, id dc.FolderID) error {
 	if err != nil {
 		return err
 	}
-	if err := checkOwn(tx.View(), f); err != nil {
+	if err := CheckOwn(tx.View(), f); err != nil {
 		return err
 	}
 	return removed(tx, by, dc.EventGeneral, f, below(tx.View(), dc.ID(id)))
 }
 
-// checkOwn returns an error of kind WrongState for a folder that nobody created by himself: it is not to be renamed or
+// CheckOwn returns an error of kind WrongState for a folder that nobody created by himself: it is not to be renamed or
 // deleted alone.
-func checkOwn(v *store.View, f *dc.Folder) error {
+func CheckOwn(v *store.View, f *dc.Folder) error {
 	err := &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindFolder, f.Name)}
 	if f.ID == dc.RootFolder {
 		err.Message = "it is the root of the inventory"

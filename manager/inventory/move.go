@@ -101,7 +101,7 @@ func checkMove(tx *store.Tx, o dc.Object, to *dc.Folder) error {
 	from, err := store.Get[*dc.Folder](v, o.Metadata().Parent)
 	switch f, folder := o.(*dc.Folder); {
 	case folder:
-		if err := checkOwn(v, f); err != nil {
+		if err := CheckOwn(v, f); err != nil {
 			return err
 		}
 		if f.Type != to.Type {

@@ -37,6 +37,12 @@ func within(v *store.View, o dc.Object, ancestor dc.ID) bool {
 	return false
 }
 
+// Below reports whether the object with an ID stands somewhere below ancestor, which it does not do with itself.
+func Below(v *store.View, id, ancestor dc.ID) bool {
+	o, ok := find(v, id)
+	return ok && within(v, o, ancestor)
+}
+
 // describe returns the object of the ID as a user knows it.
 func describe(v *store.View, id dc.ID) string {
 	if o, ok := find(v, id); ok {

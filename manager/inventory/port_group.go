@@ -55,10 +55,7 @@ func putPortGroup(tx *store.Tx, by dc.Caller, folder dc.FolderID, name string) *
 // DeletePortGroup removes a port group. Errors: Unauthenticated, Denied, NotFound, WrongState while virtual machines are
 // connected to it.
 func (s *Service) DeletePortGroup(ctx context.Context, by dc.Caller, id dc.PortGroupID) error {
-	if err := s.access.Authorize(by, dc.PrivNetworkDelete, dc.ID(id)); err != nil {
-		return err
-	}
-	return s.store.Change(ctx, func(tx *store.Tx) error { return deletePortGroup(tx, by, id) })
+	return s.delete(ctx, by, dc.KindPortGroup, dc.ID(id))
 }
 
 func deletePortGroup(tx *store.Tx, by dc.Caller, id dc.PortGroupID) error {

@@ -43,7 +43,7 @@ func (s *Service) Rename(ctx context.Context, by dc.Caller, id dc.ID, name strin
 		}
 		switch o := o.(type) {
 		case *dc.Folder:
-			if err := checkOwn(tx.View(), o); err != nil {
+			if err := CheckOwn(tx.View(), o); err != nil {
 				return err
 			}
 		case *dc.ResourcePool:

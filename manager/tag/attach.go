@@ -18,7 +18,12 @@ const batch = 30
 // Attach gives an object a tag; one that it has it keeps. Privilege: PrivTagAttach on the object. Kinds: NotFound, and those of
 // dc.TagCategory.CheckAttach.
 func (s *Service) Attach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error {
-	return s.change(ctx, by, object, func(tx *store.Tx, o dc.Object) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.AttachIn(tx, by, id, object) })
+}
+
+// AttachIn is Attach as a part of tx.
+func (s *Service) AttachIn(tx *store.Tx, by dc.Caller, id dc.TagID, object dc.ID) error {
+	return s.change(tx, by, object, func(o dc.Object) error {
 		v, meta := tx.View(), o.Metadata()
 		tag, err := store.Get[*dc.Tag](v, dc.ID(id))
 		if err != nil || slices.Contains(meta.Tags, id) {
@@ -41,7 +46,12 @@ func (s *Service) Attach(ctx context.Context, by dc.Caller, id dc.TagID, object 
 
 // Detach takes a tag from an object; one that it does not have is no error. Privilege: PrivTagAttach on the object. Kinds: NotFound.
 func (s *Service) Detach(ctx context.Context, by dc.Caller, id dc.TagID, object dc.ID) error {
-	return s.change(ctx, by, object, func(tx *store.Tx, o dc.Object) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.DetachIn(tx, by, id, object) })
+}
+
+// DetachIn is Detach as a part of tx.
+func (s *Service) DetachIn(tx *store.Tx, by dc.Caller, id dc.TagID, object dc.ID) error {
+	return s.change(tx, by, object, func(o dc.Object) error {
 		tag, err := store.Get[*dc.Tag](tx.View(), dc.ID(id))
 		if err != nil || !slices.Contains(o.Metadata().Tags, id) {
 			return err
@@ -53,17 +63,15 @@ func (s *Service) Detach(ctx context.Context, by dc.Caller, id dc.TagID, object 
 }
 
 // change runs a function on a private copy of an object, for a caller who may change its tags.
-func (s *Service) change(ctx context.Context, by dc.Caller, object dc.ID, fn func(*store.Tx, dc.Object) error) error {
+func (s *Service) change(tx *store.Tx, by dc.Caller, object dc.ID, fn func(dc.Object) error) error {
 	if err := s.access.Authorize(by, dc.PrivTagAttach, object); err != nil {
 		return err
 	}
-	return s.store.Change(ctx, func(tx *store.Tx) error {
-		o, err := tx.Load(object)
-		if err != nil {
-			return err
-		}
-		return fn(tx, o)
-	})
+	o, err := tx.Load(object)
+	if err != nil {
+		return err
+	}
+	return fn(o)
 }
 
 // Sweep takes the tags that were deleted out of the objects that had them. The manager calls it from time to time. Errors are those of

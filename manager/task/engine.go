@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -44,6 +45,10 @@ func (e *Engine) Register(definitions ...Definition) {
 		e.definitions[d.Type] = d
 	}
 }
+
+// Definitions returns all that were registered, in no order: the tests of packages whose tasks have parts of other packages' types need
+// them all.
+func (e *Engine) Definitions() []Definition { return slices.Collect(maps.Values(e.definitions)) }
 
 // Submit adds a task to tx, the transaction in which a service asks for the change: both are accepted or neither. args
 // are kept as JSON. The task returned is the caller's copy; it gets its revision when tx is committed. A target that has
@@ -132,6 +137,22 @@ func (e *Engine) submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object
 	return &t, nil
 }
 
+// Ended adds a task to tx that has ended with it, successfully where failure is nil: what a bulk task did, or could not do, with an
+// object without a task of another type. target may be "".
+func Ended(tx *store.Tx, by dc.Caller, typ string, target dc.ID, name string, failure *dc.Failure) *dc.Task {
+	now := time.Now().UTC()
+	t := &dc.Task{
+		ID:   dc.TaskID(dc.NewID(dc.KindTask, random.Ordered(now))),
+		Meta: dc.Meta{Created: now}, Type: typ, Target: target, TargetName: name, User: by.Name,
+		State: dc.TaskSuccess, Started: now, Completed: now, Failure: failure,
+	}
+	if failure != nil {
+		t.State = dc.TaskError
+	}
+	tx.Put(t)
+	return t
+}
+
 // SubmitBegun is Submit for a task whose first step needs nothing but a transaction: do is that step, and is committed with
 // the task, which has it behind it from the beginning. do may change the task's arguments (SetArgs). Its error refuses the
 // request. The definition has another step after it.
@@ -162,25 +183,28 @@ func busy(v *store.View, object string, holder dc.ID) error {
 // it fails by itself before. Canceling twice is a success. A task that has ended, or is past its point of no return, is
 // refused with WrongState.
 func (e *Engine) Cancel(ctx context.Context, id dc.TaskID) error {
-	return e.store.Change(ctx, func(tx *store.Tx) error {
-		t, err := store.Load[*dc.Task](tx, dc.ID(id))
-		if err != nil {
-			return err
-		}
-		object := dc.Describe(dc.KindTask, string(id))
-		switch {
-		case t.Done():
-			return &dc.Error{Kind: dc.WrongState, Object: object, Message: "it has ended already"}
-		case t.CancelRequested || t.Undoing:
-			return nil
-		case e.final(t):
-			return &dc.Error{Kind: dc.WrongState, Object: object, Remedy: "wait for its end",
-				Message: fmt.Sprintf("it can't be canceled any more: it is at %q", t.Steps[t.Cursor])}
-		}
-		t.CancelRequested = true
-		tx.Put(t)
+	return e.store.Change(ctx, func(tx *store.Tx) error { return e.CancelIn(tx, id) })
+}
+
+// CancelIn is Cancel as a part of tx.
+func (e *Engine) CancelIn(tx *store.Tx, id dc.TaskID) error {
+	t, err := store.Load[*dc.Task](tx, dc.ID(id))
+	if err != nil {
+		return err
+	}
+	object := dc.Describe(dc.KindTask, string(id))
+	switch {
+	case t.Done():
+		return &dc.Error{Kind: dc.WrongState, Object: object, Message: "it has ended already"}
+	case t.CancelRequested || t.Undoing:
 		return nil
-	})
+	case e.final(t):
+		return &dc.Error{Kind: dc.WrongState, Object: object, Remedy: "wait for its end",
+			Message: fmt.Sprintf("it can't be canceled any more: it is at %q", t.Steps[t.Cursor])}
+	}
+	t.CancelRequested = true
+	tx.Put(t)
+	return nil
 }
 
 // final reports whether an open task's step in progress is Final.

@@ -39,7 +39,7 @@ func (r *Run) Change(ctx context.Context, fn func(tx *store.Tx) error) error {
 
 // Finish makes fn part of the transaction that records the end of this step: what it writes is written exactly once,
 // whatever crashes. fn runs after Do or Undo has returned nil, maybe several times, and must have no effect besides tx.
-// It may replace t.Args (see SetArgs); the rest of t is the engine's. Its error is that of the step. A later call replaces
+// It may replace t.Args (see SetArgs) and t.Results; the rest of t is the engine's. Its error is that of the step. A later call replaces
 // an earlier one.
 func (r *Run) Finish(fn func(tx *store.Tx, t *dc.Task) error) { r.last = fn }
 

@@ -53,11 +53,12 @@ func trim(ctx context.Context, st *store.Store, now time.Time, most int) error {
 	return nil
 }
 
-// expired returns the ended tasks to remove, oldest first: tasks' IDs are in the order of their making.
+// expired returns the ended tasks to remove, oldest first: tasks' IDs are in the order of their making. The parts of a bulk task are
+// kept as long as that goes on.
 func expired(v *store.View, now time.Time, most int) []dc.ID {
 	var ended []*dc.Task
 	for t := range store.List[*dc.Task](v) {
-		if t.Done() {
+		if t.Done() && !openBatch(v, t) {
 			ended = append(ended, t)
 		}
 	}
@@ -68,4 +69,13 @@ func expired(v *store.View, now time.Time, most int) []dc.ID {
 		}
 	}
 	return ids
+}
+
+// openBatch reports whether a task is a part of a bulk task that goes on.
+func openBatch(v *store.View, t *dc.Task) bool {
+	if t.Batch == "" {
+		return false
+	}
+	batch, err := store.Get[*dc.Task](v, dc.ID(t.Batch))
+	return err == nil && !batch.Done()
 }

@@ -289,7 +289,9 @@ func (x *CreateFolderResponse) GetFolder() *Folder {
 type DeleteFolderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
-	Folder        string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Deletes what is in it, too.
+	Recursive     bool `protobuf:"varint,2,opt,name=recursive,proto3" json:"recursive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,8 +333,17 @@ func (x *DeleteFolderRequest) GetFolder() string {
 	return ""
 }
 
+func (x *DeleteFolderRequest) GetRecursive() bool {
+	if x != nil {
+		return x.Recursive
+	}
+	return false
+}
+
 type DeleteFolderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task of a recursive deletion.
+	Task          *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,11 +378,18 @@ func (*DeleteFolderResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_folder_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *DeleteFolderResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 var File_hanok_v1_folder_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_folder_proto_rawDesc = "" +
 	"\n" +
-	"\x15hanok/v1/folder.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x01\n" +
+	"\x15hanok/v1/folder.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13hanok/v1/task.proto\"\xaf\x01\n" +
 	"\x06Folder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -386,10 +404,12 @@ const file_hanok_v1_folder_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06parent\x18\x02 \x01(\tR\x06parent\"@\n" +
 	"\x14CreateFolderResponse\x12(\n" +
-	"\x06folder\x18\x01 \x01(\v2\x10.hanok.v1.FolderR\x06folder\"-\n" +
+	"\x06folder\x18\x01 \x01(\v2\x10.hanok.v1.FolderR\x06folder\"K\n" +
 	"\x13DeleteFolderRequest\x12\x16\n" +
-	"\x06folder\x18\x01 \x01(\tR\x06folder\"\x16\n" +
-	"\x14DeleteFolderResponse2\xf9\x01\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x1c\n" +
+	"\trecursive\x18\x02 \x01(\bR\trecursive\":\n" +
+	"\x14DeleteFolderResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xf9\x01\n" +
 	"\rFolderService\x12J\n" +
 	"\vListFolders\x12\x1c.hanok.v1.ListFoldersRequest\x1a\x1d.hanok.v1.ListFoldersResponse\x12M\n" +
 	"\fCreateFolder\x12\x1d.hanok.v1.CreateFolderRequest\x1a\x1e.hanok.v1.CreateFolderResponse\x12M\n" +
@@ -417,22 +437,24 @@ var file_hanok_v1_folder_proto_goTypes = []any{
 	(*DeleteFolderRequest)(nil),   // 5: hanok.v1.DeleteFolderRequest
 	(*DeleteFolderResponse)(nil),  // 6: hanok.v1.DeleteFolderResponse
 	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Task)(nil),                  // 8: hanok.v1.Task
 }
 var file_hanok_v1_folder_proto_depIdxs = []int32{
 	7, // 0: hanok.v1.Folder.created:type_name -> google.protobuf.Timestamp
 	0, // 1: hanok.v1.ListFoldersResponse.folders:type_name -> hanok.v1.Folder
 	0, // 2: hanok.v1.CreateFolderResponse.folder:type_name -> hanok.v1.Folder
-	1, // 3: hanok.v1.FolderService.ListFolders:input_type -> hanok.v1.ListFoldersRequest
-	3, // 4: hanok.v1.FolderService.CreateFolder:input_type -> hanok.v1.CreateFolderRequest
-	5, // 5: hanok.v1.FolderService.DeleteFolder:input_type -> hanok.v1.DeleteFolderRequest
-	2, // 6: hanok.v1.FolderService.ListFolders:output_type -> hanok.v1.ListFoldersResponse
-	4, // 7: hanok.v1.FolderService.CreateFolder:output_type -> hanok.v1.CreateFolderResponse
-	6, // 8: hanok.v1.FolderService.DeleteFolder:output_type -> hanok.v1.DeleteFolderResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 3: hanok.v1.DeleteFolderResponse.task:type_name -> hanok.v1.Task
+	1, // 4: hanok.v1.FolderService.ListFolders:input_type -> hanok.v1.ListFoldersRequest
+	3, // 5: hanok.v1.FolderService.CreateFolder:input_type -> hanok.v1.CreateFolderRequest
+	5, // 6: hanok.v1.FolderService.DeleteFolder:input_type -> hanok.v1.DeleteFolderRequest
+	2, // 7: hanok.v1.FolderService.ListFolders:output_type -> hanok.v1.ListFoldersResponse
+	4, // 8: hanok.v1.FolderService.CreateFolder:output_type -> hanok.v1.CreateFolderResponse
+	6, // 9: hanok.v1.FolderService.DeleteFolder:output_type -> hanok.v1.DeleteFolderResponse
+	7, // [7:10] is the sub-list for method output_type
+	4, // [4:7] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_folder_proto_init() }
@@ -440,6 +462,7 @@ func file_hanok_v1_folder_proto_init() {
 	if File_hanok_v1_folder_proto != nil {
 		return
 	}
+	file_hanok_v1_task_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

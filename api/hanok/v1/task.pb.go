@@ -49,7 +49,11 @@ type Task struct {
 	Undoing         bool `protobuf:"varint,15,opt,name=undoing,proto3" json:"undoing,omitempty"`
 	CancelRequested bool `protobuf:"varint,16,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
 	// Why it is undone or ended in "error".
-	Failure       *Failure `protobuf:"bytes,17,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure *Failure `protobuf:"bytes,17,opt,name=failure,proto3" json:"failure,omitempty"`
+	// The bulk task that it is a part of, or empty.
+	BatchId string `protobuf:"bytes,18,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Of a bulk task that has ended, how it went with each object. Lists of tasks leave them out.
+	Results       []*TaskResult `protobuf:"bytes,19,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +207,102 @@ func (x *Task) GetFailure() *Failure {
 	return nil
 }
 
+func (x *Task) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *Task) GetResults() []*TaskResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// TaskResult is how it went with one object of a bulk task.
+type TaskResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for what was not there.
+	ObjectId string `protobuf:"bytes,1,opt,name=object_id,json=objectId,proto3" json:"object_id,omitempty"`
+	// The object's name, or what the caller called it.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// "success" or "error".
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// Why not. It is of the kind Canceled for an object whose turn did not come any more.
+	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	// The task that was about the object.
+	TaskId        string `protobuf:"bytes,5,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskResult) Reset() {
+	*x = TaskResult{}
+	mi := &file_hanok_v1_task_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskResult) ProtoMessage() {}
+
+func (x *TaskResult) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_task_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskResult.ProtoReflect.Descriptor instead.
+func (*TaskResult) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TaskResult) GetObjectId() string {
+	if x != nil {
+		return x.ObjectId
+	}
+	return ""
+}
+
+func (x *TaskResult) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TaskResult) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *TaskResult) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+func (x *TaskResult) GetTaskId() string {
+	if x != nil {
+		return x.TaskId
+	}
+	return ""
+}
+
 type ListTasksRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -211,7 +311,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_hanok_v1_task_proto_msgTypes[1]
+	mi := &file_hanok_v1_task_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -223,7 +323,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[1]
+	mi := &file_hanok_v1_task_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -236,7 +336,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{1}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{2}
 }
 
 type ListTasksResponse struct {
@@ -249,7 +349,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_hanok_v1_task_proto_msgTypes[2]
+	mi := &file_hanok_v1_task_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -261,7 +361,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[2]
+	mi := &file_hanok_v1_task_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -274,7 +374,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{2}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListTasksResponse) GetTasks() []*Task {
@@ -294,7 +394,7 @@ type GetTaskRequest struct {
 
 func (x *GetTaskRequest) Reset() {
 	*x = GetTaskRequest{}
-	mi := &file_hanok_v1_task_proto_msgTypes[3]
+	mi := &file_hanok_v1_task_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -306,7 +406,7 @@ func (x *GetTaskRequest) String() string {
 func (*GetTaskRequest) ProtoMessage() {}
 
 func (x *GetTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[3]
+	mi := &file_hanok_v1_task_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -319,7 +419,7 @@ func (x *GetTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTaskRequest.ProtoReflect.Descriptor instead.
 func (*GetTaskRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{3}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetTaskRequest) GetTask() string {
@@ -338,7 +438,7 @@ type GetTaskResponse struct {
 
 func (x *GetTaskResponse) Reset() {
 	*x = GetTaskResponse{}
-	mi := &file_hanok_v1_task_proto_msgTypes[4]
+	mi := &file_hanok_v1_task_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -350,7 +450,7 @@ func (x *GetTaskResponse) String() string {
 func (*GetTaskResponse) ProtoMessage() {}
 
 func (x *GetTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[4]
+	mi := &file_hanok_v1_task_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -363,7 +463,7 @@ func (x *GetTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTaskResponse.ProtoReflect.Descriptor instead.
 func (*GetTaskResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{4}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetTaskResponse) GetTask() *Task {
@@ -383,7 +483,7 @@ type CancelTaskRequest struct {
 
 func (x *CancelTaskRequest) Reset() {
 	*x = CancelTaskRequest{}
-	mi := &file_hanok_v1_task_proto_msgTypes[5]
+	mi := &file_hanok_v1_task_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +495,7 @@ func (x *CancelTaskRequest) String() string {
 func (*CancelTaskRequest) ProtoMessage() {}
 
 func (x *CancelTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[5]
+	mi := &file_hanok_v1_task_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +508,7 @@ func (x *CancelTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTaskRequest.ProtoReflect.Descriptor instead.
 func (*CancelTaskRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{5}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CancelTaskRequest) GetTask() string {
@@ -426,7 +526,7 @@ type CancelTaskResponse struct {
 
 func (x *CancelTaskResponse) Reset() {
 	*x = CancelTaskResponse{}
-	mi := &file_hanok_v1_task_proto_msgTypes[6]
+	mi := &file_hanok_v1_task_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +538,7 @@ func (x *CancelTaskResponse) String() string {
 func (*CancelTaskResponse) ProtoMessage() {}
 
 func (x *CancelTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[6]
+	mi := &file_hanok_v1_task_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,7 +551,7 @@ func (x *CancelTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTaskResponse.ProtoReflect.Descriptor instead.
 func (*CancelTaskResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{6}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{7}
 }
 
 type WatchTaskRequest struct {
@@ -464,7 +564,7 @@ type WatchTaskRequest struct {
 
 func (x *WatchTaskRequest) Reset() {
 	*x = WatchTaskRequest{}
-	mi := &file_hanok_v1_task_proto_msgTypes[7]
+	mi := &file_hanok_v1_task_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +576,7 @@ func (x *WatchTaskRequest) String() string {
 func (*WatchTaskRequest) ProtoMessage() {}
 
 func (x *WatchTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[7]
+	mi := &file_hanok_v1_task_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +589,7 @@ func (x *WatchTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTaskRequest.ProtoReflect.Descriptor instead.
 func (*WatchTaskRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{7}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchTaskRequest) GetTask() string {
@@ -508,7 +608,7 @@ type WatchTaskResponse struct {
 
 func (x *WatchTaskResponse) Reset() {
 	*x = WatchTaskResponse{}
-	mi := &file_hanok_v1_task_proto_msgTypes[8]
+	mi := &file_hanok_v1_task_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +620,7 @@ func (x *WatchTaskResponse) String() string {
 func (*WatchTaskResponse) ProtoMessage() {}
 
 func (x *WatchTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_task_proto_msgTypes[8]
+	mi := &file_hanok_v1_task_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +633,7 @@ func (x *WatchTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTaskResponse.ProtoReflect.Descriptor instead.
 func (*WatchTaskResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_task_proto_rawDescGZIP(), []int{8}
+	return file_hanok_v1_task_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WatchTaskResponse) GetTask() *Task {
@@ -547,7 +647,7 @@ var File_hanok_v1_task_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_task_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/task.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\x9f\x04\n" +
+	"\x13hanok/v1/task.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16hanok/v1/failure.proto\"\xea\x04\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1b\n" +
@@ -566,7 +666,16 @@ const file_hanok_v1_task_proto_rawDesc = "" +
 	"\x06cursor\x18\x0e \x01(\x05R\x06cursor\x12\x18\n" +
 	"\aundoing\x18\x0f \x01(\bR\aundoing\x12)\n" +
 	"\x10cancel_requested\x18\x10 \x01(\bR\x0fcancelRequested\x12+\n" +
-	"\afailure\x18\x11 \x01(\v2\x11.hanok.v1.FailureR\afailure\"\x12\n" +
+	"\afailure\x18\x11 \x01(\v2\x11.hanok.v1.FailureR\afailure\x12\x19\n" +
+	"\bbatch_id\x18\x12 \x01(\tR\abatchId\x12.\n" +
+	"\aresults\x18\x13 \x03(\v2\x14.hanok.v1.TaskResultR\aresults\"\x99\x01\n" +
+	"\n" +
+	"TaskResult\x12\x1b\n" +
+	"\tobject_id\x18\x01 \x01(\tR\bobjectId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12+\n" +
+	"\afailure\x18\x04 \x01(\v2\x11.hanok.v1.FailureR\afailure\x12\x17\n" +
+	"\atask_id\x18\x05 \x01(\tR\x06taskId\"\x12\n" +
 	"\x10ListTasksRequest\"9\n" +
 	"\x11ListTasksResponse\x12$\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x0e.hanok.v1.TaskR\x05tasks\"$\n" +
@@ -600,41 +709,44 @@ func file_hanok_v1_task_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_task_proto_rawDescData
 }
 
-var file_hanok_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_hanok_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_hanok_v1_task_proto_goTypes = []any{
 	(*Task)(nil),                  // 0: hanok.v1.Task
-	(*ListTasksRequest)(nil),      // 1: hanok.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),     // 2: hanok.v1.ListTasksResponse
-	(*GetTaskRequest)(nil),        // 3: hanok.v1.GetTaskRequest
-	(*GetTaskResponse)(nil),       // 4: hanok.v1.GetTaskResponse
-	(*CancelTaskRequest)(nil),     // 5: hanok.v1.CancelTaskRequest
-	(*CancelTaskResponse)(nil),    // 6: hanok.v1.CancelTaskResponse
-	(*WatchTaskRequest)(nil),      // 7: hanok.v1.WatchTaskRequest
-	(*WatchTaskResponse)(nil),     // 8: hanok.v1.WatchTaskResponse
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*Failure)(nil),               // 10: hanok.v1.Failure
+	(*TaskResult)(nil),            // 1: hanok.v1.TaskResult
+	(*ListTasksRequest)(nil),      // 2: hanok.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),     // 3: hanok.v1.ListTasksResponse
+	(*GetTaskRequest)(nil),        // 4: hanok.v1.GetTaskRequest
+	(*GetTaskResponse)(nil),       // 5: hanok.v1.GetTaskResponse
+	(*CancelTaskRequest)(nil),     // 6: hanok.v1.CancelTaskRequest
+	(*CancelTaskResponse)(nil),    // 7: hanok.v1.CancelTaskResponse
+	(*WatchTaskRequest)(nil),      // 8: hanok.v1.WatchTaskRequest
+	(*WatchTaskResponse)(nil),     // 9: hanok.v1.WatchTaskResponse
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Failure)(nil),               // 11: hanok.v1.Failure
 }
 var file_hanok_v1_task_proto_depIdxs = []int32{
-	9,  // 0: hanok.v1.Task.created:type_name -> google.protobuf.Timestamp
-	9,  // 1: hanok.v1.Task.started:type_name -> google.protobuf.Timestamp
-	9,  // 2: hanok.v1.Task.completed:type_name -> google.protobuf.Timestamp
-	10, // 3: hanok.v1.Task.failure:type_name -> hanok.v1.Failure
-	0,  // 4: hanok.v1.ListTasksResponse.tasks:type_name -> hanok.v1.Task
-	0,  // 5: hanok.v1.GetTaskResponse.task:type_name -> hanok.v1.Task
-	0,  // 6: hanok.v1.WatchTaskResponse.task:type_name -> hanok.v1.Task
-	1,  // 7: hanok.v1.TaskService.ListTasks:input_type -> hanok.v1.ListTasksRequest
-	3,  // 8: hanok.v1.TaskService.GetTask:input_type -> hanok.v1.GetTaskRequest
-	5,  // 9: hanok.v1.TaskService.CancelTask:input_type -> hanok.v1.CancelTaskRequest
-	7,  // 10: hanok.v1.TaskService.WatchTask:input_type -> hanok.v1.WatchTaskRequest
-	2,  // 11: hanok.v1.TaskService.ListTasks:output_type -> hanok.v1.ListTasksResponse
-	4,  // 12: hanok.v1.TaskService.GetTask:output_type -> hanok.v1.GetTaskResponse
-	6,  // 13: hanok.v1.TaskService.CancelTask:output_type -> hanok.v1.CancelTaskResponse
-	8,  // 14: hanok.v1.TaskService.WatchTask:output_type -> hanok.v1.WatchTaskResponse
-	11, // [11:15] is the sub-list for method output_type
-	7,  // [7:11] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	10, // 0: hanok.v1.Task.created:type_name -> google.protobuf.Timestamp
+	10, // 1: hanok.v1.Task.started:type_name -> google.protobuf.Timestamp
+	10, // 2: hanok.v1.Task.completed:type_name -> google.protobuf.Timestamp
+	11, // 3: hanok.v1.Task.failure:type_name -> hanok.v1.Failure
+	1,  // 4: hanok.v1.Task.results:type_name -> hanok.v1.TaskResult
+	11, // 5: hanok.v1.TaskResult.failure:type_name -> hanok.v1.Failure
+	0,  // 6: hanok.v1.ListTasksResponse.tasks:type_name -> hanok.v1.Task
+	0,  // 7: hanok.v1.GetTaskResponse.task:type_name -> hanok.v1.Task
+	0,  // 8: hanok.v1.WatchTaskResponse.task:type_name -> hanok.v1.Task
+	2,  // 9: hanok.v1.TaskService.ListTasks:input_type -> hanok.v1.ListTasksRequest
+	4,  // 10: hanok.v1.TaskService.GetTask:input_type -> hanok.v1.GetTaskRequest
+	6,  // 11: hanok.v1.TaskService.CancelTask:input_type -> hanok.v1.CancelTaskRequest
+	8,  // 12: hanok.v1.TaskService.WatchTask:input_type -> hanok.v1.WatchTaskRequest
+	3,  // 13: hanok.v1.TaskService.ListTasks:output_type -> hanok.v1.ListTasksResponse
+	5,  // 14: hanok.v1.TaskService.GetTask:output_type -> hanok.v1.GetTaskResponse
+	7,  // 15: hanok.v1.TaskService.CancelTask:output_type -> hanok.v1.CancelTaskResponse
+	9,  // 16: hanok.v1.TaskService.WatchTask:output_type -> hanok.v1.WatchTaskResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_task_proto_init() }
@@ -649,7 +761,7 @@ func file_hanok_v1_task_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_task_proto_rawDesc), len(file_hanok_v1_task_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

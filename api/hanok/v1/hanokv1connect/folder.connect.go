@@ -51,8 +51,9 @@ type FolderServiceClient interface {
 	// CreateFolder makes a folder in another one and of its type. Privilege: Folder.Create. Invalid for a bad name,
 	// Exists for one that is taken, NotFound without the parent.
 	CreateFolder(context.Context, *v1.CreateFolderRequest) (*v1.CreateFolderResponse, error)
-	// DeleteFolder removes an empty folder. Privilege: Folder.Delete. NotFound; WrongState while anything is in it,
-	// and for the folders that belong to a data center.
+	// DeleteFolder removes an empty folder; or, with a task, one with everything in it, machines and their files included, as far as each can be deleted: the
+	// task has a result for each object. Privilege: Folder.Delete, and on each object what its own deletion needs. NotFound; WrongState while anything is in it,
+	// and for the folders that belong to a data center; Invalid for more than 1,000 objects.
 	DeleteFolder(context.Context, *v1.DeleteFolderRequest) (*v1.DeleteFolderResponse, error)
 }
 
@@ -129,8 +130,9 @@ type FolderServiceHandler interface {
 	// CreateFolder makes a folder in another one and of its type. Privilege: Folder.Create. Invalid for a bad name,
 	// Exists for one that is taken, NotFound without the parent.
 	CreateFolder(context.Context, *v1.CreateFolderRequest) (*v1.CreateFolderResponse, error)
-	// DeleteFolder removes an empty folder. Privilege: Folder.Delete. NotFound; WrongState while anything is in it,
-	// and for the folders that belong to a data center.
+	// DeleteFolder removes an empty folder; or, with a task, one with everything in it, machines and their files included, as far as each can be deleted: the
+	// task has a result for each object. Privilege: Folder.Delete, and on each object what its own deletion needs. NotFound; WrongState while anything is in it,
+	// and for the folders that belong to a data center; Invalid for more than 1,000 objects.
 	DeleteFolder(context.Context, *v1.DeleteFolderRequest) (*v1.DeleteFolderResponse, error)
 }
 

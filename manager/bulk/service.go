@@ -1,0 +1,186 @@
+// Package bulk does one operation with many objects of the inventory: one call, one task, one result for each object. What is done
+// with an object is the operation of the room that it belongs to, in one transaction with the mark that it was begun, so that nothing
+// is done twice whatever crashes: see dc.Task.Batch.
+//
+// It decides nothing about an object, and knows no operation of its own: packages compute, inventory, tag and attribute do. Privileges
+// are theirs, too, and are checked when an object's turn comes. The facades call Service.
+package bulk
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+
+	"hanok/dc"
+	"hanok/internal/random"
+	"hanok/manager/access"
+	"hanok/manager/attribute"
+	"hanok/manager/compute"
+	"hanok/manager/inventory"
+	"hanok/manager/resource"
+	"hanok/manager/store"
+	"hanok/manager/tag"
+	"hanok/manager/task"
+)
+
+// Config is what the service works with. All fields are needed.
+type Config struct {
+	Store  *store.Store
+	Access *access.Service
+	// Tasks gets this package's definitions.
+	Tasks     *task.Engine
+	Machines  *compute.Service
+	Inventory *inventory.Service
+	Tags      *tag.Service
+	Fields    *attribute.Service
+	Log       *slog.Logger
+}
+
+// Service starts bulk tasks. It is safe for concurrent use.
+type Service struct{ Config }
+
+// New returns the service and registers its task definitions with c.Tasks.
+func New(c Config) *Service {
+	s := &Service{c}
+	c.Tasks.Register(s.definitions()...)
+	return s
+}
+
+// destroyFolderType is vSphere's name for the deletion of a folder, and bulkType that of an operation with many machines.
+const destroyFolderType = "Folder.destroy"
+
+func bulkType(op dc.BulkOp) string { return "Bulk." + string(op) }
+
+// definitions are one for each operation, with the same step.
+func (s *Service) definitions() []task.Definition {
+	types := []string{destroyFolderType}
+	for _, op := range dc.BulkOps() {
+		types = append(types, bulkType(op))
+	}
+	var out []task.Definition
+	for _, typ := range types {
+		out = append(out, task.Definition{Type: typ, Steps: []task.Step{{Name: workStep, Do: s.work, Undo: s.stop}}})
+	}
+	return out
+}
+
+// args are the arguments of a bulk task: what is to be done, and who asked. His rights are those of the moment when an object's turn
+// comes.
+type args struct {
+	By   dc.Caller `json:"by"`
+	Bulk dc.Bulk   `json:"bulk"`
+}
+
+// Start starts the task that does an operation with virtual machines: those of b, of which each may be there once, and those selected
+// that the caller may see, if selection is not nil. The task succeeds when every object had its turn, and has a result for each; one
+// that is canceled has them, too. Kinds: those of dc.CheckBulk. A request of which the caller may do nothing is refused as a request
+// about its first object alone. Privilege: the operation's on each object, when its turn comes.
+func (s *Service) Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection) (*dc.Task, error) {
+	if err := s.Access.Authenticated(by); err != nil {
+		return nil, err
+	}
+	b.Objects = slices.Clone(b.Objects)
+	if selection != nil {
+		all, err := s.selected(by, *selection)
+		if err != nil {
+			return nil, err
+		}
+		b.Objects = append(b.Objects, all...)
+	}
+	seen := map[dc.ID]bool{}
+	b.Objects = slices.DeleteFunc(b.Objects, func(o dc.BulkObject) bool {
+		again := o.ID != "" && seen[o.ID]
+		seen[o.ID] = true
+		return again
+	})
+	if err := cmp.Or(dc.CheckBulk(b), s.checkAny(by, b)); err != nil {
+		return nil, err
+	}
+	root, err := store.Get[*dc.Folder](s.Store.View(), dc.ID(dc.RootFolder))
+	if err != nil {
+		return nil, err
+	}
+	return s.submit(ctx, by, bulkType(b.Op), root, []string{"bulk/" + random.Suffix()}, b)
+}
+
+// checkAny returns nil where the caller may do the operation with one of the objects at least.
+func (s *Service) checkAny(by dc.Caller, b dc.Bulk) (first error) {
+	for _, o := range b.Objects {
+		err := o.Failure.Err()
+		if o.Failure == nil {
+			err = s.Access.Authorize(by, b.Op.Privilege(), o.ID)
+		}
+		if err == nil {
+			return nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return first
+}
+
+// DestroyFolder starts the task that deletes a folder with everything in it, machines first, as vSphere's Folder.Destroy does: each
+// object as by itself. What can't be deleted stays with the folders that it is in; the task's results say what that is, and why. Kinds: NotFound,
+// Invalid for a folder with more than dc.MaxBulk objects, WrongState for the root folder and the folders that belong to a data center,
+// Conflict while another task works on it. Privilege: PrivFolderDelete, and on each object its own.
+func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID) (*dc.Task, error) {
+	if err := s.Access.Authorize(by, dc.PrivFolderDelete, dc.ID(id)); err != nil {
+		return nil, err
+	}
+	v := s.Store.View()
+	f, err := store.Get[*dc.Folder](v, dc.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	if err := inventory.CheckOwn(v, f); err != nil {
+		return nil, err
+	}
+	content := inventory.Content(v, id)
+	if len(content) > dc.MaxBulk {
+		return nil, dc.Errorf(dc.Invalid, "it is %d objects with what is in it", len(content)).On(dc.Describe(dc.KindFolder, f.Name)).
+			Fix("delete folders in it first: %d objects at most in one call", dc.MaxBulk)
+	}
+	b := dc.Bulk{Op: dc.BulkDelete}
+	for i, o := range content {
+		rank := i + 1 // one after the other
+		if o.Kind() == dc.KindVirtualMachine {
+			rank = 0
+		}
+		b.Objects = append(b.Objects, dc.BulkObject{ID: o.Identity(), Name: o.Metadata().Name, Rank: rank})
+	}
+	slices.SortStableFunc(b.Objects, func(a, b dc.BulkObject) int { return cmp.Compare(a.Rank, b.Rank) })
+	return s.submit(ctx, by, destroyFolderType, f, nil, b)
+}
+
+func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, parts []string, b dc.Bulk) (submitted *dc.Task, err error) {
+	by.Session = "" // the task outlives it
+	err = s.Store.Change(ctx, func(tx *store.Tx) error {
+		submitted, err = s.Tasks.SubmitParts(tx, by, typ, target, parts, args{By: by, Bulk: b})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return submitted, nil
+}
+
+// selected returns the machines that a selection means and the caller may see, by name.
+func (s *Service) selected(by dc.Caller, q dc.BulkSelection) (out []dc.BulkObject, _ error) {
+	all, err := s.Machines.List(by)
+	if err != nil {
+		return nil, err
+	}
+	v := s.Store.View()
+	for _, vm := range all {
+		if q.Folder != "" && !inventory.Below(v, dc.ID(vm.ID), dc.ID(q.Folder)) || q.Pool != "" && !inPool(v, vm, q.Pool) ||
+			slices.ContainsFunc(q.Tags, func(id dc.TagID) bool { return !slices.Contains(vm.Tags, id) }) {
+			continue
+		}
+		out = append(out, dc.BulkObject{ID: dc.ID(vm.ID), Name: vm.Name})
+	}
+	return out, nil
+}
+
+func inPool(v *store.View, vm *dc.VirtualMachine, pool dc.ResourcePoolID) bool {
+	return slices.ContainsFunc(resource.Chain(v, vm.Spec.Pool), func(p *dc.ResourcePool) bool { return p.ID == pool })
+}

@@ -1,0 +1,67 @@
+package inventory
+
+import (
+	"context"
+
+	"hanok/dc"
+	"hanok/manager/store"
+)
+
+// deletion is how objects of a kind are removed, and the privilege that it needs.
+type deletion struct {
+	privilege dc.Privilege
+	remove    func(tx *store.Tx, by dc.Caller, id dc.ID) error
+}
+
+// deletable maps the kinds that this package removes to how.
+var deletable = map[dc.Kind]deletion{
+	dc.KindFolder:     deletionBy(dc.PrivFolderDelete, deleteFolder),
+	dc.KindDatacenter: deletionBy(dc.PrivDatacenterDelete, deleteDatacenter),
+	dc.KindCluster:    deletionBy(dc.PrivClusterDelete, deleteCluster),
+	dc.KindDatastore:  deletionBy(dc.PrivDatastoreDelete, deleteDatastore),
+	dc.KindPortGroup:  deletionBy(dc.PrivNetworkDelete, deletePortGroup),
+}
+
+func deletionBy[T ~string](p dc.Privilege, remove func(*store.Tx, dc.Caller, T) error) deletion {
+	return deletion{p, func(tx *store.Tx, by dc.Caller, id dc.ID) error { return remove(tx, by, T(id)) }}
+}
+
+// DeleteIn removes an object of a kind that has a call of its own to delete it, such as DeleteFolder, as a part of tx: with that call's
+// privilege and errors. Unsupported for objects of other kinds.
+func (s *Service) DeleteIn(tx *store.Tx, by dc.Caller, id dc.ID) error {
+	if _, ok := deletable[id.Kind()]; ok {
+		return s.deleteIn(tx, by, id.Kind(), id)
+	}
+	if err := s.access.Authorize(by, dc.PrivDatacenterDelete, id); err != nil { // whoever may not do that learns nothing else
+		return err
+	}
+	return dc.Errorf(dc.Unsupported, "it is not deleted in this way").On(describe(tx.View(), id))
+}
+
+func (s *Service) deleteIn(tx *store.Tx, by dc.Caller, kind dc.Kind, id dc.ID) error {
+	if err := s.access.Authorize(by, deletable[kind].privilege, id); err != nil {
+		return err
+	}
+	return deletable[kind].remove(tx, by, id)
+}
+
+func (s *Service) delete(ctx context.Context, by dc.Caller, kind dc.Kind, id dc.ID) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.deleteIn(tx, by, kind, id) })
+}
+
+// Content returns what is below a folder, each object before what it stands in, and at last the folder itself: the order in which
+// they can be deleted. Pools and hosts go with their clusters, or keep them, and are left out.
+func Content(v *store.View, folder dc.FolderID) []dc.Object {
+	var all []dc.Object
+	for _, o := range below(v, dc.ID(folder)) {
+		if f, ok := o.(*dc.Folder); ok {
+			all = append(all, Content(v, f.ID)...)
+		} else {
+			all = append(all, o)
+		}
+	}
+	if f, err := store.Get[*dc.Folder](v, dc.ID(folder)); err == nil {
+		all = append(all, f)
+	}
+	return all
+}
