@@ -1,6 +1,9 @@
 package dc
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PowerOp is a power operation.
 type PowerOp string
@@ -49,6 +52,15 @@ func (r PowerRequest) Next(op PowerOp, timeout time.Duration) PowerRequest {
 func (o *VirtualMachine) NextPower(op PowerOp, timeout time.Duration) PowerRequest {
 	last := PowerRequest{Generation: max(o.Spec.Power.Generation, o.Status.Outcome.Generation)}
 	return last.Next(op, timeout)
+}
+
+// PlugCables returns h as it is powered on: the cables of the network adapters are where they are to be then.
+func (h Hardware) PlugCables() Hardware {
+	h.NICs = slices.Clone(h.NICs)
+	for i := range h.NICs {
+		h.NICs[i].Connected = h.NICs[i].StartConnected
+	}
+	return h
 }
 
 // GuestTimeout is how long the guest has for ShutdownGuest and RebootGuest when the caller names no time.

@@ -32,7 +32,7 @@ func TestUnsupported(t *testing.T) {
 		"have no controller":         {Inputs: []dc.InputType{dc.USBTablet}},
 		"can't run before the guest": {Watchdog: &dc.Watchdog{StartRunning: true}},
 		"BIOS firmware has no":       {Firmware: dc.BIOS, Boot: dc.Boot{Secure: true}},
-		"open its setup":             {Boot: dc.Boot{EnterSetup: true}},
+		"open its setup":             {Firmware: dc.BIOS, Boot: dc.Boot{EnterSetup: true}},
 		"not between 0 and 65535":    {Boot: dc.Boot{DelayMS: 65536}},
 	} {
 		err := unsupported(dc.Machine{Hardware: h})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"hanok/dc"
 )
@@ -49,7 +50,7 @@ func (l *launch) openFirmware() error {
 		if err != nil {
 			return err
 		}
-		l.command.NVRAM = l.inheritFile(nvram, nvram.Name())
+		l.command.NVRAM, l.nvram = l.inheritFile(nvram, nvram.Name()), nvram
 		if l.spec.Boot.Secure {
 			return l.checkEnrolled(nvram)
 		}
@@ -82,23 +83,17 @@ const maxNVRAM = 16 << 20
 // enrolled reports whether EFI variables have a platform key, without which Secure Boot is not in force (UEFI specification, Secure
 // Boot modes). The form is AUTHENTICATED_VARIABLE_HEADER in edk2's MdeModulePkg/Include/Guid/VariableFormat.h.
 func enrolled(variables []byte) bool {
-	platformKey := append([]byte{
-		0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11, 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c, // EFI_GLOBAL_VARIABLE
-	}, 'P', 0, 'K', 0, 0, 0)
-	const (
-		header = 44   // up to the GUID
-		added  = 0x3f // VAR_ADDED: whole, and not deleted
-	)
+	platformKey := append(slices.Clone(globalVariable), wide("PK")...)
 	for at := 0; ; {
 		i := bytes.Index(variables[at:], platformKey)
 		if i < 0 {
 			return false
 		}
 		at += i
-		if at >= header {
-			h := variables[at-header : at]
+		if at >= vendorAt {
+			h := variables[at-vendorAt : at]
 			name, data := binary.LittleEndian.Uint32(h[36:]), binary.LittleEndian.Uint32(h[40:])
-			if h[0] == 0xaa && h[1] == 0x55 && h[2] == added && name == 6 && data > 0 {
+			if h[0] == 0xaa && h[1] == 0x55 && h[2] == variableAdded && name == 6 && data > 0 {
 				return true
 			}
 		}

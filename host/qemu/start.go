@@ -67,6 +67,7 @@ type launch struct {
 	command   Command
 	inherited []*os.File
 	log       *os.File
+	nvram     *os.File // the variables of EFI firmware; nil for BIOS
 	memory    *os.File // to wake up with; nil for a machine that boots
 	proc      *process
 	// tpmProgram is executed with tpmFiles as the machine's TPM, which tpm is then; all nil for none.
@@ -141,6 +142,9 @@ func (l *launch) open() error {
 		return err
 	}
 	if err := l.openMemory(); err != nil {
+		return err
+	}
+	if err := l.enterSetup(); err != nil {
 		return err
 	}
 	if err := l.openTPM(); err != nil {

@@ -62,9 +62,9 @@ func unsupported(m dc.Machine) error {
 		return refuse("let the guest's driver start it", "QEMU's watchdog can't run before the guest's driver starts it")
 	case m.Boot.Secure && m.Firmware != dc.EFI:
 		return refuse("give it EFI firmware, or no Secure Boot", "BIOS firmware has no Secure Boot")
-	case m.Boot.EnterSetup:
+	case m.Boot.EnterSetup && m.Firmware != dc.EFI:
 		return refuse("take that back, give it a boot delay, and press Esc on its console during the delay",
-			"neither of QEMU's firmwares can be told to open its setup")
+			"its BIOS firmware can't be told to open its setup")
 	case m.Boot.DelayMS < 0 || m.Boot.DelayMS > longestDelayMS:
 		return refuse("give it a shorter one", "a boot delay of %d ms is not between 0 and %d", m.Boot.DelayMS, longestDelayMS)
 	}

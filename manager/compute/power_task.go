@@ -70,6 +70,9 @@ func (s *Service) requestPower(tx *store.Tx, t *dc.Task) error {
 			return err
 		}
 	}
+	if op == dc.PowerOn && vm.Status.Power == dc.PoweredOff { // a machine that wakes up has its cables as they were
+		vm.Spec.Hardware = vm.Spec.Hardware.PlugCables()
+	}
 	vm.Spec.Power = vm.NextPower(op, args.Power.Timeout)
 	tx.Put(vm)
 	if e, ok := askedEvents[op]; ok {
@@ -136,7 +139,15 @@ func (s *Service) awaitPower(ctx context.Context, r *task.Run) error {
 		if e, ok := doneEvents[args.Power.Op]; ok && args.Power.From != e.except {
 			record(tx, t, vm, e.typ, e.what+" on "+hostName(tx.View(), vm.Spec.Host))
 		}
-		return nil
+		if args.Power.Op != dc.PowerOn || args.Power.From != dc.PoweredOff {
+			return nil
+		}
+		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
+		if err == nil && vm.Spec.Hardware.Boot.EnterSetup { // it was for this once
+			vm.Spec.Hardware.Boot.EnterSetup = false
+			tx.Put(vm)
+		}
+		return err
 	})
 	return nil
 }

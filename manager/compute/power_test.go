@@ -110,6 +110,32 @@ func TestPowerEventsAndTimeouts(t *testing.T) {
 	}
 }
 
+// A machine that is powered on has its cables where they are to be then, and is asked once to open its firmware's setup. One that wakes
+// up is as it was.
+func TestPowerOnPlugsCables(t *testing.T) {
+	for _, status := range []dc.PowerState{dc.PoweredOff, dc.Suspended} {
+		t.Run(string(status), func(t *testing.T) {
+			w := newWorld(t)
+			vm := w.addVM("hello", dc.VirtualMachineStatus{Power: status})
+			w.change(func(tx *store.Tx) error {
+				vm, err := store.Load[*dc.VirtualMachine](tx, dc.ID(vm.ID))
+				vm.Spec.Hardware.Boot.EnterSetup = true
+				vm.Spec.Hardware.NICs = []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:01", PortGroup: "network-1", StartConnected: true},
+					{Key: 4001, MAC: "52:54:00:00:00:02", PortGroup: "network-1", Connected: true}}
+				tx.Put(vm)
+				return err
+			})
+			w.run()
+			w.succeeded(w.svc.Power(t.Context(), admin, vm.ID, dc.PowerOn, 0))
+			was := status == dc.Suspended
+			h := w.vm(vm.ID).Spec.Hardware
+			if h.NICs[0].Connected == was || h.NICs[1].Connected != was || h.Boot.EnterSetup != was {
+				t.Errorf("it has %+v, and enters its setup: %v", h.NICs, h.Boot.EnterSetup)
+			}
+		})
+	}
+}
+
 func TestPowerFailureIsTheHosts(t *testing.T) {
 	w := newWorld(t)
 	vm := w.addVM("hello", running)
