@@ -55,6 +55,7 @@ type system struct {
 		Storage  []item   `xml:"StorageItem"`
 		Ethernet []item   `xml:"EthernetPortItem"`
 		Config   []config `xml:"Config"`
+		Extra    []config `xml:"ExtraConfig"`
 	} `xml:"VirtualHardwareSection"`
 }
 
@@ -240,6 +241,12 @@ func (b *builder) readSystem(s system) error {
 		case "memoryHotAddEnabled":
 			m.MemoryHotAdd = c.Value == "true"
 		}
+	}
+	if len(h.Extra) > maxItems {
+		return errorf("the machine has %d extra settings", len(h.Extra))
+	}
+	for _, c := range h.Extra {
+		m.Extra = append(m.Extra, Extra(c))
 	}
 	if len(s.Hardware) > 1 {
 		b.note("of %d descriptions of the hardware the first is taken", len(s.Hardware))

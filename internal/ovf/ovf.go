@@ -1,7 +1,7 @@
-// Package ovf reads packages of virtual machines that nobody trusts: the Open Virtualization Format of DMTF's DSP0243, versions
+// Package ovf reads packages of virtual machines that nobody trusts, and writes their descriptors: the Open Virtualization Format of DMTF's DSP0243, versions
 // 1 and 2, as VMware and VirtualBox write it, as files side by side or in one archive (OVA). It says what machine is described, in plain
-// values, and hands over the files with their checksums verified; it opens no path and makes no machine. Those who import machines call
-// it.
+// values, and hands over the files with their checksums verified; it opens no path and makes no machine. Those who import and export
+// machines call it.
 package ovf
 
 import (
@@ -66,6 +66,8 @@ type Machine struct {
 	Watchdog bool
 	// Networks are those that the NICs are connected to, by name.
 	Networks []Network
+	// Extra are settings of VMware's that no element of its own has, by their keys in a .vmx.
+	Extra []Extra
 	// Files are all that the package refers to.
 	Files []File
 	// Notes are what a user should know: what is not taken over.

@@ -76,6 +76,14 @@ func TestQEMUsOwn(t *testing.T) {
 	if m.Controllers[0].Model != "VirtualSCSI" || m.NICs[0].Model != "VmxNet3" {
 		t.Errorf("got %+v", m)
 	}
+	m.CPUs, m.MemoryMB = 1, 128
+	for name, want := range map[string]dc.ControllerType{"VirtualSCSI": dc.ControllerVirtio, "lsilogicsas": dc.ControllerLSISAS} { // who changes it elsewhere has changed it
+		m.Controllers[0].Model = name
+		got, err := Read(m)
+		if err != nil || got.Hardware.Controllers[0].Type != want || got.Hardware.NICs[0].Type != dc.VirtioNet || len(got.Warnings) > 1 {
+			t.Errorf("%s is read as %+v, %v", name, got, err)
+		}
+	}
 }
 
 // minimal is a machine that others change.

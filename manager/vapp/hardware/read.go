@@ -142,7 +142,10 @@ func (r *reader) readControllers() error {
 // controllerType returns the model of a controller. In place of one that can't be had it is virtio-scsi, for which Linux always has a
 // driver and Windows never of itself.
 func (r *reader) controllerType(k kind, c ovf.Controller) (dc.ControllerType, error) {
-	t, ok := modelOf(k.models, c.Model)
+	t, ok := ownModel(r.m.Extra, k.models, fmt.Sprint(k.name, c.Bus), c.Model)
+	if !ok {
+		t, ok = modelOf(k.models, c.Model)
+	}
 	switch {
 	case ok && t == dc.ControllerLSILogic:
 		r.warn("the controller scsi%d is an LSI Logic Parallel, in whose place its guest sees an LSI Logic SAS: it needs the driver for that", c.Bus)
@@ -272,7 +275,10 @@ func (r *reader) drives() error {
 // adapters are E1000 where the model can't be had: every guest has a driver for that.
 func (r *reader) adapters() error {
 	for i, n := range r.m.NICs {
-		t, ok := modelOf(nicModels, n.Model)
+		t, ok := ownModel(r.m.Extra, nicModels, fmt.Sprint("ethernet", i), n.Model)
+		if !ok {
+			t, ok = modelOf(nicModels, n.Model)
+		}
 		if !ok {
 			t = dc.E1000
 			r.warn("the network adapter %d is E1000 instead of %q", i+1, cmp.Or(n.Model, "any"))

@@ -43,6 +43,19 @@ var usbModels = []model[dc.ControllerType]{{"vmware.usb.ehci", dc.ControllerUSB}
 var nicModels = []model[dc.NICType]{{"VmxNet3", dc.VMXNET3}, {"VmxNet3", dc.VirtioNet}, {"E1000e", dc.E1000E}, {"E1000", dc.E1000},
 	{"virtio", dc.VirtioNet}, {"virtio-net", dc.VirtioNet}, {"VirtIO_Net", dc.VirtioNet}}
 
+// ownKey is the key of the setting that keeps the model of a controller or an adapter which VMware doesn't have, and whose nearest is
+// written: as in a .vmx of ours. It counts only while the nearest is still what the descriptor says.
+func ownKey(device string) string { return "hanok." + device + ".virtualDev" }
+
+// ownModel returns the model that is kept for the device, if it is written with the word.
+func ownModel[T ~string](extra []ovf.Extra, models []model[T], device, word string) (T, bool) {
+	i := slices.IndexFunc(extra, func(e ovf.Extra) bool { return e.Key == ownKey(device) })
+	if i < 0 || !strings.EqualFold(wordOf(models, T(extra[i].Value)), word) {
+		return "", false
+	}
+	return T(extra[i].Value), true
+}
+
 // wordOf returns what is written for a device.
 func wordOf[T ~string](models []model[T], ours T) string {
 	i := slices.IndexFunc(models, func(m model[T]) bool { return m.ours == ours })

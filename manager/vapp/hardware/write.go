@@ -20,6 +20,9 @@ func Write(h dc.Hardware, networks map[int32]string) *ovf.Machine {
 			key := k.first + n
 			if t, ok := controllerType(h, key); ok {
 				m.Controllers = append(m.Controllers, ovf.Controller{ID: id(key), Kind: k.name, Model: wordOf(k.models, t), Bus: int(n)})
+				if t == dc.ControllerVirtio {
+					m.Extra = append(m.Extra, ovf.Extra{Key: ownKey(fmt.Sprint(k.name, n)), Value: string(t)})
+				}
 			}
 		}
 	}
@@ -39,7 +42,10 @@ func Write(h dc.Hardware, networks map[int32]string) *ovf.Machine {
 		m.Drives = append(m.Drives, drive)
 	}
 	known := map[string]bool{}
-	for _, n := range h.NICs {
+	for i, n := range h.NICs {
+		if n.Type == dc.VirtioNet {
+			m.Extra = append(m.Extra, ovf.Extra{Key: ownKey(fmt.Sprint("ethernet", i)), Value: string(n.Type)})
+		}
 		network := networks[n.Key]
 		m.NICs = append(m.NICs, ovf.NIC{Model: wordOf(nicModels, n.Type), Network: network, Disconnected: !n.StartConnected})
 		if network != "" && !known[network] {
