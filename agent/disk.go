@@ -1,16 +1,21 @@
 package agent
 
 import (
+	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"hanok/api/convert"
 	"hanok/api/filestream"
 	"hanok/dc"
+	"hanok/internal/diskimage"
 	"hanok/internal/sparse"
 )
 
@@ -79,15 +84,16 @@ func (w *diskBody) Close() error {
 	return w.body.Close()
 }
 
-// sendDisk sends a disk of one of this host's machines.
+// sendDisk sends a disk of one of this host's machines, without its holes or as a file of a package.
 func (a *Agent) sendDisk(ctx context.Context, s *filestream.Serving, req dc.FileRequest) error {
 	m := a.machine(req.Machine)
 	if m == nil {
 		return dc.Errorf(dc.NotFound, "this host does not have it").On(dc.Describe(dc.KindVirtualMachine, string(req.Machine)))
 	}
-	content, err := a.cfg.Storage.OpenDisk(ctx, m.assigned(), req.Disk)
+	spec := m.assigned()
+	content, err := a.cfg.Storage.OpenDisk(ctx, spec, req.Disk)
 	if err != nil {
-		return a.datastores.explain(m.assigned().Datastore, err)
+		return a.datastores.explain(spec.Datastore, err)
 	}
 	defer content.Close()
 	source, ok := content.(sparse.Source)
@@ -97,8 +103,36 @@ func (a *Agent) sendDisk(ctx context.Context, s *filestream.Serving, req dc.File
 	if err := s.Reply(dc.FileReply{}); err != nil {
 		return err
 	}
-	if err := sparse.Send(ctx, s, source); err != nil {
+	if req.Op == dc.FileReadDisk {
+		if err := sparse.Send(ctx, s, source); err != nil {
+			return err
+		}
+		return s.Reply(dc.FileReply{})
+	}
+	at := slices.IndexFunc(spec.Disks, func(d dc.Disk) bool { return d.Key == req.Disk })
+	if at < 0 {
+		return dc.Errorf(dc.NotFound, "it has no disk %d", req.Disk).On(dc.Describe(dc.KindVirtualMachine, spec.Name))
+	}
+	sum := sha256.New()
+	out := bufio.NewWriterSize(&tail{w: s, skip: req.Offset}, filestream.DataMax)
+	if err := diskimage.WriteOptimized(ctx, io.MultiWriter(sum, out), source, spec.Disks[at].CapacityBytes, req.Extent, spec.Version); err != nil {
 		return err
 	}
-	return s.Reply(dc.FileReply{})
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return s.Reply(dc.FileReply{SHA256: hex.EncodeToString(sum.Sum(nil))})
+}
+
+// tail writes what comes behind the first bytes, which somebody has already.
+type tail struct {
+	w    io.Writer
+	skip int64
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	skipped := int(min(t.skip, int64(len(p))))
+	t.skip -= int64(skipped)
+	n, err := t.w.Write(p[skipped:])
+	return skipped + n, err
 }

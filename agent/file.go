@@ -51,7 +51,7 @@ func (a *Agent) namedError(err error) error { return a.datastores.named(dc.Failu
 
 // serveFiles carries out one operation. gone is called when the manager no longer waits for it.
 func (a *Agent) serveFiles(ctx context.Context, gone func(), s *filestream.Serving, req dc.FileRequest) error {
-	if req.Op == dc.FileReadDisk {
+	if req.Op == dc.FileReadDisk || req.Op == dc.FileExportDisk {
 		go func() { s.Gone(); gone() }()
 		return a.sendDisk(ctx, s, req)
 	}

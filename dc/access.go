@@ -67,6 +67,7 @@ const (
 	PrivVMScreenshot     Privilege = "VirtualMachine.Interact.CreateScreenshot"
 	PrivImageCreate      Privilege = "ContentLibrary.AddLibraryItem"
 	PrivVAppImport       Privilege = "VApp.Import"
+	PrivVAppExport       Privilege = "VApp.Export"
 	PrivTaskCancel       Privilege = "Global.CancelTask"
 	PrivRoles            Privilege = "Authorization.ModifyRoles"
 	PrivUsers            Privilege = "Authorization.ModifyPermissions"

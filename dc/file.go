@@ -91,6 +91,7 @@ const (
 	FilePlace      FileOp = "place"      // gives Path the name To; what has that name gets the name Aside, if that is set
 	FileImport     FileOp = "import"     // the disk image Path becomes the bytes To and the descriptor Aside, which leads to the file Extent
 	FileRemove     FileOp = "remove"     // Path with all that is in it, if it is there
+	FileExportDisk FileOp = "exportDisk" // the disk Disk of Machine as a stream-optimized VMDK of the name Extent, from Offset on
 	FileReadDisk   FileOp = "readDisk"   // the bytes of the disk Disk of Machine without its holes, as sparse.Send writes them
 	FileDescribe   FileOp = "describe"   // the machine of the .vmx Path, or the disk of the descriptor Path
 )

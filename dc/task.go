@@ -3,6 +3,7 @@ package dc
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -32,7 +33,7 @@ type Task struct {
 	// as "datastore-1/iso/debian.iso". A part has one open task at most. Empty: the target as a whole.
 	Parts []string `json:"parts,omitempty"`
 	// Reads are the objects that are to stay as they are while the task is open. Others may read them at the same time; no task works
-	// on them.
+	// on them. The target may be one of them: then the task works on nothing.
 	Reads []ID `json:"reads,omitempty"`
 	// User is the name of who asked.
 	User string `json:"user"`
@@ -89,6 +90,9 @@ func (o *Task) Claims() []string {
 	}
 	for _, read := range o.Reads {
 		claims = append(claims, UseClaim(read, ID(o.ID)))
+	}
+	if slices.Contains(o.Reads, o.Target) {
+		return claims
 	}
 	if len(o.Parts) == 0 {
 		return append(claims, TaskClaim(o.Target))

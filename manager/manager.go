@@ -24,6 +24,7 @@ import (
 	"hanok/manager/dispatch"
 	"hanok/manager/doctor"
 	"hanok/manager/event"
+	"hanok/manager/export"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
 	"hanok/manager/identity"
@@ -66,6 +67,7 @@ type Manager struct {
 	Files     *file.Service
 	Images    *image.Service
 	Packages  *vapp.Service
+	Exports   *export.Service
 	Tasks     *task.Service
 	Events    *event.Service
 	Hosts     *hostsystem.Service
@@ -118,6 +120,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Files = file.New(file.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Log: cfg.Log})
 	m.Images = image.New(image.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Folder: cfg.Images})
 	m.Packages = vapp.New(m.Machines, m.Images)
+	m.Exports = export.New(export.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Fields = attribute.New(cfg.Store, m.Access)

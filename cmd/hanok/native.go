@@ -11,6 +11,7 @@ import (
 	"hanok/manager/compute"
 	"hanok/manager/dispatch"
 	"hanok/manager/event"
+	"hanok/manager/export"
 	"hanok/manager/file"
 	"hanok/manager/hostsystem"
 	"hanok/manager/identity"
@@ -45,6 +46,7 @@ type nativeParts struct {
 	files     *file.Service
 	images    *image.Service
 	packages  *vapp.Service
+	exports   *export.Service
 }
 
 // nativeBackend returns the manager as the native facade sees it.
@@ -70,6 +72,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Files:      nativeFiles{p.files},
 		Images:     nativeImages{p.images},
 		Packages:   nativePackages{p.packages},
+		Exports:    nativeExports{p.exports},
 	}
 }
 
@@ -165,6 +168,29 @@ func (p nativePackages) Uploaded(ctx context.Context, by dc.Caller, req native.C
 func (p nativePackages) Import(ctx context.Context, by dc.Caller, req native.CreateRequest, networks map[string]dc.PortGroupID, offset int64,
 	sha256 func() string, content io.Reader) (*dc.Task, []string, error) {
 	return p.Service.Import(ctx, by, vapp.Request{Machine: createRequest(req), Networks: networks, Upload: upload.Spec{Offset: offset, SHA256: sha256}}, content)
+}
+
+// nativeExports is the service for exports with the facade's own types.
+type nativeExports struct{ *export.Service }
+
+func (e nativeExports) Begin(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (native.Export, error) {
+	l, err := e.Service.Begin(ctx, by, id)
+	if err != nil {
+		return native.Export{}, err
+	}
+	out := native.Export{Lease: l.Task, Name: l.Name}
+	for _, d := range l.Disks {
+		out.Disks = append(out.Disks, native.ExportedDisk{Name: d.Name, CapacityBytes: d.CapacityBytes})
+	}
+	return out, nil
+}
+
+func (e nativeExports) Open(ctx context.Context, by dc.Caller, lease dc.TaskID, disk int, offset int64) (native.ExportedFile, error) {
+	d, err := e.Service.Open(ctx, by, lease, disk, offset)
+	if err != nil {
+		return nil, err // not d, which would be a nil pointer in an interface
+	}
+	return d, nil
 }
 
 // nativeEvents is the event service with the facade's own arguments.

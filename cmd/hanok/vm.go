@@ -157,7 +157,7 @@ func (a *app) vmCommands() *cobra.Command {
 				_, err := c.machines.AnnotateVirtualMachine(ctx, &hanokv1.AnnotateVirtualMachineRequest{VirtualMachine: args[0], Annotation: args[1]})
 				return err
 			}}),
-		a.vmCloneCommand(), a.vmTemplateCommand(), a.vmUntemplateCommand(),
+		a.vmCloneCommand(), a.vmExportCommand(), a.vmTemplateCommand(), a.vmUntemplateCommand(),
 		a.vmMoveCommand(), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 	)
 }

@@ -94,8 +94,10 @@ var needs = map[string][]dc.Privilege{
 	"VirtualMachineService.GetPackageUpload":     {dc.PrivVMCreate, dc.PrivAssignVMToPool, dc.PrivAllocateSpace, dc.PrivVAppImport},
 	"VirtualMachineService.AdoptVirtualMachine":  {dc.PrivVMRegister, dc.PrivAssignVMToPool},
 	"VirtualMachineService.PowerVirtualMachine":  {dc.PrivVMPowerOff}, "VirtualMachineService.RenameVirtualMachine": {dc.PrivVMRename},
-	"VirtualMachineService.CloneVirtualMachine": {dc.PrivVMClone, dc.PrivVMFromExisting, dc.PrivAssignVMToPool, dc.PrivAllocateSpace},
-	"VirtualMachineService.MarkAsTemplate":      {dc.PrivMarkAsTemplate}, "VirtualMachineService.MarkAsVirtualMachine": {dc.PrivMarkAsVM, dc.PrivAssignVMToPool},
+	"VirtualMachineService.CloneVirtualMachine":  {dc.PrivVMClone, dc.PrivVMFromExisting, dc.PrivAssignVMToPool, dc.PrivAllocateSpace},
+	"VirtualMachineService.ExportVirtualMachine": {dc.PrivVAppExport}, "VirtualMachineService.GetExportDescriptor": {dc.PrivVAppExport},
+	"VirtualMachineService.EndExport":      {dc.PrivVAppExport},
+	"VirtualMachineService.MarkAsTemplate": {dc.PrivMarkAsTemplate}, "VirtualMachineService.MarkAsVirtualMachine": {dc.PrivMarkAsVM, dc.PrivAssignVMToPool},
 	"VirtualMachineService.DeleteVirtualMachine": {dc.PrivVMDelete}, "VirtualMachineService.OpenConsole": {dc.PrivVMConsole},
 	"VirtualMachineService.ScreenshotVirtualMachine":   {dc.PrivVMScreenshot},
 	"VirtualMachineService.SetVirtualMachineResources": {"VirtualMachine.Config.Resource"},
@@ -292,7 +294,7 @@ func wantAudited(t *testing.T, c *center, methods []protoreflect.MethodDescripto
 }
 
 // unseen are the calls about what the test's center does not have, which nobody learns besides.
-var unseen = map[string]bool{"VirtualMachineService.AdoptVirtualMachine": true, "PermissionService.RemovePermission": true,
+var unseen = map[string]bool{"VirtualMachineService.GetExportDescriptor": true, "VirtualMachineService.EndExport": true, "VirtualMachineService.AdoptVirtualMachine": true, "PermissionService.RemovePermission": true,
 	"GroupService.RemoveGroupMember": true, "DatastoreService.GetUpload": true}
 
 // forAll are the calls that whoever sees anything may make.

@@ -33,6 +33,7 @@ type Backend struct {
 	Files      Files
 	Images     Images
 	Packages   Packages
+	Exports    Exports
 }
 
 // Access knows the users and their logins.
@@ -435,6 +436,38 @@ type Packages interface {
 	// the machine is other than it was.
 	Import(ctx context.Context, by dc.Caller, req CreateRequest, networks map[string]dc.PortGroupID, offset int64, sha256 func() string,
 		content io.Reader) (t *dc.Task, warnings []string, err error)
+}
+
+// Exports lends machines to those who take them away as packages.
+type Exports interface {
+	// Begin lends a machine.
+	Begin(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (Export, error)
+	// Open begins to read a disk by its place, from the offset on; ctx is for as long as it is read.
+	Open(ctx context.Context, by dc.Caller, lease dc.TaskID, disk int, offset int64) (ExportedFile, error)
+	// Descriptor returns the package's, whose disks have the sizes.
+	Descriptor(by dc.Caller, lease dc.TaskID, sizes []int64) ([]byte, error)
+	End(ctx context.Context, by dc.Caller, lease dc.TaskID, complete bool) error
+}
+
+// Export is a machine that is lent.
+type Export struct {
+	Lease *dc.Task
+	// Name is what the files of the package are called, without their endings.
+	Name  string
+	Disks []ExportedDisk
+}
+
+// ExportedDisk is a disk of a package: the name of its file, and its size as a disk.
+type ExportedDisk struct {
+	Name          string
+	CapacityBytes int64
+}
+
+// ExportedFile is a disk that is being read.
+type ExportedFile interface {
+	io.ReadCloser
+	// SHA256 returns that of the whole file, when Read has returned io.EOF.
+	SHA256() string
 }
 
 // Backups makes backups of the manager.

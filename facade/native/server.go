@@ -86,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("PUT /files/{datastore}/{path...}", svc.audited("PUT /files", true, svc.upload, "datastore", "path"))
 	mux.HandleFunc("PUT /images/{name}", svc.audited("PUT /images", true, svc.importImage, "name"))
 	mux.HandleFunc("PUT /packages/{name}", svc.audited("PUT /packages", true, svc.importPackage, "name"))
+	mux.HandleFunc("GET /exports/{task}/{disk}", svc.audited("GET /exports", false, svc.exportDisk, "task", "disk"))
 	mux.HandleFunc("GET /{$}", svc.page)
 	return mux
 }

@@ -2309,6 +2309,356 @@ func (x *CloneVirtualMachineResponse) GetTask() *Task {
 	return nil
 }
 
+type ExportVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference: ID, unique name or inventory path.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ExportVirtualMachineRequest) Reset() {
+	*x = ExportVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportVirtualMachineRequest) ProtoMessage() {}
+
+func (x *ExportVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*ExportVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ExportVirtualMachineRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+type ExportVirtualMachineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lease.
+	Task  *Task           `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	Disks []*ExportedDisk `protobuf:"bytes,2,rep,name=disks,proto3" json:"disks,omitempty"`
+	// What the files of the package are called, without their endings.
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportVirtualMachineResponse) Reset() {
+	*x = ExportVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportVirtualMachineResponse) ProtoMessage() {}
+
+func (x *ExportVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*ExportVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ExportVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *ExportVirtualMachineResponse) GetDisks() []*ExportedDisk {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+func (x *ExportVirtualMachineResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ExportedDisk is a disk of a package.
+type ExportedDisk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What its file in the package is called, which the descriptor says.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	CapacityBytes int64  `protobuf:"varint,2,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportedDisk) Reset() {
+	*x = ExportedDisk{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportedDisk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportedDisk) ProtoMessage() {}
+
+func (x *ExportedDisk) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportedDisk.ProtoReflect.Descriptor instead.
+func (*ExportedDisk) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ExportedDisk) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportedDisk) GetCapacityBytes() int64 {
+	if x != nil {
+		return x.CapacityBytes
+	}
+	return 0
+}
+
+type GetExportDescriptorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lease's ID.
+	Task string `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// How long the files of the disks are, in bytes, in the order of the disks; 0 where that is not known.
+	Sizes         []int64 `protobuf:"varint,2,rep,packed,name=sizes,proto3" json:"sizes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetExportDescriptorRequest) Reset() {
+	*x = GetExportDescriptorRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetExportDescriptorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetExportDescriptorRequest) ProtoMessage() {}
+
+func (x *GetExportDescriptorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetExportDescriptorRequest.ProtoReflect.Descriptor instead.
+func (*GetExportDescriptorRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *GetExportDescriptorRequest) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *GetExportDescriptorRequest) GetSizes() []int64 {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
+type GetExportDescriptorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text of the descriptor.
+	Text          []byte `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetExportDescriptorResponse) Reset() {
+	*x = GetExportDescriptorResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetExportDescriptorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetExportDescriptorResponse) ProtoMessage() {}
+
+func (x *GetExportDescriptorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetExportDescriptorResponse.ProtoReflect.Descriptor instead.
+func (*GetExportDescriptorResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *GetExportDescriptorResponse) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+type EndExportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lease's ID.
+	Task string `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// Whether all was exported; else the task fails as canceled.
+	Complete      bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndExportRequest) Reset() {
+	*x = EndExportRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndExportRequest) ProtoMessage() {}
+
+func (x *EndExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndExportRequest.ProtoReflect.Descriptor instead.
+func (*EndExportRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *EndExportRequest) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *EndExportRequest) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+type EndExportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndExportResponse) Reset() {
+	*x = EndExportResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndExportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndExportResponse) ProtoMessage() {}
+
+func (x *EndExportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndExportResponse.ProtoReflect.Descriptor instead.
+func (*EndExportResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
+}
+
 type MarkAsTemplateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -2319,7 +2669,7 @@ type MarkAsTemplateRequest struct {
 
 func (x *MarkAsTemplateRequest) Reset() {
 	*x = MarkAsTemplateRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2681,7 @@ func (x *MarkAsTemplateRequest) String() string {
 func (*MarkAsTemplateRequest) ProtoMessage() {}
 
 func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2694,7 @@ func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MarkAsTemplateRequest) GetVirtualMachine() string {
@@ -2362,7 +2712,7 @@ type MarkAsTemplateResponse struct {
 
 func (x *MarkAsTemplateResponse) Reset() {
 	*x = MarkAsTemplateResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +2724,7 @@ func (x *MarkAsTemplateResponse) String() string {
 func (*MarkAsTemplateResponse) ProtoMessage() {}
 
 func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +2737,7 @@ func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
 }
 
 type MarkAsVirtualMachineRequest struct {
@@ -2402,7 +2752,7 @@ type MarkAsVirtualMachineRequest struct {
 
 func (x *MarkAsVirtualMachineRequest) Reset() {
 	*x = MarkAsVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2764,7 @@ func (x *MarkAsVirtualMachineRequest) String() string {
 func (*MarkAsVirtualMachineRequest) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +2777,7 @@ func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MarkAsVirtualMachineRequest) GetVirtualMachine() string {
@@ -2452,7 +2802,7 @@ type MarkAsVirtualMachineResponse struct {
 
 func (x *MarkAsVirtualMachineResponse) Reset() {
 	*x = MarkAsVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2814,7 @@ func (x *MarkAsVirtualMachineResponse) String() string {
 func (*MarkAsVirtualMachineResponse) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2827,7 @@ func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{43}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -2490,7 +2840,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2502,7 +2852,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2515,7 +2865,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -2534,7 +2884,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2896,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2909,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -2579,7 +2929,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2941,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2954,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -2624,7 +2974,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +2986,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +2999,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -2671,7 +3021,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +3033,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +3046,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -2727,7 +3077,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +3089,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +3102,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -2961,7 +3311,25 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	" \x01(\bR\btemplate\x12\x19\n" +
 	"\bpower_on\x18\v \x01(\bR\apowerOn\"A\n" +
 	"\x1bCloneVirtualMachineResponse\x12\"\n" +
-	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"@\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"F\n" +
+	"\x1bExportVirtualMachineRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"\x84\x01\n" +
+	"\x1cExportVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\x12,\n" +
+	"\x05disks\x18\x02 \x03(\v2\x16.hanok.v1.ExportedDiskR\x05disks\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"I\n" +
+	"\fExportedDisk\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
+	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\"F\n" +
+	"\x1aGetExportDescriptorRequest\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\tR\x04task\x12\x14\n" +
+	"\x05sizes\x18\x02 \x03(\x03R\x05sizes\"1\n" +
+	"\x1bGetExportDescriptorResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text\"B\n" +
+	"\x10EndExportRequest\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\"\x13\n" +
+	"\x11EndExportResponse\"@\n" +
 	"\x15MarkAsTemplateRequest\x12'\n" +
 	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"\x18\n" +
 	"\x16MarkAsTemplateResponse\"k\n" +
@@ -2983,7 +3351,7 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\x95\x0f\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xa6\x11\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
@@ -2998,7 +3366,10 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x19ReconfigureVirtualMachine\x12*.hanok.v1.ReconfigureVirtualMachineRequest\x1a+.hanok.v1.ReconfigureVirtualMachineResponse\x12h\n" +
 	"\x15UpgradeVirtualMachine\x12&.hanok.v1.UpgradeVirtualMachineRequest\x1a'.hanok.v1.UpgradeVirtualMachineResponse\x12q\n" +
 	"\x18MoveVirtualMachineToPool\x12).hanok.v1.MoveVirtualMachineToPoolRequest\x1a*.hanok.v1.MoveVirtualMachineToPoolResponse\x12b\n" +
-	"\x13CloneVirtualMachine\x12$.hanok.v1.CloneVirtualMachineRequest\x1a%.hanok.v1.CloneVirtualMachineResponse\x12S\n" +
+	"\x13CloneVirtualMachine\x12$.hanok.v1.CloneVirtualMachineRequest\x1a%.hanok.v1.CloneVirtualMachineResponse\x12e\n" +
+	"\x14ExportVirtualMachine\x12%.hanok.v1.ExportVirtualMachineRequest\x1a&.hanok.v1.ExportVirtualMachineResponse\x12b\n" +
+	"\x13GetExportDescriptor\x12$.hanok.v1.GetExportDescriptorRequest\x1a%.hanok.v1.GetExportDescriptorResponse\x12D\n" +
+	"\tEndExport\x12\x1a.hanok.v1.EndExportRequest\x1a\x1b.hanok.v1.EndExportResponse\x12S\n" +
 	"\x0eMarkAsTemplate\x12\x1f.hanok.v1.MarkAsTemplateRequest\x1a .hanok.v1.MarkAsTemplateResponse\x12e\n" +
 	"\x14MarkAsVirtualMachine\x12%.hanok.v1.MarkAsVirtualMachineRequest\x1a&.hanok.v1.MarkAsVirtualMachineResponse\x12e\n" +
 	"\x14DeleteVirtualMachine\x12%.hanok.v1.DeleteVirtualMachineRequest\x1a&.hanok.v1.DeleteVirtualMachineResponse\x12q\n" +
@@ -3017,7 +3388,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -3052,109 +3423,124 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*MoveVirtualMachineToPoolResponse)(nil),   // 30: hanok.v1.MoveVirtualMachineToPoolResponse
 	(*CloneVirtualMachineRequest)(nil),         // 31: hanok.v1.CloneVirtualMachineRequest
 	(*CloneVirtualMachineResponse)(nil),        // 32: hanok.v1.CloneVirtualMachineResponse
-	(*MarkAsTemplateRequest)(nil),              // 33: hanok.v1.MarkAsTemplateRequest
-	(*MarkAsTemplateResponse)(nil),             // 34: hanok.v1.MarkAsTemplateResponse
-	(*MarkAsVirtualMachineRequest)(nil),        // 35: hanok.v1.MarkAsVirtualMachineRequest
-	(*MarkAsVirtualMachineResponse)(nil),       // 36: hanok.v1.MarkAsVirtualMachineResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 37: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 38: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 39: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 40: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 41: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 42: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 43: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 44: hanok.v1.Disk
-	(*Nic)(nil),                                // 45: hanok.v1.Nic
-	(*Failure)(nil),                            // 46: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 47: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 48: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 49: google.protobuf.Duration
-	(*NewDisk)(nil),                            // 50: hanok.v1.NewDisk
-	(*NewNic)(nil),                             // 51: hanok.v1.NewNic
-	(*HardwareChange)(nil),                     // 52: hanok.v1.HardwareChange
-	(*Task)(nil),                               // 53: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 54: hanok.v1.ResourceAllocationChange
+	(*ExportVirtualMachineRequest)(nil),        // 33: hanok.v1.ExportVirtualMachineRequest
+	(*ExportVirtualMachineResponse)(nil),       // 34: hanok.v1.ExportVirtualMachineResponse
+	(*ExportedDisk)(nil),                       // 35: hanok.v1.ExportedDisk
+	(*GetExportDescriptorRequest)(nil),         // 36: hanok.v1.GetExportDescriptorRequest
+	(*GetExportDescriptorResponse)(nil),        // 37: hanok.v1.GetExportDescriptorResponse
+	(*EndExportRequest)(nil),                   // 38: hanok.v1.EndExportRequest
+	(*EndExportResponse)(nil),                  // 39: hanok.v1.EndExportResponse
+	(*MarkAsTemplateRequest)(nil),              // 40: hanok.v1.MarkAsTemplateRequest
+	(*MarkAsTemplateResponse)(nil),             // 41: hanok.v1.MarkAsTemplateResponse
+	(*MarkAsVirtualMachineRequest)(nil),        // 42: hanok.v1.MarkAsVirtualMachineRequest
+	(*MarkAsVirtualMachineResponse)(nil),       // 43: hanok.v1.MarkAsVirtualMachineResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 44: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 45: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 46: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 47: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 48: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 49: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 50: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 51: hanok.v1.Disk
+	(*Nic)(nil),                                // 52: hanok.v1.Nic
+	(*Failure)(nil),                            // 53: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 54: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 55: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 56: google.protobuf.Duration
+	(*NewDisk)(nil),                            // 57: hanok.v1.NewDisk
+	(*NewNic)(nil),                             // 58: hanok.v1.NewNic
+	(*HardwareChange)(nil),                     // 59: hanok.v1.HardwareChange
+	(*Task)(nil),                               // 60: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 61: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	43, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	44, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	45, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	46, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	46, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	46, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	43, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	50, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	51, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	52, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	53, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	53, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	53, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	50, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	46, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	47, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	47, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	48, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	46, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	49, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	46, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	53, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	54, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	54, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	55, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	53, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	56, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	53, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
-	50, // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
-	51, // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	52, // 20: hanok.v1.CreateVirtualMachineRequest.hardware:type_name -> hanok.v1.HardwareChange
-	53, // 21: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	53, // 22: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
-	46, // 23: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	57, // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
+	58, // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
+	59, // 20: hanok.v1.CreateVirtualMachineRequest.hardware:type_name -> hanok.v1.HardwareChange
+	60, // 21: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	60, // 22: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	53, // 23: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
 	12, // 24: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	53, // 25: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	49, // 26: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	53, // 27: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	54, // 28: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	54, // 29: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
-	52, // 30: hanok.v1.ReconfigureVirtualMachineRequest.change:type_name -> hanok.v1.HardwareChange
-	53, // 31: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	53, // 32: hanok.v1.UpgradeVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	53, // 33: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	53, // 34: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	43, // 35: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	3,  // 36: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	5,  // 37: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	7,  // 38: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	9,  // 39: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
-	13, // 40: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	15, // 41: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	17, // 42: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	19, // 43: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
-	21, // 44: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	23, // 45: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	25, // 46: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
-	27, // 47: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:input_type -> hanok.v1.UpgradeVirtualMachineRequest
-	29, // 48: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	31, // 49: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
-	33, // 50: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
-	35, // 51: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
-	37, // 52: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	39, // 53: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	41, // 54: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 55: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 56: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	8,  // 57: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	10, // 58: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
-	14, // 59: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	16, // 60: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	18, // 61: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	20, // 62: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
-	22, // 63: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	24, // 64: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	26, // 65: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
-	28, // 66: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:output_type -> hanok.v1.UpgradeVirtualMachineResponse
-	30, // 67: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	32, // 68: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
-	34, // 69: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
-	36, // 70: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
-	38, // 71: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	40, // 72: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	42, // 73: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	55, // [55:74] is the sub-list for method output_type
-	36, // [36:55] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	60, // 25: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	56, // 26: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	60, // 27: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	61, // 28: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	61, // 29: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	59, // 30: hanok.v1.ReconfigureVirtualMachineRequest.change:type_name -> hanok.v1.HardwareChange
+	60, // 31: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	60, // 32: hanok.v1.UpgradeVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	60, // 33: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	60, // 34: hanok.v1.ExportVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	35, // 35: hanok.v1.ExportVirtualMachineResponse.disks:type_name -> hanok.v1.ExportedDisk
+	60, // 36: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	50, // 37: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 38: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 39: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 40: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	9,  // 41: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
+	13, // 42: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	15, // 43: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	17, // 44: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	19, // 45: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
+	21, // 46: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	23, // 47: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	25, // 48: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
+	27, // 49: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:input_type -> hanok.v1.UpgradeVirtualMachineRequest
+	29, // 50: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	31, // 51: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
+	33, // 52: hanok.v1.VirtualMachineService.ExportVirtualMachine:input_type -> hanok.v1.ExportVirtualMachineRequest
+	36, // 53: hanok.v1.VirtualMachineService.GetExportDescriptor:input_type -> hanok.v1.GetExportDescriptorRequest
+	38, // 54: hanok.v1.VirtualMachineService.EndExport:input_type -> hanok.v1.EndExportRequest
+	40, // 55: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
+	42, // 56: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
+	44, // 57: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	46, // 58: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	48, // 59: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 60: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 61: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	8,  // 62: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	10, // 63: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	14, // 64: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	16, // 65: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	18, // 66: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	20, // 67: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
+	22, // 68: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	24, // 69: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	26, // 70: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
+	28, // 71: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:output_type -> hanok.v1.UpgradeVirtualMachineResponse
+	30, // 72: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	32, // 73: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
+	34, // 74: hanok.v1.VirtualMachineService.ExportVirtualMachine:output_type -> hanok.v1.ExportVirtualMachineResponse
+	37, // 75: hanok.v1.VirtualMachineService.GetExportDescriptor:output_type -> hanok.v1.GetExportDescriptorResponse
+	39, // 76: hanok.v1.VirtualMachineService.EndExport:output_type -> hanok.v1.EndExportResponse
+	41, // 77: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
+	43, // 78: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
+	45, // 79: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	47, // 80: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	49, // 81: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	60, // [60:82] is the sub-list for method output_type
+	38, // [38:60] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -3173,7 +3559,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

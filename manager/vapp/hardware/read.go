@@ -301,7 +301,8 @@ func (r *reader) others() {
 	h.Video = dc.Video{MemoryKB: defaultVideoKB}
 	if m.Video != nil {
 		h.Video.MemoryKB = cmp.Or(m.Video.MemoryKB, defaultVideoKB)
-		if strings.HasPrefix(m.HardwareVersion, "vmx-") {
+		ours := slices.Contains(m.Extra, ovf.Extra{Key: ownKey(videoDevice), Value: string(dc.VideoVGA)})
+		if strings.HasPrefix(m.HardwareVersion, "vmx-") && !ours {
 			h.Video.Model = dc.VideoSVGA
 		}
 	}

@@ -47,6 +47,9 @@ var nicModels = []model[dc.NICType]{{"VmxNet3", dc.VMXNET3}, {"VmxNet3", dc.Virt
 // written: as in a .vmx of ours. It counts only while the nearest is still what the descriptor says.
 func ownKey(device string) string { return "hanok." + device + ".virtualDev" }
 
+// videoDevice is the graphics adapter's name in such a key.
+const videoDevice = "svga"
+
 // ownModel returns the model that is kept for the device, if it is written with the word.
 func ownModel[T ~string](extra []ovf.Extra, models []model[T], device, word string) (T, bool) {
 	i := slices.IndexFunc(extra, func(e ovf.Extra) bool { return e.Key == ownKey(device) })

@@ -31,6 +31,9 @@ func Write(h dc.Hardware, networks map[int32]string) *ovf.Machine {
 			m.Controllers = append(m.Controllers, ovf.Controller{ID: id(c.Key), Kind: ovf.USB, Model: word, Bus: int(c.Bus())})
 		}
 	}
+	if h.Video.Model != dc.VideoSVGA {
+		m.Extra = append(m.Extra, ovf.Extra{Key: ownKey(videoDevice), Value: string(dc.VideoVGA)})
+	}
 	for _, d := range h.Disks {
 		m.Disks = append(m.Disks, ovf.Disk{CapacityBytes: d.CapacityBytes, PopulatedBytes: -1, Controller: id(d.Controller), Unit: int(d.Unit)})
 	}

@@ -75,6 +75,15 @@ const (
 	// VirtualMachineServiceCloneVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's CloneVirtualMachine RPC.
 	VirtualMachineServiceCloneVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/CloneVirtualMachine"
+	// VirtualMachineServiceExportVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's ExportVirtualMachine RPC.
+	VirtualMachineServiceExportVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/ExportVirtualMachine"
+	// VirtualMachineServiceGetExportDescriptorProcedure is the fully-qualified name of the
+	// VirtualMachineService's GetExportDescriptor RPC.
+	VirtualMachineServiceGetExportDescriptorProcedure = "/hanok.v1.VirtualMachineService/GetExportDescriptor"
+	// VirtualMachineServiceEndExportProcedure is the fully-qualified name of the
+	// VirtualMachineService's EndExport RPC.
+	VirtualMachineServiceEndExportProcedure = "/hanok.v1.VirtualMachineService/EndExport"
 	// VirtualMachineServiceMarkAsTemplateProcedure is the fully-qualified name of the
 	// VirtualMachineService's MarkAsTemplate RPC.
 	VirtualMachineServiceMarkAsTemplateProcedure = "/hanok.v1.VirtualMachineService/MarkAsTemplate"
@@ -159,6 +168,22 @@ type VirtualMachineServiceClient interface {
 	// VirtualMachine.Interact.PowerOn to power it on. As CreateVirtualMachine; WrongState for a source with power or memory or without
 	// files, Conflict while a task works on the source, Unavailable while its host is away.
 	CloneVirtualMachine(context.Context, *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error)
+	// ExportVirtualMachine lends a machine without power, or a template, to the caller, to take it away as a package: the task is the
+	// lease. While it is open nobody powers the machine on, changes or deletes it. It ends with EndExport, when nothing was asked of it for
+	// a minute, and when the manager is restarted. Privilege: VApp.Export. WrongState while the machine has power or memory or lacks its files, Conflict while
+	// a task works on it, Unavailable while its host is away.
+	//
+	// The disks come by HTTP, with the same login:
+	//
+	//	GET /exports/{task}/{disk}       a disk by its place from 0 on, as a stream-optimized VMDK, which is the same each time. With offset=N it
+	//	                                 begins at that byte. The SHA-256 of the whole file is in the trailer Hanok-Sha256; without it the
+	//	                                 file did not come as a whole.
+	ExportVirtualMachine(context.Context, *v1.ExportVirtualMachineRequest) (*v1.ExportVirtualMachineResponse, error)
+	// GetExportDescriptor returns the OVF descriptor of a package whose disks have the sizes. Privilege: VApp.Export. Invalid for another number of
+	// disks, NotFound for another's export, WrongState for one that has ended.
+	GetExportDescriptor(context.Context, *v1.GetExportDescriptorRequest) (*v1.GetExportDescriptorResponse, error)
+	// EndExport ends the lease. Privilege: VApp.Export. NotFound for another's export and for one that has ended.
+	EndExport(context.Context, *v1.EndExportRequest) (*v1.EndExportResponse, error)
 	// MarkAsTemplate makes a template of a machine without power, which leaves its resource pool. Privilege:
 	// VirtualMachine.Provisioning.MarkAsTemplate. WrongState while it has power or memory, or lacks its files; Conflict while a task
 	// works on it or reads it.
@@ -273,6 +298,24 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("CloneVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		exportVirtualMachine: connect.NewClient[v1.ExportVirtualMachineRequest, v1.ExportVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceExportVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("ExportVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
+		getExportDescriptor: connect.NewClient[v1.GetExportDescriptorRequest, v1.GetExportDescriptorResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceGetExportDescriptorProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("GetExportDescriptor")),
+			connect.WithClientOptions(opts...),
+		),
+		endExport: connect.NewClient[v1.EndExportRequest, v1.EndExportResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceEndExportProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("EndExport")),
+			connect.WithClientOptions(opts...),
+		),
 		markAsTemplate: connect.NewClient[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse](
 			httpClient,
 			baseURL+VirtualMachineServiceMarkAsTemplateProcedure,
@@ -322,6 +365,9 @@ type virtualMachineServiceClient struct {
 	upgradeVirtualMachine      *connect.Client[v1.UpgradeVirtualMachineRequest, v1.UpgradeVirtualMachineResponse]
 	moveVirtualMachineToPool   *connect.Client[v1.MoveVirtualMachineToPoolRequest, v1.MoveVirtualMachineToPoolResponse]
 	cloneVirtualMachine        *connect.Client[v1.CloneVirtualMachineRequest, v1.CloneVirtualMachineResponse]
+	exportVirtualMachine       *connect.Client[v1.ExportVirtualMachineRequest, v1.ExportVirtualMachineResponse]
+	getExportDescriptor        *connect.Client[v1.GetExportDescriptorRequest, v1.GetExportDescriptorResponse]
+	endExport                  *connect.Client[v1.EndExportRequest, v1.EndExportResponse]
 	markAsTemplate             *connect.Client[v1.MarkAsTemplateRequest, v1.MarkAsTemplateResponse]
 	markAsVirtualMachine       *connect.Client[v1.MarkAsVirtualMachineRequest, v1.MarkAsVirtualMachineResponse]
 	deleteVirtualMachine       *connect.Client[v1.DeleteVirtualMachineRequest, v1.DeleteVirtualMachineResponse]
@@ -455,6 +501,33 @@ func (c *virtualMachineServiceClient) CloneVirtualMachine(ctx context.Context, r
 	return nil, err
 }
 
+// ExportVirtualMachine calls hanok.v1.VirtualMachineService.ExportVirtualMachine.
+func (c *virtualMachineServiceClient) ExportVirtualMachine(ctx context.Context, req *v1.ExportVirtualMachineRequest) (*v1.ExportVirtualMachineResponse, error) {
+	response, err := c.exportVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetExportDescriptor calls hanok.v1.VirtualMachineService.GetExportDescriptor.
+func (c *virtualMachineServiceClient) GetExportDescriptor(ctx context.Context, req *v1.GetExportDescriptorRequest) (*v1.GetExportDescriptorResponse, error) {
+	response, err := c.getExportDescriptor.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// EndExport calls hanok.v1.VirtualMachineService.EndExport.
+func (c *virtualMachineServiceClient) EndExport(ctx context.Context, req *v1.EndExportRequest) (*v1.EndExportResponse, error) {
+	response, err := c.endExport.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // MarkAsTemplate calls hanok.v1.VirtualMachineService.MarkAsTemplate.
 func (c *virtualMachineServiceClient) MarkAsTemplate(ctx context.Context, req *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error) {
 	response, err := c.markAsTemplate.CallUnary(ctx, connect.NewRequest(req))
@@ -567,6 +640,22 @@ type VirtualMachineServiceHandler interface {
 	// VirtualMachine.Interact.PowerOn to power it on. As CreateVirtualMachine; WrongState for a source with power or memory or without
 	// files, Conflict while a task works on the source, Unavailable while its host is away.
 	CloneVirtualMachine(context.Context, *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error)
+	// ExportVirtualMachine lends a machine without power, or a template, to the caller, to take it away as a package: the task is the
+	// lease. While it is open nobody powers the machine on, changes or deletes it. It ends with EndExport, when nothing was asked of it for
+	// a minute, and when the manager is restarted. Privilege: VApp.Export. WrongState while the machine has power or memory or lacks its files, Conflict while
+	// a task works on it, Unavailable while its host is away.
+	//
+	// The disks come by HTTP, with the same login:
+	//
+	//	GET /exports/{task}/{disk}       a disk by its place from 0 on, as a stream-optimized VMDK, which is the same each time. With offset=N it
+	//	                                 begins at that byte. The SHA-256 of the whole file is in the trailer Hanok-Sha256; without it the
+	//	                                 file did not come as a whole.
+	ExportVirtualMachine(context.Context, *v1.ExportVirtualMachineRequest) (*v1.ExportVirtualMachineResponse, error)
+	// GetExportDescriptor returns the OVF descriptor of a package whose disks have the sizes. Privilege: VApp.Export. Invalid for another number of
+	// disks, NotFound for another's export, WrongState for one that has ended.
+	GetExportDescriptor(context.Context, *v1.GetExportDescriptorRequest) (*v1.GetExportDescriptorResponse, error)
+	// EndExport ends the lease. Privilege: VApp.Export. NotFound for another's export and for one that has ended.
+	EndExport(context.Context, *v1.EndExportRequest) (*v1.EndExportResponse, error)
 	// MarkAsTemplate makes a template of a machine without power, which leaves its resource pool. Privilege:
 	// VirtualMachine.Provisioning.MarkAsTemplate. WrongState while it has power or memory, or lacks its files; Conflict while a task
 	// works on it or reads it.
@@ -677,6 +766,24 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("CloneVirtualMachine")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceExportVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceExportVirtualMachineProcedure,
+		svc.ExportVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("ExportVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceGetExportDescriptorHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceGetExportDescriptorProcedure,
+		svc.GetExportDescriptor,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("GetExportDescriptor")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceEndExportHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceEndExportProcedure,
+		svc.EndExport,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("EndExport")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServiceMarkAsTemplateHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServiceMarkAsTemplateProcedure,
 		svc.MarkAsTemplate,
@@ -737,6 +844,12 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceMoveVirtualMachineToPoolHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceCloneVirtualMachineProcedure:
 			virtualMachineServiceCloneVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceExportVirtualMachineProcedure:
+			virtualMachineServiceExportVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceGetExportDescriptorProcedure:
+			virtualMachineServiceGetExportDescriptorHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceEndExportProcedure:
+			virtualMachineServiceEndExportHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMarkAsTemplateProcedure:
 			virtualMachineServiceMarkAsTemplateHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceMarkAsVirtualMachineProcedure:
@@ -810,6 +923,18 @@ func (UnimplementedVirtualMachineServiceHandler) MoveVirtualMachineToPool(contex
 
 func (UnimplementedVirtualMachineServiceHandler) CloneVirtualMachine(context.Context, *v1.CloneVirtualMachineRequest) (*v1.CloneVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.CloneVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) ExportVirtualMachine(context.Context, *v1.ExportVirtualMachineRequest) (*v1.ExportVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.ExportVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) GetExportDescriptor(context.Context, *v1.GetExportDescriptorRequest) (*v1.GetExportDescriptorResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.GetExportDescriptor is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) EndExport(context.Context, *v1.EndExportRequest) (*v1.EndExportResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.EndExport is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) MarkAsTemplate(context.Context, *v1.MarkAsTemplateRequest) (*v1.MarkAsTemplateResponse, error) {
