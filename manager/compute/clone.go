@@ -83,8 +83,12 @@ func (s *Service) Clone(ctx context.Context, by dc.Caller, req CloneRequest) (*d
 		if err != nil {
 			return nil, on(err, object)
 		}
+		spaces, err := s.spaces(tx.View(), by, req.Datastore)
+		if err != nil {
+			return nil, on(err, object)
+		}
 		tx.Put(vm)
-		args := taskArgs{Host: req.Host, Datastore: req.Datastore, ImageBytes: needs(vm.Spec.Hardware, allocated),
+		args := taskArgs{Host: req.Host, Datastore: req.Datastore, Datastores: spaces, ImageBytes: needs(vm.Spec.Hardware, allocated),
 			Clone: &cloneArgs{Source: source.ID, SourceName: source.Name, Host: source.Spec.Host, Deploy: source.Spec.Template, Template: req.Template}}
 		if req.PowerOn {
 			args.Power = &powerArgs{Op: dc.PowerOn}

@@ -76,7 +76,7 @@ const defaultGuestID = "otherLinux64Guest"
 // Create admits a new machine and starts the task that makes it, which the task's target names. Kinds: Invalid for what
 // CheckName and CheckHardware refuse, Exists for a name that is taken, NotFound for what the request refers to. That no
 // host can hold it is the task's failure. Privileges: PrivVMCreate on the folder, and PrivVMPowerOn with PowerOn,
-// PrivAssignVMToPool on the resource pool, PrivAllocateSpace on the datastore, PrivNetworkAssign on the port groups.
+// PrivAssignVMToPool on the resource pool, PrivAllocateSpace on the datastore, which is chosen among those on which the caller has it, PrivNetworkAssign on the port groups.
 func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error) {
 	object := dc.Describe(dc.KindVirtualMachine, req.Name)
 	if err := s.authorizeUse(by, dc.PrivVMCreate, req); err != nil {
@@ -87,8 +87,12 @@ func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (
 		if err != nil {
 			return nil, on(err, object)
 		}
+		spaces, err := s.spaces(tx.View(), by, req.Datastore)
+		if err != nil {
+			return nil, on(err, object)
+		}
 		tx.Put(vm)
-		args := taskArgs{Host: req.Host, Datastore: req.Datastore, ImageBytes: imageBytes}
+		args := taskArgs{Host: req.Host, Datastore: req.Datastore, Datastores: spaces, ImageBytes: imageBytes}
 		if req.PowerOn {
 			args.Power = &powerArgs{Op: dc.PowerOn}
 		}
@@ -198,6 +202,30 @@ func (s *Service) authorizeUse(by dc.Caller, create dc.Privilege, req CreateRequ
 		}
 	}
 	return nil
+}
+
+// spaces returns the datastores among which placement may choose for the caller: those on which he may allocate space, and nil where
+// these are all, or where he has named one. The error is of kind Denied where there is none.
+func (s *Service) spaces(v *store.View, by dc.Caller, named dc.DatastoreID) ([]dc.DatastoreID, error) {
+	if named != "" {
+		return nil, nil
+	}
+	var may []dc.DatastoreID
+	all := 0
+	for ds := range store.List[*dc.Datastore](v) {
+		all++
+		if s.access.Authorize(by, dc.PrivAllocateSpace, dc.ID(ds.ID)) == nil {
+			may = append(may, ds.ID)
+		}
+	}
+	switch {
+	case len(may) == all:
+		return nil, nil
+	case len(may) == 0:
+		return nil, dc.Errorf(dc.Denied, "this needs the privilege %s on a datastore, which user %q has on none", dc.PrivAllocateSpace, by.Name).
+			Fix("ask an administrator for a role that has it")
+	}
+	return may, nil
 }
 
 // use is a privilege that a request needs on an object that it names, or on nothing where on is empty.

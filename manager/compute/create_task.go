@@ -17,9 +17,11 @@ const createType = "VirtualMachine.create"
 // taskArgs are the arguments of all tasks of this package, as they are kept in the store.
 type taskArgs struct {
 	// Host and Datastore are those that the creator asked for, or "".
-	Host       dc.HostID      `json:"host,omitempty"`
-	Datastore  dc.DatastoreID `json:"datastore,omitempty"`
-	ImageBytes int64          `json:"imageBytes,omitempty"`
+	Host      dc.HostID      `json:"host,omitempty"`
+	Datastore dc.DatastoreID `json:"datastore,omitempty"`
+	// Datastores are those that may be chosen, where not all may: on which the creator may allocate space.
+	Datastores []dc.DatastoreID `json:"datastores,omitempty"`
+	ImageBytes int64            `json:"imageBytes,omitempty"`
 	// Created is set when the machine's creation was recorded as an event.
 	Created bool `json:"created,omitempty"`
 	// Package is what the machine is imported from, as Packages knows it.
@@ -103,7 +105,7 @@ func (s *Service) place(v *store.View, vm *dc.VirtualMachine, args taskArgs) (dc
 	if err != nil {
 		return "", "", err
 	}
-	d := demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host, datastore: args.Datastore, cluster: cluster}
+	d := demand{hardware: vm.Spec.Hardware, imageBytes: args.ImageBytes, host: args.Host, datastore: args.Datastore, datastores: args.Datastores, cluster: cluster}
 	if args.Clone == nil {
 		d.files = filesOf(vm.Spec.Hardware)
 	} else {

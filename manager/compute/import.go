@@ -72,8 +72,12 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req CreateRequest, p
 		if err != nil {
 			return nil, on(err, dc.Describe(dc.KindVirtualMachine, req.Name))
 		}
+		spaces, err := s.spaces(tx.View(), by, req.Datastore)
+		if err != nil {
+			return nil, on(err, dc.Describe(dc.KindVirtualMachine, req.Name))
+		}
 		tx.Put(vm)
-		args := taskArgs{Host: req.Host, Datastore: req.Datastore, ImageBytes: imageBytes + contentBytes, Package: encoded}
+		args := taskArgs{Host: req.Host, Datastore: req.Datastore, Datastores: spaces, ImageBytes: imageBytes + contentBytes, Package: encoded}
 		if req.PowerOn {
 			args.Power = &powerArgs{Op: dc.PowerOn}
 		}

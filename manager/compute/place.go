@@ -21,6 +21,8 @@ type demand struct {
 	// host and datastore are those that were asked for, or "".
 	host      dc.HostID
 	datastore dc.DatastoreID
+	// datastores are those that may be chosen; empty is all.
+	datastores []dc.DatastoreID
 	// near is the host that is tried first, where it is a candidate, or "".
 	near dc.HostID
 	// cluster is the name of the cluster to look in.
@@ -138,6 +140,9 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 		if d.datastore != "" && d.datastore != t.datastore.ID {
 			continue
 		}
+		if len(d.datastores) > 0 && !slices.Contains(d.datastores, t.datastore.ID) {
+			continue
+		}
 		reason := t.refusal(d)
 		if reason == "" {
 			return t.datastore.ID, nil
@@ -150,6 +155,9 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 		return "", dc.Errorf(dc.Exhausted, "%s", strings.Join(reasons, ", "))
 	case d.datastore != "":
 		return "", dc.Errorf(dc.Exhausted, "does not reach the datastore %s", d.datastore)
+	}
+	if len(d.datastores) > 0 {
+		return "", dc.Errorf(dc.Exhausted, "has no datastore on which its creator has the privilege %s", dc.PrivAllocateSpace)
 	}
 	return "", dc.Errorf(dc.Exhausted, "has no datastore")
 }
