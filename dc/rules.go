@@ -262,3 +262,22 @@ func (r *Rights) mark(id ID) {
 	r.mark(first)
 	r.mark(second)
 }
+
+// Unrestricted reports whether the caller may see everything that there is: he has System.Read on the root folder, which propagates,
+// and on whatever else has a permission for him.
+func (r *Rights) Unrestricted() bool {
+	if r.everywhere != nil {
+		return r.everywhere.Has(PrivRead)
+	}
+	if r.scope != nil && len(r.scope.objects) > 0 || !r.from(ID(RootFolder)).Has(PrivRead) || !r.On(ID(RootFolder)).Has(PrivRead) {
+		return false
+	}
+	for _, principal := range append([]ID{r.user}, r.groups...) {
+		for _, entity := range r.rules.of[principal] {
+			if !r.On(entity).Has(PrivRead) || !r.from(entity).Has(PrivRead) {
+				return false
+			}
+		}
+	}
+	return true
+}

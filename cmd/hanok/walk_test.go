@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -379,6 +380,13 @@ func nameOf(m protoreflect.MethodDescriptor) string {
 // call makes a call of any method and returns its error; of a stream it takes the first message only.
 func call(t *testing.T, c *client, m protoreflect.MethodDescriptor, req proto.Message) error {
 	t.Helper()
+	_, err := answer(t, c, m, req)
+	return err
+}
+
+// answer is call with what was answered, as JSON.
+func answer(t *testing.T, c *client, m protoreflect.MethodDescriptor, req proto.Message) (string, error) {
+	t.Helper()
 	url := c.server + "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
 	rpc := connect.NewClient[dynamicpb.Message, dynamicpb.Message](c.http, url, connect.WithSchema(m), connect.WithInterceptors(bearer{c}),
 		connect.WithResponseInitializer(func(_ connect.Spec, msg any) error {
@@ -388,16 +396,95 @@ func call(t *testing.T, c *client, m protoreflect.MethodDescriptor, req proto.Me
 			return nil
 		}))
 	if !m.IsStreamingServer() {
-		_, err := rpc.CallUnary(t.Context(), connect.NewRequest(req.(*dynamicpb.Message)))
-		return convert.FromError(err)
+		res, err := rpc.CallUnary(t.Context(), connect.NewRequest(req.(*dynamicpb.Message)))
+		if err != nil {
+			return "", convert.FromError(err)
+		}
+		return protojson.Format(res.Msg), nil
 	}
 	stream, err := rpc.CallServerStream(t.Context(), connect.NewRequest(req.(*dynamicpb.Message)))
 	if err != nil {
-		return convert.FromError(err)
+		return "", convert.FromError(err)
 	}
 	defer stream.Close()
-	stream.Receive()
-	return convert.FromError(stream.Err())
+	if !stream.Receive() {
+		return "", convert.FromError(stream.Err())
+	}
+	return protojson.Format(stream.Msg()), nil
+}
+
+// TestNoTextLeaks makes every call that reads as somebody who may see one machine, a folder, a pool and a datastore, and what stands above
+// them: no answer has the name of anything else in it, not even in the sentences of events and tasks that are about what he sees.
+func TestNoTextLeaks(t *testing.T) {
+	c := startCenter(t, sim.Options{})
+	for _, name := range []string{"web", "elsewhere"} {
+		c.must(t, "folder", "create", name, "--parent", "/Datacenter/vm")
+	}
+	c.must(t, "pool", "create", "gold", "--parent", "Resources")
+	c.must(t, "vm", "create", "hello", "--power-on", "--network", "VM Network")
+	c.must(t, "vm", "create", "hidden-machine", "--folder", "elsewhere")
+	c.must(t, "vm", "power-off", "hello")
+	c.must(t, "role", "create", "Maker", "VirtualMachine.Inventory.Create", "Resource.AssignVMToPool", "Datastore.AllocateSpace", "VirtualMachine.Config.Rename")
+	token := func() string {
+		const password = "may-only-look-around"
+		access := c.manager.Access
+		if _, err := access.CreateUser(t.Context(), dc.System, "tenant", password, ""); err != nil {
+			t.Fatal(err)
+		}
+		for entity, role := range map[string]string{"/Datacenter/vm/hello": "ReadOnly", "/Datacenter/vm/web": "Maker", "/Datacenter/host/Cluster/Resources/gold": "Maker",
+			"/Datacenter/datastore/datastore1": "Maker"} {
+			c.must(t, "permission", "set", entity, "--user", "tenant", "--role", role)
+		}
+		token, _, err := access.Login(t.Context(), "192.0.2.1", "tenant", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}()
+	tenant := map[string]string{"HANOK_TOKEN": token}
+	// A task of his own that fails, with a sentence about each host.
+	if code, out := c.with(t, "", tenant, "vm", "create", "huge", "--memory", "4T", "--folder", "web", "--pool", "gold"); code != exitFailure || strings.Contains(out, "alpha") || !strings.Contains(out, "…") {
+		t.Errorf("%d, %s", code, out)
+	}
+	tasks, err := c.manager.Tasks.List(dc.System)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := []string{"alpha", "elsewhere", "hidden-machine", "VM Network"}
+	told := map[string]bool{}
+	for _, m := range everyMethod() {
+		if !slices.ContainsFunc([]string{"List", "Get", "Query", "Watch", "Fetch"}, func(p string) bool { return strings.HasPrefix(string(m.Name()), p) }) {
+			continue
+		}
+		for _, task := range tasks {
+			req := request(m, string(task.ID))
+			for _, name := range []string{"object", "entity", "user", "tag", "tag_category"} { // which the tenant can't name: he asks for all
+				if f := m.Input().Fields().ByName(protoreflect.Name(name)); f != nil && nameOf(m) != "StatisticsService.QueryStatistics" {
+					req.Clear(f)
+				}
+			}
+			text, err := answer(t, c.clientOf(t, token), m, req)
+			if err == nil {
+				told[nameOf(m)] = true
+			}
+			for _, name := range hidden {
+				for line := range strings.Lines(text) {
+					if strings.Contains(line, name) {
+						t.Errorf("%s says %q: %s", nameOf(m), name, line)
+					}
+				}
+			}
+			if m.Input().Fields().ByName("task") == nil {
+				break
+			}
+		}
+	}
+	for _, name := range []string{"EventService.ListEvents", "TaskService.ListTasks", "TaskService.GetTask", "TaskService.WatchTask", "WatchService.Watch",
+		"VirtualMachineService.ListVirtualMachines", "AlarmService.ListTriggeredAlarms", "PermissionService.ListPermissions"} {
+		if !told[name] {
+			t.Errorf("%s has told the tenant nothing", name)
+		}
+	}
 }
 
 // TestPagesOfCommandsAreComplete sees that every command says what it is for.

@@ -43,6 +43,8 @@ type Access interface {
 	Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error
 	// Visible returns a function that reports whether by may see an object of the inventory. It is good for one pass over a view.
 	Visible(by dc.Caller) (func(dc.Object) bool, error)
+	// Shown returns a function that leaves out of the texts of a task or an event what by may not know. It is good for one pass, too.
+	Shown(by dc.Caller) (func(dc.Object) dc.Object, error)
 	// Login opens a session and returns its token. from is the network address of who asks.
 	Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error)
 	// Logout ends by's session.

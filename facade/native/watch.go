@@ -33,6 +33,9 @@ func (s *service) Watch(ctx context.Context, req *hanokv1.WatchRequest, stream *
 		if w.visible, err = s.Access.Visible(by); err != nil {
 			return err
 		}
+		if w.shown, err = s.Access.Shown(by); err != nil {
+			return err
+		}
 		w.by = by
 		changes, upto, ok := s.State.Changes(since)
 		if fresh || !ok || slices.ContainsFunc(changes, moves) {
@@ -76,6 +79,8 @@ type watch struct {
 	by     dc.Caller
 	// visible reports whether the client may see an object, as of now.
 	visible func(dc.Object) bool
+	// shown returns an object as the client may know it.
+	shown func(dc.Object) dc.Object
 }
 
 // choose sets the kinds, in the order of snapshots.
@@ -109,7 +114,7 @@ func (w *watch) snapshot() (int64, error) {
 				}
 				page = &hanokv1.WatchResponse{}
 			}
-			page.Changes = append(page.Changes, convert.Changed(o, names))
+			page.Changes = append(page.Changes, convert.Changed(w.shown(o), names))
 		}
 	}
 	page.Revision = view.Revision()
@@ -139,7 +144,7 @@ func (w *watch) send(changes []Change, upto int64) error {
 		if c.Object == nil {
 			page.Changes = append(page.Changes, convert.Deleted(c.Kind, c.ID, c.Revision))
 		} else {
-			page.Changes = append(page.Changes, convert.Changed(c.Object, names))
+			page.Changes = append(page.Changes, convert.Changed(w.shown(c.Object), names))
 		}
 	}
 	if len(page.Changes) == 0 {

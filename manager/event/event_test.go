@@ -20,6 +20,10 @@ func (anyone) Visible(dc.Caller) (func(dc.Object) bool, error) {
 	return func(dc.Object) bool { return true }, nil
 }
 
+func (anyone) Shown(dc.Caller) (func(dc.Object) dc.Object, error) {
+	return func(o dc.Object) dc.Object { return o }, nil
+}
+
 // record adds n events, a second apart, alternating between two targets.
 func record(t *testing.T, st *store.Store, n int) {
 	t.Helper()

@@ -13,6 +13,8 @@ import (
 // Access says who may see what: access.Service. It is an interface because access records events itself.
 type Access interface {
 	Visible(by dc.Caller) (func(dc.Object) bool, error)
+	// Shown returns a function that leaves out of an event what the caller may not know.
+	Shown(by dc.Caller) (func(dc.Object) dc.Object, error)
 }
 
 // Service is what users may ask about events. It is safe for concurrent use.
@@ -41,10 +43,14 @@ type Query struct {
 	Limit int
 }
 
-// List returns the events that q asks for and that the caller may see. They are shared and must not be changed. Errors: Unauthenticated
+// List returns the events that q asks for and that the caller may see, without the names that he may not know. They are shared and must not be changed. Errors: Unauthenticated
 // and Invalid for a negative limit.
 func (s *Service) List(by dc.Caller, q Query) ([]*dc.Event, error) {
 	visible, err := s.access.Visible(by)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := s.access.Shown(by)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +75,9 @@ func (s *Service) List(by dc.Caller, q Query) ([]*dc.Event, error) {
 		if q.Limit > 0 {
 			out = out[:min(q.Limit, len(out))]
 		}
+	}
+	for i, e := range out {
+		out[i] = shown(e).(*dc.Event)
 	}
 	return out, nil
 }

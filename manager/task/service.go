@@ -25,16 +25,20 @@ func (s *Service) Get(by dc.Caller, id dc.TaskID) (*dc.Task, error) {
 	return s.visible(by, id)
 }
 
-// List returns the tasks that are still kept and that the caller may see, oldest first. They are shared and must not be changed.
+// List returns the tasks that are still kept and that the caller may see, without the names that he may not know, oldest first. They are shared and must not be changed.
 func (s *Service) List(by dc.Caller) ([]*dc.Task, error) {
 	visible, err := s.access.Visible(by)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := s.access.Shown(by)
 	if err != nil {
 		return nil, err
 	}
 	var out []*dc.Task
 	for t := range store.List[*dc.Task](s.store.View()) {
 		if visible(t) {
-			out = append(out, t)
+			out = append(out, shown(t).(*dc.Task))
 		}
 	}
 	return out, nil
@@ -43,10 +47,16 @@ func (s *Service) List(by dc.Caller) ([]*dc.Task, error) {
 // Progress returns how far an open task is, as Engine.Progress does; ok is false for a task that has ended, is not known,
 // or is carried out by another manager.
 func (s *Service) Progress(by dc.Caller, id dc.TaskID) (percent int, message string, ok bool) {
-	if _, err := s.visible(by, id); err != nil {
+	t, err := s.visible(by, id)
+	if err != nil {
 		return 0, "", false
 	}
-	return s.engine.Progress(id)
+	if percent, message, ok = s.engine.Progress(id); ok {
+		if message, err = s.access.ShownText(by, message, t.TargetName); err != nil {
+			return 0, "", false
+		}
+	}
+	return percent, message, ok
 }
 
 // Cancel asks for a task to be undone, as Engine.Cancel does. A user may cancel what he asked for himself; anything else
@@ -77,8 +87,11 @@ func (s *Service) Await(ctx context.Context, by dc.Caller, id dc.TaskID) (*dc.Ta
 	for {
 		v := s.store.View()
 		t, err := store.Get[*dc.Task](v, dc.ID(id))
-		if err != nil || t.Done() {
-			return t, err
+		if err != nil {
+			return nil, err
+		}
+		if t.Done() {
+			return s.visible(by, id)
 		}
 		if err := s.store.Wait(ctx, v.Revision()); err != nil {
 			return nil, err
@@ -86,7 +99,7 @@ func (s *Service) Await(ctx context.Context, by dc.Caller, id dc.TaskID) (*dc.Ta
 	}
 }
 
-// visible returns the task, if the caller may see it. It is not there for anybody else.
+// visible returns the task as the caller may know it, if he may see it. It is not there for anybody else.
 func (s *Service) visible(by dc.Caller, id dc.TaskID) (*dc.Task, error) {
 	visible, err := s.access.Visible(by)
 	if err != nil {
@@ -96,5 +109,12 @@ func (s *Service) visible(by dc.Caller, id dc.TaskID) (*dc.Task, error) {
 	if err == nil && !visible(t) {
 		t, err = nil, dc.Errorf(dc.NotFound, "it does not exist").On(dc.Describe(dc.KindTask, string(id)))
 	}
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	shown, err := s.access.Shown(by)
+	if err != nil {
+		return nil, err
+	}
+	return shown(t).(*dc.Task), nil
 }
