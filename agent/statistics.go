@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -33,6 +34,7 @@ type statistics struct {
 	// Of measure's goroutine.
 	host     dc.HostReading
 	machines map[dc.VirtualMachineID]dc.MachineReading
+	measured bool // whether there are readings of before
 
 	mu      sync.Mutex
 	history history
@@ -82,10 +84,16 @@ func (s *statistics) measure(ctx context.Context, now time.Time) {
 	for _, id := range sortedKeys(machines) {
 		f.Figures = append(f.Figures, dc.MachineFigures(id, s.machines[id], machines[id], host.MHz)...)
 	}
-	usages, provisioned := s.a.datastores.usages(), s.a.provisioned()
+	usages := s.a.datastores.usages()
+	provisioned, traffic := s.onDatastores(machines)
 	for _, id := range sortedKeys(usages) {
-		f.Figures = append(f.Figures, dc.DatastoreFigures(id, usages[id], provisioned[id])...)
+		var moved *dc.Traffic
+		if s.measured {
+			moved = cmp.Or(traffic[id], &dc.Traffic{})
+		}
+		f.Figures = append(f.Figures, dc.DatastoreFigures(id, usages[id], provisioned[id], moved)...)
 	}
+	s.measured = true
 	s.host, s.machines = host, machines
 	s.keep(f)
 }
@@ -100,18 +108,24 @@ func sortedKeys[K ~string, V any](m map[K]V) []K {
 	return out
 }
 
-// provisioned returns how many bytes the disks of this host's machines on each datastore may have.
-func (a *Agent) provisioned() map[dc.DatastoreID]int64 {
-	out := map[dc.DatastoreID]int64{}
-	for _, r := range a.board.snapshot().machines {
+// onDatastores returns how many bytes the disks of this host's machines on each datastore may have, and what was done to them since the
+// last readings.
+func (s *statistics) onDatastores(now map[dc.VirtualMachineID]dc.MachineReading) (provisioned map[dc.DatastoreID]int64, traffic map[dc.DatastoreID]*dc.Traffic) {
+	provisioned, traffic = map[dc.DatastoreID]int64{}, map[dc.DatastoreID]*dc.Traffic{}
+	for id, r := range s.a.board.snapshot().machines {
 		if r.deleted {
 			continue
 		}
+		on := r.machine.Datastore
 		for _, d := range r.machine.Disks {
-			out[r.machine.Datastore] += d.CapacityBytes
+			provisioned[on] += d.CapacityBytes
 		}
+		if traffic[on] == nil {
+			traffic[on] = &dc.Traffic{}
+		}
+		traffic[on].Add(s.machines[id], now[id])
 	}
-	return out
+	return provisioned, traffic
 }
 
 // keep remembers a frame of samples.

@@ -77,6 +77,12 @@ const (
 	VirtualDiskWrite      CounterID = 174
 	VirtualDiskReadTime   CounterID = 175
 	VirtualDiskWriteTime  CounterID = 176
+	DatastoreReads        CounterID = 178
+	DatastoreWrites       CounterID = 179
+	DatastoreRead         CounterID = 180
+	DatastoreWrite        CounterID = 181
+	DatastoreReadTime     CounterID = 182
+	DatastoreWriteTime    CounterID = 183
 	DatastoreUsed         CounterID = 281
 	DatastoreProvisioned  CounterID = 282
 	DatastoreCapacity     CounterID = 283
@@ -119,6 +125,12 @@ var counters = []Counter{
 	{VirtualDiskWrite, "virtualDisk", "write", RollupAverage, KiloBytesPerSecond, "rate", 2, "What was written to the virtual disk.", ofMachines},
 	{VirtualDiskReadTime, "virtualDisk", "totalReadLatency", RollupAverage, Millisecond, "absolute", 1, "How long a read of the virtual disk took.", ofMachines},
 	{VirtualDiskWriteTime, "virtualDisk", "totalWriteLatency", RollupAverage, Millisecond, "absolute", 1, "How long a write to the virtual disk took.", ofMachines},
+	{DatastoreReads, "datastore", "numberReadAveraged", RollupAverage, Number, "rate", 1, "Reads of the machines on it a second.", ofDatastores},
+	{DatastoreWrites, "datastore", "numberWriteAveraged", RollupAverage, Number, "rate", 1, "Writes of the machines on it a second.", ofDatastores},
+	{DatastoreRead, "datastore", "read", RollupAverage, KiloBytesPerSecond, "rate", 2, "What the machines on it read.", ofDatastores},
+	{DatastoreWrite, "datastore", "write", RollupAverage, KiloBytesPerSecond, "rate", 2, "What the machines on it wrote.", ofDatastores},
+	{DatastoreReadTime, "datastore", "totalReadLatency", RollupAverage, Millisecond, "absolute", 1, "How long a read of a machine on it took.", ofDatastores},
+	{DatastoreWriteTime, "datastore", "totalWriteLatency", RollupAverage, Millisecond, "absolute", 1, "How long a write of a machine on it took.", ofDatastores},
 	{DatastoreUsed, "disk", "used", RollupLatest, KiloBytes, "absolute", 1, "The space that is in use.", ofDatastores},
 	{DatastoreProvisioned, "disk", "provisioned", RollupLatest, KiloBytes, "absolute", 1, "The space that the machines' disks could use.", ofDatastores},
 	{DatastoreCapacity, "disk", "capacity", RollupLatest, KiloBytes, "absolute", 1, "How large it is.", ofDatastores},

@@ -104,9 +104,36 @@ func MachineFigures(id VirtualMachineID, before, now MachineReading, mhz int64) 
 	return s.figures
 }
 
-// DatastoreFigures returns the figures of a datastore on which disks of provisioned bytes are.
-func DatastoreFigures(id DatastoreID, u DatastoreUsage, provisioned int64) []Figure {
+// Traffic is what the machines on a datastore did to their disks there in a second.
+type Traffic struct {
+	readBytes, writtenBytes, reads, writes float64
+	done                                   DiskReading
+}
+
+// Add adds what a machine, all of whose disks are on the datastore, did between two readings.
+func (t *Traffic) Add(before, now MachineReading) {
+	seconds := elapsed(before.Time, now.Time, before.Run == now.Run).Seconds()
+	if seconds <= 0 {
+		return
+	}
+	for _, d := range changes(before.Disks, now.Disks) {
+		t.readBytes, t.writtenBytes = t.readBytes+float64(d.ReadBytes)/seconds, t.writtenBytes+float64(d.WrittenBytes)/seconds
+		t.reads, t.writes = t.reads+float64(d.Reads)/seconds, t.writes+float64(d.Writes)/seconds
+		t.done.add(d)
+	}
+}
+
+// DatastoreFigures returns the figures of a datastore on which disks of provisioned bytes are; traffic is nil where no interval is known.
+func DatastoreFigures(id DatastoreID, u DatastoreUsage, provisioned int64, traffic *Traffic) []Figure {
 	s := sheet{object: ID(id)}
+	if t := traffic; t != nil {
+		s.add(DatastoreReads, "", int64(t.reads))
+		s.add(DatastoreWrites, "", int64(t.writes))
+		s.add(DatastoreRead, "", int64(t.readBytes)>>10)
+		s.add(DatastoreWrite, "", int64(t.writtenBytes)>>10)
+		s.latency(DatastoreReadTime, "", t.done.ReadTime, t.done.Reads)
+		s.latency(DatastoreWriteTime, "", t.done.WriteTime, t.done.Writes)
+	}
 	s.add(DatastoreUsed, "", max(0, u.CapacityBytes-u.FreeBytes)>>10)
 	s.add(DatastoreProvisioned, "", provisioned>>10)
 	s.add(DatastoreCapacity, "", u.CapacityBytes>>10)
@@ -178,21 +205,10 @@ func (s *sheet) disks(before, now []DiskReading, virtual bool) {
 	if s.elapsed <= 0 || len(now) == 0 {
 		return
 	}
-	old := map[string]DiskReading{}
-	for _, d := range before {
-		old[d.Instance] = d
-	}
 	var sum DiskReading
 	known := false
-	for _, d := range now {
-		b, ok := old[d.Instance]
-		if !ok || d.ReadBytes < b.ReadBytes || d.WrittenBytes < b.WrittenBytes || d.Reads < b.Reads || d.Writes < b.Writes {
-			continue // it is new: no interval is known
-		}
-		d = DiskReading{d.Instance, d.ReadBytes - b.ReadBytes, d.WrittenBytes - b.WrittenBytes, d.Reads - b.Reads, d.Writes - b.Writes,
-			d.ReadTime - b.ReadTime, d.WriteTime - b.WriteTime}
-		sum.ReadBytes, sum.WrittenBytes = sum.ReadBytes+d.ReadBytes, sum.WrittenBytes+d.WrittenBytes
-		sum.Reads, sum.Writes = sum.Reads+d.Reads, sum.Writes+d.Writes
+	for _, d := range changes(before, now) {
+		sum.add(d)
 		known = true
 		if virtual {
 			s.virtualDisk(d)
@@ -202,6 +218,37 @@ func (s *sheet) disks(before, now []DiskReading, virtual bool) {
 	}
 	if known {
 		s.disk(sum)
+	}
+}
+
+// changes returns what was done between two readings of disks, of each that both have. One that is new, or whose meters began anew, has
+// no interval.
+func changes(before, now []DiskReading) []DiskReading {
+	old := make(map[string]DiskReading, len(before))
+	for _, d := range before {
+		old[d.Instance] = d
+	}
+	all := make([]DiskReading, 0, len(now))
+	for _, d := range now {
+		b, ok := old[d.Instance]
+		if !ok || d.ReadBytes < b.ReadBytes || d.WrittenBytes < b.WrittenBytes || d.Reads < b.Reads || d.Writes < b.Writes {
+			continue
+		}
+		all = append(all, DiskReading{d.Instance, d.ReadBytes - b.ReadBytes, d.WrittenBytes - b.WrittenBytes, d.Reads - b.Reads, d.Writes - b.Writes,
+			d.ReadTime - b.ReadTime, d.WriteTime - b.WriteTime})
+	}
+	return all
+}
+
+func (d *DiskReading) add(o DiskReading) {
+	d.ReadBytes, d.WrittenBytes, d.Reads, d.Writes = d.ReadBytes+o.ReadBytes, d.WrittenBytes+o.WrittenBytes, d.Reads+o.Reads, d.Writes+o.Writes
+	d.ReadTime, d.WriteTime = d.ReadTime+o.ReadTime, d.WriteTime+o.WriteTime
+}
+
+// latency adds how long one of n operations took, where there was one.
+func (s *sheet) latency(c CounterID, instance string, all time.Duration, n int64) {
+	if n > 0 {
+		s.add(c, instance, all.Milliseconds()/n)
 	}
 }
 
@@ -218,12 +265,8 @@ func (s *sheet) virtualDisk(d DiskReading) {
 	s.add(VirtualDiskWrite, d.Instance, s.rate(d.WrittenBytes>>10))
 	s.add(VirtualDiskReads, d.Instance, s.rate(d.Reads))
 	s.add(VirtualDiskWrites, d.Instance, s.rate(d.Writes))
-	if d.Reads > 0 {
-		s.add(VirtualDiskReadTime, d.Instance, d.ReadTime.Milliseconds()/d.Reads)
-	}
-	if d.Writes > 0 {
-		s.add(VirtualDiskWriteTime, d.Instance, d.WriteTime.Milliseconds()/d.Writes)
-	}
+	s.latency(VirtualDiskReadTime, d.Instance, d.ReadTime, d.Reads)
+	s.latency(VirtualDiskWriteTime, d.Instance, d.WriteTime, d.Writes)
 }
 
 // nics adds the figures of all network adapters and of each.

@@ -99,8 +99,36 @@ func TestHostFigures(t *testing.T) {
 }
 
 func TestDatastoreFigures(t *testing.T) {
-	got := text(dc.DatastoreFigures("datastore-a", dc.DatastoreUsage{CapacityBytes: 10 << 10, FreeBytes: 4 << 10}, 20<<10))
+	got := text(dc.DatastoreFigures("datastore-a", dc.DatastoreUsage{CapacityBytes: 10 << 10, FreeBytes: 4 << 10}, 20<<10, nil))
 	if want := "datastore-a disk.used[]=6\ndatastore-a disk.provisioned[]=20\ndatastore-a disk.capacity[]=10"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestTraffic adds what the machines of a datastore did, each in its own interval.
+func TestTraffic(t *testing.T) {
+	reading := func(run string, after time.Duration, disks ...dc.DiskReading) dc.MachineReading {
+		return dc.MachineReading{Time: readAt.Add(after), Run: run, Disks: disks}
+	}
+	var all dc.Traffic
+	all.Add(reading("1", 0, dc.DiskReading{Instance: "scsi0:0", ReadBytes: 1 << 10, Reads: 1}),
+		reading("1", 10*time.Second, dc.DiskReading{Instance: "scsi0:0", ReadBytes: 101 << 10, Reads: 21, ReadTime: 60 * time.Millisecond},
+			dc.DiskReading{Instance: "scsi0:1", Reads: 1000})) // it is new
+	all.Add(reading("1", 0, dc.DiskReading{Instance: "scsi0:0"}),
+		reading("1", 20*time.Second, dc.DiskReading{Instance: "scsi0:0", ReadBytes: 100 << 10, Reads: 20, WrittenBytes: 400 << 10, Writes: 40}))
+	all.Add(reading("1", 0), reading("2", 10*time.Second, dc.DiskReading{Instance: "scsi0:0", Writes: 1000})) // another run
+	all.Add(dc.MachineReading{}, reading("1", 10*time.Second, dc.DiskReading{Instance: "scsi0:0", Writes: 1000}))
+	got := text(dc.DatastoreFigures("datastore-a", dc.DatastoreUsage{}, 0, &all))
+	want := `datastore-a datastore.numberReadAveraged[]=3
+datastore-a datastore.numberWriteAveraged[]=2
+datastore-a datastore.read[]=15
+datastore-a datastore.write[]=20
+datastore-a datastore.totalReadLatency[]=1
+datastore-a datastore.totalWriteLatency[]=0
+datastore-a disk.used[]=0
+datastore-a disk.provisioned[]=0
+datastore-a disk.capacity[]=0`
+	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
