@@ -4,12 +4,37 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hanok/dc"
 )
+
+// spent returns how many bytes this process has written to files, and its CPU time.
+func spent(b *testing.B) (written int64, cpu time.Duration) {
+	b.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	text, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if value, ok := strings.CutPrefix(line, "wchar: "); ok {
+			written, err = strconv.ParseInt(value, 10, 64)
+		}
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return written, time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
 
 // BenchmarkKeep keeps 5 minutes of a thousand hosts with a hundred machines each, twelve counters a machine, as Service.write does.
 func BenchmarkKeep(b *testing.B) {
@@ -22,6 +47,7 @@ func BenchmarkKeep(b *testing.B) {
 	counters := []dc.CounterID{dc.CPUUsage, dc.CPUUsageMHz, dc.CPUReady, dc.MemoryUsage, dc.MemoryActive, dc.MemoryConsumed, dc.DiskRead, dc.DiskWrite,
 		dc.DiskUsage, dc.NetReceived, dc.NetTransmitted, dc.SysUptime}
 	now := begin
+	written, cpu := spent(b)
 	for b.Loop() {
 		now = now.Add(5 * time.Minute)
 		var frames []dc.Frame
@@ -43,6 +69,9 @@ func BenchmarkKeep(b *testing.B) {
 		}
 	}
 	b.StopTimer()
+	w, c := spent(b)
+	b.ReportMetric(float64(w-written)/float64(b.N)/1e6, "MB-written/op")
+	b.ReportMetric((c-cpu).Seconds()/float64(b.N), "CPU-s/op")
 	start := time.Now()
 	if _, err := d.query(0, dc.SeriesQuery{Object: "vm-0000000000000"}, now); err != nil {
 		b.Fatal(err)
