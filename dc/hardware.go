@@ -44,9 +44,9 @@ func CheckHardware(h Hardware) error {
 		return badField("memoryMB", fmt.Sprintf("%d is no multiple of %d", h.MemoryMB, MemoryStepMB),
 			fmt.Sprintf("give %d MB", h.MemoryMB+MemoryStepMB-h.MemoryMB%MemoryStepMB))
 	case len(h.Disks) > MaxDisks:
-		return badField("disks", fmt.Sprintf("%d are too many", len(h.Disks)), fmt.Sprintf("give %d at most", MaxDisks))
+		return tooMany("disks", len(h.Disks), MaxDisks)
 	case len(h.NICs) > MaxNICs:
-		return badField("nics", fmt.Sprintf("%d are too many", len(h.NICs)), fmt.Sprintf("give %d at most", MaxNICs))
+		return tooMany("nics", len(h.NICs), MaxNICs)
 	}
 	if h.CoresPerSocket < 1 || h.CPUs%h.CoresPerSocket != 0 {
 		return badField("coresPerSocket", fmt.Sprintf("%d CPUs are no sockets of %d", h.CPUs, h.CoresPerSocket), "give a divisor of the number of CPUs")

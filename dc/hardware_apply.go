@@ -90,6 +90,9 @@ func (c HardwareChange) changeDrives(h *Hardware) error {
 			for drive.Key = FirstFloppyKey; slices.ContainsFunc(h.Drives, func(o Drive) bool { return o.Key == drive.Key }); drive.Key++ {
 				drive.Unit++
 			}
+			if drive.Unit >= MaxFloppies {
+				return noRoom("drives", "another floppy drive")
+			}
 		} else {
 			p, err := h.place(d.Controller, d.Unit, cmp.Or(d.On, h.driveController()))
 			if err != nil {
@@ -111,6 +114,9 @@ func (c HardwareChange) changeDrives(h *Hardware) error {
 }
 
 func (c HardwareChange) changeNICs(h *Hardware) error {
+	if n := len(h.NICs) + len(c.AddNICs); n > MaxNICs {
+		return tooMany("nics", n, MaxNICs)
+	}
 	for _, n := range c.AddNICs {
 		on := n.Type
 		if on == "" {
@@ -145,6 +151,9 @@ func (c HardwareChange) changeNICs(h *Hardware) error {
 }
 
 func (c HardwareChange) addOthers(h *Hardware) error {
+	if n := len(h.SerialPorts) + len(c.AddSerialPorts); n > MaxSerialPorts {
+		return tooMany("serialPorts", n, MaxSerialPorts)
+	}
 	for _, p := range c.AddSerialPorts {
 		at := 0
 		for p.Key = FirstSerialKey; at < len(h.SerialPorts) && h.SerialPorts[at].Key == p.Key; at++ {
@@ -239,6 +248,10 @@ func noDevice(what string, key int32) error {
 
 func noRoom(field, what string) error {
 	return &Error{Kind: Invalid, Message: fmt.Sprintf("%s: there is no room for %s", field, what), Remedy: "remove one first, or choose another place"}
+}
+
+func tooMany(field string, n, most int) error {
+	return badField(field, fmt.Sprintf("%d are too many", n), fmt.Sprintf("give %d at most", most))
 }
 
 func thereAlready(what string) error {

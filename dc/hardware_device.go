@@ -125,7 +125,7 @@ func checkInputs(h Hardware) error {
 	}
 	switch {
 	case len(h.Inputs) > MaxInputs:
-		return badField("inputs", fmt.Sprintf("%d are too many", len(h.Inputs)), fmt.Sprintf("give %d at most", MaxInputs))
+		return tooMany("inputs", len(h.Inputs), MaxInputs)
 	case !h.hasControllerOf(ControllerUSB) && !h.hasControllerOf(ControllerXHCI):
 		return badField("inputs", "they are on USB, and there is no USB controller", `add a controller "ehci" or "xhci"`)
 	}
