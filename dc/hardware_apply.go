@@ -16,7 +16,7 @@ func (c HardwareChange) Apply(h Hardware) (Hardware, error) {
 	h.SerialPorts, h.Inputs, h.Boot.Order = slices.Clone(h.SerialPorts), slices.Clone(h.Inputs), slices.Clone(h.Boot.Order)
 	c.settings(&h)
 	// What is new comes first: it must not get the key of what goes, which the guest and the files know.
-	for _, step := range []func(*Hardware) error{c.addControllers, c.changeDisks, c.changeDrives, c.changeNICs, c.addOthers, c.remove, c.bootOrder} {
+	for _, step := range []func(*Hardware) error{c.addControllers, c.changeDisks, c.changeDrives, c.changeNICs, c.addOthers, c.remove, c.boot} {
 		if err := step(&h); err != nil {
 			return h, err
 		}
@@ -228,7 +228,11 @@ func (h *Hardware) unboot(key int32) {
 	h.Boot.Order = slices.DeleteFunc(h.Boot.Order, func(k int32) bool { return k == key })
 }
 
-func (c HardwareChange) bootOrder(h *Hardware) error {
+func (c HardwareChange) boot(h *Hardware) error {
+	if setup := c.Boot.EnterSetup; setup != nil && *setup && h.Firmware != EFI {
+		return badField("boot.enterSetup", "BIOS firmware can't be told to open its setup",
+			"give a boot delay, and press Esc on the console meanwhile")
+	}
 	if c.Boot.Order != nil {
 		h.Boot.Order = slices.Clone(*c.Boot.Order)
 	}

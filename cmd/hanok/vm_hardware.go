@@ -98,6 +98,7 @@ func (a *app) vmUpdateCommand() *cobra.Command {
 	var (
 		flags hardwareFlags
 		order []int32
+		setup bool
 		cmd   *cobra.Command
 	)
 	cmd = a.reconfigureCommand(command{use: "update VM", short: "Change a virtual machine's hardware", args: cobra.ExactArgs(1),
@@ -108,15 +109,20 @@ func (a *app) vmUpdateCommand() *cobra.Command {
 While it has power, CPUs and memory change only where hot-add was enabled before its power-on.`},
 		func(change *hanokv1.HardwareChange, _ []string) error {
 			flags.fill(change)
-			if cmd.Flags().Changed("boot-order") {
-				if change.Boot == nil {
-					change.Boot = &hanokv1.BootChange{}
-				}
+			ordered, entered := cmd.Flags().Changed("boot-order"), cmd.Flags().Changed("enter-setup")
+			if change.Boot == nil && (ordered || entered) {
+				change.Boot = &hanokv1.BootChange{}
+			}
+			if entered {
+				change.Boot.EnterSetup = &setup
+			}
+			if ordered {
 				change.Boot.Order = &hanokv1.BootOrder{Keys: order}
 			}
 			return nil
 		})
 	flags.add(cmd, "")
+	cmd.Flags().BoolVar(&setup, "enter-setup", false, "whether EFI firmware opens its setup at the next power-on")
 	cmd.Flags().Int32SliceVar(&order, "boot-order", nil, `the keys of the disks, drives and NICs that are tried first, with commas; "" for the usual order`)
 	return cmd
 }

@@ -113,7 +113,7 @@ func (s *service) media(by dc.Caller, text string) (dc.Media, error) {
 		return dc.Media{}, dc.Errorf(dc.Invalid, "%q names no file on a datastore", text).Fix(`write it as "[datastore1] iso/debian.iso"`)
 	}
 	ref, err := s.fileRef(by, name, path)
-	return dc.Media{Datastore: ref.Datastore, Path: ref.Path}, err
+	return dc.Media(ref), err
 }
 
 func inputs(types []string) []dc.InputType {

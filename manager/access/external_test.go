@@ -204,7 +204,7 @@ func TestAccountsAreChecked(t *testing.T) {
 		delete(b.users, "alice")
 		check(6*time.Minute, dc.Unauthenticated, dc.Unauthenticated)
 		b.users["alice"] = gone
-		if token, c, err = s.Login(t.Context(), "192.0.2.1", "alice@example.com", "alice"); err != nil {
+		if token, _, err = s.Login(t.Context(), "192.0.2.1", "alice@example.com", "alice"); err != nil {
 			t.Fatal(err)
 		}
 		check(time.Second, "", "")
