@@ -118,9 +118,12 @@ func TestTPMEndsWithQEMU(t *testing.T) {
 			}
 			l.d = nil
 		}
-		if err := unix.Kill(pid(l.m.ID), unix.SIGKILL); err != nil {
+		qemu, err := watch(pid(l.m.ID), func(*process) {})
+		if err != nil {
 			t.Fatal(err)
 		}
+		qemu.kill()
+		<-qemu.dead
 		if seen {
 			l.stopped()
 		} else {
