@@ -6,13 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
+	"strings"
 
 	"hanok/dc"
 )
 
 // ConfigureMachine brings the machine's files in line with m: it makes the disks in added that are not there, lengthens those that
-// have grown, writes the .vmx, and removes the discarded disks that m has no more, where they lie in the machine's folder. It may be
+// have grown, writes the .vmx, and removes the discarded disks that m has no more, but for those in another machine's folder. It may be
 // called again after a crash or failure. fetch and progress are as for CreateMachine.
 //
 // Kinds: as CreateMachine, and NotFound for a disk that should be there and is not, WrongState for one that is longer than it
@@ -84,10 +86,42 @@ func (f *Files) extend(ctx context.Context, d dc.Disk) error {
 	return file.Sync()
 }
 
+// anothers reports whether a folder on the datastore is another machine's.
+func (f *Files) anothers(folder string) (bool, error) {
+	if folder == f.m.Folder {
+		return false, nil
+	}
+	dir, err := f.root.Dir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	all, err := dir.Names()
+	if err != nil {
+		return false, err
+	}
+	for _, name := range all {
+		base, is := strings.CutSuffix(name, configEnding)
+		if !is {
+			continue
+		}
+		if owner, err := ownerOf(dir, names{base}); err != nil || owner != "" && owner != f.m.ID {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // discardDisk removes a disk that the machine has no more and nobody uses. The descriptor goes last: it says that the file is a disk.
 func (f *Files) discardDisk(file string) error {
 	if !diskFile(f.m, file) || slices.ContainsFunc(f.m.Disks, func(d dc.Disk) bool { return d.File == file }) {
 		return nil
+	}
+	if others, err := f.anothers(path.Dir(file)); err != nil || others {
+		return err // it is that machine's to remove
 	}
 	doomed := dc.Disk{File: file}
 	if err := f.checkUnused(f.names.flatPath(doomed)); err != nil {
