@@ -61,6 +61,8 @@ type Bulk struct {
 	// Field and Value are those of BulkCustomValue.
 	Field CustomFieldID `json:"field,omitempty"`
 	Value string        `json:"value,omitempty"`
+	// Confirmed is, for a deletion of many objects, how many they are.
+	Confirmed int `json:"confirmed,omitempty"`
 	// Objects are those that it is done with, each once, in this order.
 	Objects []BulkObject `json:"objects"`
 }

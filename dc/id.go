@@ -32,6 +32,7 @@ const (
 	KindTag            Kind = "Tag"
 	KindCustomField    Kind = "CustomField"
 	KindAPIToken       Kind = "APIToken"
+	KindDeletionGuard  Kind = "DeletionGuard"
 	KindIdentitySource Kind = "IdentitySource"
 )
 
@@ -68,6 +69,7 @@ var kinds = []struct {
 	{KindCustomField, "customfield-", "custom attribute", func() Object { return new(CustomField) }},
 	{KindAPIToken, "apitoken-", "api token", func() Object { return new(APIToken) }},
 	{KindIdentitySource, "identitysource-", "identity source", func() Object { return new(IdentitySource) }},
+	{KindDeletionGuard, "deletionguard-", "deletion guard", func() Object { return new(DeletionGuard) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -110,6 +112,7 @@ type (
 	TagID            ID
 	CustomFieldID    ID
 	APITokenID       ID
+	DeletionGuardID  ID
 	IdentitySourceID ID
 )
 

@@ -27,6 +27,7 @@ func objects() []Object {
 		&CustomField{ID: "customfield-1", Meta: meta},
 		&APIToken{ID: "apitoken-1", Meta: meta},
 		&IdentitySource{ID: "identitysource-1", Meta: meta},
+		&DeletionGuard{ID: TheDeletionGuard, Meta: meta},
 	}
 }
 

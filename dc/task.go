@@ -184,6 +184,7 @@ const (
 	EventCustomFieldGone   EventType = "CustomFieldDefRemovedEvent"
 	EventCustomFieldNamed  EventType = "CustomFieldDefRenamedEvent"
 	EventCustomValue       EventType = "CustomFieldValueChangedEvent"
+	EventDeletionsStopped  EventType = "hanok.guard.deletionsStopped" // vSphere has no such guard
 	EventTagAttached       EventType = "com.vmware.cis.tagging.attach"
 	EventTagDetached       EventType = "com.vmware.cis.tagging.detach"
 )

@@ -26,6 +26,7 @@ import (
 	"hanok/manager/event"
 	"hanok/manager/export"
 	"hanok/manager/file"
+	"hanok/manager/guard"
 	"hanok/manager/hostsystem"
 	"hanok/manager/identity"
 	"hanok/manager/image"
@@ -81,6 +82,7 @@ type Manager struct {
 	Audit  *audit.Service
 	Fields *attribute.Service
 	Bulk   *bulk.Service
+	Guard  *guard.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -127,6 +129,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Tags = tag.New(cfg.Store, m.Access)
 	m.Bulk = bulk.New(bulk.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Machines: m.Machines, Inventory: m.Inventory,
 		Tags: m.Tags, Fields: m.Fields, Log: cfg.Log})
+	m.Guard = guard.New(cfg.Store, m.Access)
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }
 	if cfg.Bare {

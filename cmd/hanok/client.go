@@ -40,6 +40,7 @@ type client struct {
 	images      hanokv1connect.ImageServiceClient
 	machines    hanokv1connect.VirtualMachineServiceClient
 	bulk        hanokv1connect.BulkServiceClient
+	guard       hanokv1connect.GuardServiceClient
 	tasks       hanokv1connect.TaskServiceClient
 	events      hanokv1connect.EventServiceClient
 	audit       hanokv1connect.AuditServiceClient
@@ -118,6 +119,7 @@ func (a *app) connect() (*client, error) {
 	c.images = hanokv1connect.NewImageServiceClient(c.http, s.server, options)
 	c.machines = hanokv1connect.NewVirtualMachineServiceClient(c.http, s.server, options)
 	c.bulk = hanokv1connect.NewBulkServiceClient(c.http, s.server, options)
+	c.guard = hanokv1connect.NewGuardServiceClient(c.http, s.server, options)
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.http, s.server, options)
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
 	c.audit = hanokv1connect.NewAuditServiceClient(c.http, s.server, options)

@@ -45,15 +45,17 @@ func (a *app) folderCommands() *cobra.Command {
 
 func (a *app) folderDeleteCommand() *cobra.Command {
 	var recursive, async bool
+	var confirm int32
 	cmd := a.client(command{use: "delete FOLDER", short: "Delete an empty folder, or one with everything in it", args: cobra.ExactArgs(1), object: true, complete: folderNames,
 		do: func(ctx context.Context, c *client, args []string) error {
-			res, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: args[0], Recursive: recursive})
+			res, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: args[0], Recursive: recursive, Confirm: confirm})
 			if err != nil || res.Task == nil {
 				return err
 			}
 			return a.await(ctx, c, res.Task, async)
 		}})
 	cmd.Flags().BoolVar(&recursive, "recursive", false, "delete what is in it, too: machines and their files, networks, datastores, clusters")
+	confirmFlag(cmd, &confirm)
 	asyncFlag(cmd, &async)
 	return cmd
 }

@@ -33,6 +33,7 @@ type nativeParts struct {
 	pools     *resource.Service
 	machines  *compute.Service
 	bulk      native.Bulk
+	guard     native.Guard
 	tasks     *task.Service
 	events    *event.Service
 	audit     native.Audit
@@ -59,6 +60,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Pools:      nativePools{p.pools},
 		Machines:   nativeMachines{p.machines},
 		Bulk:       p.bulk,
+		Guard:      p.guard,
 		Tasks:      p.tasks,
 		Events:     nativeEvents{p.events},
 		Audit:      p.audit,

@@ -265,15 +265,17 @@ func (a *app) powerCommand(verb, short string, op dc.PowerOp, aliases ...string)
 
 func (a *app) vmDeleteCommand() *cobra.Command {
 	var async bool
+	var confirm int32
 	var chosen selection
 	cmd := a.client(command{use: "delete VM...", short: "Delete virtual machines without power, and their files", args: chosen.arguments(0), object: true, complete: vmNames, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			return a.bulk(ctx, c, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete)}, func(name string) (*hanokv1.Task, error) {
+			return a.bulk(ctx, c, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete), Confirm: confirm}, func(name string) (*hanokv1.Task, error) {
 				res, err := c.machines.DeleteVirtualMachine(ctx, &hanokv1.DeleteVirtualMachineRequest{VirtualMachine: name})
 				return res.GetTask(), err
 			})
 		}})
 	asyncFlag(cmd, &async)
+	confirmFlag(cmd, &confirm)
 	a.selects(cmd, &chosen)
 	return cmd
 }

@@ -24,6 +24,7 @@ type Backend struct {
 	Pools      Pools
 	Machines   Machines
 	Bulk       Bulk
+	Guard      Guard
 	Tasks      Tasks
 	Events     Events
 	Audit      Audit
@@ -242,8 +243,15 @@ type NewDisk struct {
 type Bulk interface {
 	// Start starts the task that does it with b's machines, and those selected if selection is not nil.
 	Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection) (*dc.Task, error)
-	// DestroyFolder starts the task that deletes a folder with what is in it.
-	DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID) (*dc.Task, error)
+	// DestroyFolder starts the task that deletes a folder with what is in it; confirmed is how many objects that is, where they are many.
+	DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID, confirmed int) (*dc.Task, error)
+}
+
+// Guard keeps the limits of the guard against mass deletion.
+type Guard interface {
+	Limits(by dc.Caller) (dc.DeletionLimits, error)
+	// SetLimits replaces them by what change, which may be called several times, makes of them.
+	SetLimits(ctx context.Context, by dc.Caller, change func(*dc.DeletionLimits)) (dc.DeletionLimits, error)
 }
 
 // Tasks keeps the long operations.

@@ -9,7 +9,7 @@ import (
 
 func (s *service) StartBulk(ctx context.Context, req *hanokv1.StartBulkRequest) (*hanokv1.StartBulkResponse, error) {
 	by := caller(ctx)
-	b := dc.Bulk{Op: dc.BulkOp(req.Op), Timeout: req.Timeout.AsDuration(), Value: req.Value}
+	b := dc.Bulk{Op: dc.BulkOp(req.Op), Timeout: req.Timeout.AsDuration(), Value: req.Value, Confirmed: int(req.Confirm)}
 	if req.Timeout != nil && (req.Timeout.CheckValid() != nil || b.Timeout < 0) {
 		return nil, dc.Errorf(dc.Invalid, "the time-out is no span of time from zero up")
 	}

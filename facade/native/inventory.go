@@ -87,7 +87,7 @@ func (s *service) DeleteFolder(ctx context.Context, req *hanokv1.DeleteFolderReq
 	if !req.Recursive {
 		return &hanokv1.DeleteFolderResponse{}, s.Inventory.DeleteFolder(ctx, by, id)
 	}
-	t, err := s.Bulk.DestroyFolder(ctx, by, id)
+	t, err := s.Bulk.DestroyFolder(ctx, by, id, int(req.Confirm))
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ var defaults = []struct {
 		"metric disk.used.latest of disk.capacity.latest above 75 yellow 85 red"},
 	{"storageconnectivity", "Cannot connect to storage", "alarm.StorageConnectivityAlarm", "A datastore can't be used.", dc.KindDatastore,
 		"state summary.accessible is false red"},
+	{"massdeletion", "Mass deletion", "alarm.hanok.MassDeletionAlarm", "Somebody deletes one object after the other, and was stopped.", dc.KindFolder,
+		"event hanok.guard.deletionsStopped red"},
 	{"certificatestatus", "Certificate Status", "alarm.CertificateStatusAlarm", "The certificate of the data center's authority ends soon.", dc.KindFolder,
 		"state certificate.status is expiring yellow\nstate certificate.status is expired red"},
 }

@@ -314,17 +314,17 @@ func TestFolder(t *testing.T) {
 	ctx := t.Context()
 	w.ended(w.svc.Start(ctx, dc.System, dc.Bulk{Op: dc.BulkMove, Folder: "group-deep", Objects: objects("vm-m0001")}, nil))
 	w.ended(w.svc.Start(ctx, dc.System, dc.Bulk{Op: "powerOn", Objects: objects("vm-m0002")}, nil))
-	done := w.ended(w.svc.DestroyFolder(ctx, dc.System, "group-web"))
+	done := w.ended(w.svc.DestroyFolder(ctx, dc.System, "group-web", 5))
 	if got := text(done); got != "m0001=success m0000=success m0002=error(WrongState) deep=success web=error(WrongState)" {
 		t.Errorf("got %s", got)
 	}
 	for _, id := range []dc.FolderID{dc.RootFolder, "group-vm"} {
-		if _, err := w.svc.DestroyFolder(ctx, dc.System, id); dc.KindOf(err) != dc.WrongState {
+		if _, err := w.svc.DestroyFolder(ctx, dc.System, id, 0); dc.KindOf(err) != dc.WrongState {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
 	w.ended(w.svc.Start(ctx, dc.System, dc.Bulk{Op: "powerOff", Objects: objects("vm-m0002")}, nil))
-	if done := w.ended(w.svc.DestroyFolder(ctx, dc.System, "group-web")); text(done) != "m0002=success web=success" {
+	if done := w.ended(w.svc.DestroyFolder(ctx, dc.System, "group-web", 0)); text(done) != "m0002=success web=success" {
 		t.Errorf("got %s", text(done))
 	}
 }
@@ -344,7 +344,7 @@ func TestTasks(t *testing.T) {
 			return s.Start(ctx, dc.System, dc.Bulk{Op: dc.BulkAttachTag, Tag: "tag-1"}, all())
 		}, dc.EventTagAttached, 2},
 		{"destroy a folder", func(ctx context.Context, s *Service) (*dc.Task, error) {
-			return s.DestroyFolder(ctx, dc.System, "group-web")
+			return s.DestroyFolder(ctx, dc.System, "group-web", 0)
 		},
 			dc.EventVMRemoved, 2},
 	} {

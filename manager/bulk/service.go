@@ -17,6 +17,7 @@ import (
 	"hanok/manager/access"
 	"hanok/manager/attribute"
 	"hanok/manager/compute"
+	"hanok/manager/guard"
 	"hanok/manager/inventory"
 	"hanok/manager/resource"
 	"hanok/manager/store"
@@ -75,7 +76,7 @@ type args struct {
 // Start starts the task that does an operation with virtual machines: those of b, of which each may be there once, and those selected
 // that the caller may see, if selection is not nil. The task succeeds when every object had its turn, and has a result for each; one
 // that is canceled has them, too. Kinds: those of dc.CheckBulk. A request of which the caller may do nothing is refused as a request
-// about its first object alone. Privilege: the operation's on each object, when its turn comes.
+// about its first object alone. Deletions are guarded: WrongState where b.Confirmed is needed. Privilege: the operation's on each object, when its turn comes.
 func (s *Service) Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection) (*dc.Task, error) {
 	if err := s.Access.Authenticated(by); err != nil {
 		return nil, err
@@ -122,8 +123,8 @@ func (s *Service) checkAny(by dc.Caller, b dc.Bulk) (first error) {
 // DestroyFolder starts the task that deletes a folder with everything in it, machines first, as vSphere's Folder.Destroy does: each
 // object as by itself. What can't be deleted stays with the folders that it is in; the task's results say what that is, and why. Kinds: NotFound,
 // Invalid for a folder with more than dc.MaxBulk objects, WrongState for the root folder and the folders that belong to a data center,
-// Conflict while another task works on it. Privilege: PrivFolderDelete, and on each object its own.
-func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID) (*dc.Task, error) {
+// and without the confirmation that is needed, Conflict while another task works on it. Privilege: PrivFolderDelete, and on each object its own.
+func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID, confirmed int) (*dc.Task, error) {
 	if err := s.Access.Authorize(by, dc.PrivFolderDelete, dc.ID(id)); err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderI
 		return nil, dc.Errorf(dc.Invalid, "it is %d objects with what is in it", len(content)).On(dc.Describe(dc.KindFolder, f.Name)).
 			Fix("delete folders in it first: %d objects at most in one call", dc.MaxBulk)
 	}
-	b := dc.Bulk{Op: dc.BulkDelete}
+	b := dc.Bulk{Op: dc.BulkDelete, Confirmed: confirmed}
 	for i, o := range content {
 		rank := i + 1 // one after the other
 		if o.Kind() == dc.KindVirtualMachine {
@@ -154,7 +155,19 @@ func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderI
 
 func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, parts []string, b dc.Bulk) (submitted *dc.Task, err error) {
 	by.Session = "" // the task outlives it
-	err = s.Store.Change(ctx, func(tx *store.Tx) error {
+	change := s.Store.Change
+	if b.Op == dc.BulkDelete {
+		var ids []dc.ID
+		for _, o := range b.Objects {
+			if o.ID != "" {
+				ids = append(ids, o.ID)
+			}
+		}
+		change = func(ctx context.Context, fn func(*store.Tx) error) error {
+			return guard.ChangeMany(ctx, s.Store, by, ids, b.Confirmed, fn)
+		}
+	}
+	err = change(ctx, func(tx *store.Tx) error {
 		submitted, err = s.Tasks.SubmitParts(tx, by, typ, target, parts, args{By: by, Bulk: b})
 		return err
 	})

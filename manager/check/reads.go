@@ -47,7 +47,7 @@ var readers = []func(*store.View, map[dc.ID]dc.Object){
 	reader[*dc.Session], reader[*dc.JoinToken], reader[*dc.Secret],
 	reader[*dc.Role], reader[*dc.Permission], reader[*dc.Group], reader[*dc.Sequence],
 	reader[*dc.Alarm], reader[*dc.AlarmState],
-	reader[*dc.TagCategory], reader[*dc.Tag], reader[*dc.CustomField], reader[*dc.APIToken], reader[*dc.IdentitySource],
+	reader[*dc.TagCategory], reader[*dc.Tag], reader[*dc.CustomField], reader[*dc.APIToken], reader[*dc.DeletionGuard], reader[*dc.IdentitySource],
 }
 
 func reader[T dc.Object](v *store.View, all map[dc.ID]dc.Object) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"hanok/dc"
+	"hanok/manager/guard"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -11,12 +12,20 @@ import (
 const destroyType = "VirtualMachine.destroy"
 
 // Delete starts the task that deletes a machine and its files. Kinds: NotFound, WrongState for a machine that has power,
-// Conflict while another task works on it, Unavailable while its host is away. Privilege: PrivVMDelete.
+// Conflict while another task works on it, Unavailable while its host is away; and those of guard.Change. Privilege: PrivVMDelete.
 func (s *Service) Delete(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error) {
-	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) { return s.DeleteIn(tx, by, id) })
+	var submitted *dc.Task
+	err := guard.Change(ctx, s.store, by, func(tx *store.Tx) (err error) {
+		submitted, err = s.DeleteIn(tx, by, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return submitted, nil
 }
 
-// DeleteIn is Delete as a part of tx.
+// DeleteIn is Delete as a part of tx, and not guarded.
 func (s *Service) DeleteIn(tx *store.Tx, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error) {
 	if _, err := s.authorized(by, dc.PrivVMDelete, id); err != nil {
 		return nil, err

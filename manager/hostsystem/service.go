@@ -15,6 +15,7 @@ import (
 	"hanok/dc"
 	"hanok/manager/access"
 	"hanok/manager/event"
+	"hanok/manager/guard"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -47,7 +48,11 @@ func (s *Service) submit(ctx context.Context, by dc.Caller, p dc.Privilege, id d
 		return nil, err
 	}
 	var submitted *dc.Task
-	err := s.store.Change(ctx, func(tx *store.Tx) error {
+	commit := s.store.Change
+	if typ == removeType {
+		commit = func(ctx context.Context, fn func(*store.Tx) error) error { return guard.Change(ctx, s.store, by, fn) }
+	}
+	err := commit(ctx, func(tx *store.Tx) error {
 		h, err := store.Get[*dc.Host](tx.View(), dc.ID(id))
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"hanok/dc"
+	"hanok/manager/guard"
 	"hanok/manager/store"
 )
 
@@ -27,7 +28,7 @@ func deletionBy[T ~string](p dc.Privilege, remove func(*store.Tx, dc.Caller, T) 
 }
 
 // DeleteIn removes an object of a kind that has a call of its own to delete it, such as DeleteFolder, as a part of tx: with that call's
-// privilege and errors. Unsupported for objects of other kinds.
+// privilege and errors, and not guarded. Unsupported for objects of other kinds.
 func (s *Service) DeleteIn(tx *store.Tx, by dc.Caller, id dc.ID) error {
 	if _, ok := deletable[id.Kind()]; ok {
 		return s.deleteIn(tx, by, id.Kind(), id)
@@ -46,7 +47,7 @@ func (s *Service) deleteIn(tx *store.Tx, by dc.Caller, kind dc.Kind, id dc.ID) e
 }
 
 func (s *Service) delete(ctx context.Context, by dc.Caller, kind dc.Kind, id dc.ID) error {
-	return s.store.Change(ctx, func(tx *store.Tx) error { return s.deleteIn(tx, by, kind, id) })
+	return guard.Change(ctx, s.store, by, func(tx *store.Tx) error { return s.deleteIn(tx, by, kind, id) })
 }
 
 // Content returns what is below a folder, each object before what it stands in, and at last the folder itself: the order in which

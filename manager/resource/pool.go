@@ -8,6 +8,7 @@ import (
 	"hanok/dc"
 	"hanok/internal/random"
 	"hanok/manager/event"
+	"hanok/manager/guard"
 	"hanok/manager/store"
 )
 
@@ -207,7 +208,11 @@ func (s *Service) change(ctx context.Context, by dc.Caller, privilege dc.Privile
 	if err := s.access.Authorize(by, privilege, dc.ID(id)); err != nil {
 		return err
 	}
-	return s.store.Change(ctx, func(tx *store.Tx) error {
+	commit := s.store.Change
+	if privilege == dc.PrivPoolDelete {
+		commit = func(ctx context.Context, fn func(*store.Tx) error) error { return guard.Change(ctx, s.store, by, fn) }
+	}
+	return commit(ctx, func(tx *store.Tx) error {
 		p, err := store.Load[*dc.ResourcePool](tx, dc.ID(id))
 		if err != nil {
 			return err

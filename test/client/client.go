@@ -66,6 +66,7 @@ type Client struct {
 
 	Session    hanokv1connect.SessionServiceClient
 	Users      hanokv1connect.UserServiceClient
+	Guard      hanokv1connect.GuardServiceClient
 	Hosts      hanokv1connect.HostServiceClient
 	Datastores hanokv1connect.DatastoreServiceClient
 	Machines   hanokv1connect.VirtualMachineServiceClient
@@ -105,6 +106,7 @@ func New(t TB, data string) *Client {
 	option := connect.WithInterceptors(bearer{cl})
 	cl.Session = hanokv1connect.NewSessionServiceClient(cl.HTTP, cl.URL, option)
 	cl.Users = hanokv1connect.NewUserServiceClient(cl.HTTP, cl.URL, option)
+	cl.Guard = hanokv1connect.NewGuardServiceClient(cl.HTTP, cl.URL, option)
 	cl.Hosts = hanokv1connect.NewHostServiceClient(cl.HTTP, cl.URL, option)
 	cl.Datastores = hanokv1connect.NewDatastoreServiceClient(cl.HTTP, cl.URL, option)
 	cl.Machines = hanokv1connect.NewVirtualMachineServiceClient(cl.HTTP, cl.URL, option)

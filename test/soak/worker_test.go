@@ -59,6 +59,10 @@ func newWorkers(t *testing.T, cl *client.Client, hosts []string, random *rand.Ra
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &workers{t: t, cl: cl, ctx: ctx, changed: make(chan struct{}), open: map[string]job{}, users: map[string]bool{},
 		machines: map[string]bool{}, gone: map[string]bool{}, power: map[string]string{}, disturbed: map[string]int{}, counts: map[string]int{}}
+	// They delete more than one user should.
+	if _, err := cl.Guard.SetDeletionLimits(ctx, &hanokv1.SetDeletionLimitsRequest{Single: new(int32)}); err != nil {
+		t.Fatal(err)
+	}
 	for i, host := range hosts {
 		draws := rand.New(rand.NewPCG(random.Uint64(), 0))
 		w.all.Go(func() { w.flicker(host, draws) })

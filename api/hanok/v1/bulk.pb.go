@@ -40,8 +40,10 @@ type StartBulkRequest struct {
 	// What "attachTag" and "detachTag" attach and detach.
 	Tag string `protobuf:"bytes,8,opt,name=tag,proto3" json:"tag,omitempty"`
 	// What "setCustomValue" sets, and to what.
-	CustomField   string `protobuf:"bytes,9,opt,name=custom_field,json=customField,proto3" json:"custom_field,omitempty"`
-	Value         string `protobuf:"bytes,10,opt,name=value,proto3" json:"value,omitempty"`
+	CustomField string `protobuf:"bytes,9,opt,name=custom_field,json=customField,proto3" json:"custom_field,omitempty"`
+	Value       string `protobuf:"bytes,10,opt,name=value,proto3" json:"value,omitempty"`
+	// For "delete", how many virtual machines these are: needed where they are many. Without it, WrongState says how many.
+	Confirm       int32 `protobuf:"varint,11,opt,name=confirm,proto3" json:"confirm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,6 +148,13 @@ func (x *StartBulkRequest) GetValue() string {
 	return ""
 }
 
+func (x *StartBulkRequest) GetConfirm() int32 {
+	if x != nil {
+		return x.Confirm
+	}
+	return 0
+}
+
 type StartBulkResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
@@ -194,7 +203,7 @@ var File_hanok_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\xc3\x02\n" +
+	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\xdd\x02\n" +
 	"\x10StartBulkRequest\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12)\n" +
 	"\x10virtual_machines\x18\x02 \x03(\tR\x0fvirtualMachines\x12\x16\n" +
@@ -206,7 +215,8 @@ const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\x03tag\x18\b \x01(\tR\x03tag\x12!\n" +
 	"\fcustom_field\x18\t \x01(\tR\vcustomField\x12\x14\n" +
 	"\x05value\x18\n" +
-	" \x01(\tR\x05value\"7\n" +
+	" \x01(\tR\x05value\x12\x18\n" +
+	"\aconfirm\x18\v \x01(\x05R\aconfirm\"7\n" +
 	"\x11StartBulkResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2S\n" +
 	"\vBulkService\x12D\n" +

@@ -291,7 +291,9 @@ type DeleteFolderRequest struct {
 	// A reference: ID, unique name or inventory path.
 	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
 	// Deletes what is in it, too.
-	Recursive     bool `protobuf:"varint,2,opt,name=recursive,proto3" json:"recursive,omitempty"`
+	Recursive bool `protobuf:"varint,2,opt,name=recursive,proto3" json:"recursive,omitempty"`
+	// How many objects are deleted then, the folder included: needed where they are many. Without it, WrongState says how many.
+	Confirm       int32 `protobuf:"varint,3,opt,name=confirm,proto3" json:"confirm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,6 +340,13 @@ func (x *DeleteFolderRequest) GetRecursive() bool {
 		return x.Recursive
 	}
 	return false
+}
+
+func (x *DeleteFolderRequest) GetConfirm() int32 {
+	if x != nil {
+		return x.Confirm
+	}
+	return 0
 }
 
 type DeleteFolderResponse struct {
@@ -404,10 +413,11 @@ const file_hanok_v1_folder_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06parent\x18\x02 \x01(\tR\x06parent\"@\n" +
 	"\x14CreateFolderResponse\x12(\n" +
-	"\x06folder\x18\x01 \x01(\v2\x10.hanok.v1.FolderR\x06folder\"K\n" +
+	"\x06folder\x18\x01 \x01(\v2\x10.hanok.v1.FolderR\x06folder\"e\n" +
 	"\x13DeleteFolderRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x1c\n" +
-	"\trecursive\x18\x02 \x01(\bR\trecursive\":\n" +
+	"\trecursive\x18\x02 \x01(\bR\trecursive\x12\x18\n" +
+	"\aconfirm\x18\x03 \x01(\x05R\aconfirm\":\n" +
 	"\x14DeleteFolderResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xf9\x01\n" +
 	"\rFolderService\x12J\n" +

@@ -218,6 +218,7 @@ func oneOfEachKind() []dc.Object {
 		&dc.TagCategory{ID: "tagcategory-a", Meta: meta}, &dc.Tag{ID: "tag-a", Meta: meta},
 		&dc.CustomField{ID: "customfield-a", Meta: meta},
 		&dc.APIToken{ID: "apitoken-a", Meta: meta},
+		&dc.DeletionGuard{ID: dc.TheDeletionGuard, Meta: meta},
 		&dc.IdentitySource{ID: "identitysource-a", Meta: meta},
 	}
 }

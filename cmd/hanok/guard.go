@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"hanok/api/hanok/v1"
+)
+
+var limitColumns = []column[*hanokv1.DeletionLimits]{
+	{"Objects", func(o *hanokv1.DeletionLimits) string { return strconv.Itoa(int(o.Objects)) }},
+	{"Percent", func(o *hanokv1.DeletionLimits) string { return strconv.Itoa(int(o.Percent)) }},
+	{"Single", func(o *hanokv1.DeletionLimits) string { return strconv.Itoa(int(o.Single)) }},
+	{"Window", func(o *hanokv1.DeletionLimits) string { return o.Window.AsDuration().String() }},
+}
+
+func (a *app) guardCommands() *cobra.Command {
+	var objects, percent, single int32
+	var window time.Duration
+	var set *cobra.Command
+	set = a.client(command{use: "set", short: "Change the limits of deletions, and let everybody go on who was stopped; 0 is no limit", args: cobra.NoArgs,
+		do: func(ctx context.Context, c *client, _ []string) error {
+			req := &hanokv1.SetDeletionLimitsRequest{Objects: given(set, "objects", &objects), Percent: given(set, "percent", &percent), Single: given(set, "single", &single)}
+			if window != 0 {
+				req.Window = durationpb.New(window)
+			}
+			res, err := c.guard.SetDeletionLimits(ctx, req)
+			if err != nil {
+				return err
+			}
+			return show(a, res.Limits, limitColumns)
+		}})
+	f := set.Flags()
+	f.Int32Var(&objects, "objects", 0, "how many objects one call deletes without a confirmation")
+	f.Int32Var(&percent, "percent", 0, "how many percent of all virtual machines, if it deletes five objects or more")
+	f.Int32Var(&single, "single", 0, "how many deletions of one user without a confirmation there may be within the window")
+	f.DurationVar(&window, "window", 0, "the window")
+	return group("guard", "The guard against mass deletion",
+		a.client(command{use: "get", short: "Show the limits of deletions", args: cobra.NoArgs,
+			do: func(ctx context.Context, c *client, _ []string) error {
+				res, err := c.guard.GetDeletionLimits(ctx, &hanokv1.GetDeletionLimitsRequest{})
+				if err != nil {
+					return err
+				}
+				return show(a, res.Limits, limitColumns)
+			}}), set)
+}
+
+// confirmFlag adds the flag by which a deletion of many objects is confirmed.
+func confirmFlag(cmd *cobra.Command, confirm *int32) {
+	cmd.Flags().Int32Var(confirm, "confirm", 0, "how many objects are to be deleted, where those are many")
+}
