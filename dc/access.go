@@ -38,6 +38,7 @@ const (
 	PrivNetworkDelete    Privilege = "Network.Delete"
 	PrivVMCreate         Privilege = "VirtualMachine.Inventory.Create"
 	PrivVMRegister       Privilege = "VirtualMachine.Inventory.Register"
+	PrivVMUnregister     Privilege = "VirtualMachine.Inventory.Unregister"
 	PrivAssignVMToPool   Privilege = "Resource.AssignVMToPool"
 	PrivDatastoreBrowse  Privilege = "Datastore.Browse"
 	PrivFileManagement   Privilege = "Datastore.FileManagement"

@@ -16,6 +16,8 @@ type Machine struct {
 	Folder    string      `json:"folder"`
 	// Variables is ContentOf what the variables of its firmware start as, or "": those of a new machine.
 	Variables string `json:"variables,omitempty"`
+	// Annotation is the administrator's note, for the machine's files.
+	Annotation string `json:"annotation,omitempty"`
 	// Config is the name of its .vmx, "" for the folder's with ".vmx".
 	Config string `json:"config,omitempty"`
 	// Names are those of the port groups and datastores that the hardware refers to, for the machine's files. They may be missing.
@@ -77,7 +79,7 @@ func AssignmentOf(vm *VirtualMachine, pools ...*ResourcePool) (Assignment, bool)
 		Revision: revision,
 		Machine: Machine{
 			ID: vm.ID, Name: vm.Name, Hardware: vm.Spec.Hardware,
-			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder, Config: vm.Spec.Config, Variables: vm.Spec.Variables,
+			Datastore: vm.Spec.Datastore, Folder: vm.Spec.Folder, Config: vm.Spec.Config, Annotation: vm.Spec.Annotation, Variables: vm.Spec.Variables,
 			Resources: vm.Spec.Resources, Pools: shares,
 		},
 		Configuration: vm.Spec.Configuration, Discarded: vm.Spec.Discarded,

@@ -198,7 +198,8 @@ type NIC struct {
 	Key  int32   `json:"key"`
 	Type NICType `json:"type"`
 	// MAC is unique in the data center: six pairs of lower-case hexadecimal digits with colons.
-	MAC       string      `json:"mac"`
+	MAC string `json:"mac"`
+	// PortGroup is "" for an adapter that is on no network, and not connected.
 	PortGroup PortGroupID `json:"portGroup"`
 	// Connected is whether the cable is plugged in; StartConnected, whether it is after a power-on.
 	Connected      bool `json:"connected,omitempty"`

@@ -110,7 +110,9 @@ func checkNICs(nics []NIC) error {
 				"give six pairs of lower-case hexadecimal digits with colons, the first pair even, not all zero")
 		case seen[n.MAC]:
 			return badField(field("mac"), fmt.Sprintf("%q is there twice", n.MAC), "give each adapter its own address")
-		case ID(n.PortGroup).Kind() != KindPortGroup:
+		case n.PortGroup == "" && (n.Connected || n.StartConnected):
+			return badField(field("portGroup"), "an adapter that is on no network can't be connected", "give the ID of a port group")
+		case n.PortGroup != "" && ID(n.PortGroup).Kind() != KindPortGroup:
 			return badField(field("portGroup"), fmt.Sprintf("%q is no port group's ID", n.PortGroup), "give the ID of a port group")
 		}
 		if n.Key < FirstNICKey || n.Key >= FirstNICKey+MaxNICs {

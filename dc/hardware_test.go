@@ -71,7 +71,7 @@ func TestCheckHardware(t *testing.T) {
 		{"zero MAC", func(h *Hardware) { h.NICs[0].MAC = "00:00:00:00:00:00" }, "nics[0].mac: ", "not all zero"},
 		{"MAC with hyphens", func(h *Hardware) { h.NICs[0].MAC = "52-54-00-00-00-01" }, "nics[0].mac: ", "colons"},
 		{"no MAC", func(h *Hardware) { h.NICs[0].MAC = "" }, `nics[0].mac: ""`, "six pairs"},
-		{"no port group", func(h *Hardware) { h.NICs[0].PortGroup = "" }, `nics[0].portGroup: ""`, "port group"},
+		{"no port group", func(h *Hardware) { h.NICs[0].PortGroup, h.NICs[0].Connected = "", true }, "nics[0].portGroup: an adapter", "port group"},
 		{"another kind of ID", func(h *Hardware) { h.NICs[0].PortGroup = "vm-1" }, "nics[0].portGroup: ", "port group"},
 	}
 	for _, tt := range tests {

@@ -73,6 +73,8 @@ func TestClaims(t *testing.T) {
 	placed := *vm
 	placed.Spec.Datastore, placed.Spec.Folder = "datastore-1", "hello_1"
 	placed.Spec.Pool = "resgroup-1"
+	placed.Spec.Hardware.Disks = []Disk{{File: "hello_1/hello_1.vmdk"}, {File: "other/a.vmdk"}, {}}
+	placed.Spec.Discarded = []string{"hello_1/gone.vmdk", "other/a.vmdk"}
 	placed.Spec.Hardware.NICs = []NIC{{MAC: "52:54:00:00:00:01", PortGroup: "network-1"}, {MAC: "52:54:00:00:00:02", PortGroup: "network-1"}}
 	tests := []struct {
 		name string
@@ -82,7 +84,8 @@ func TestClaims(t *testing.T) {
 		{"an inventory object", &Folder{Meta: Meta{Name: "vm", Parent: "datacenter-1"}}, []string{"name/datacenter-1/vm"}},
 		{"a machine", vm, []string{"name/group-1/hello"}},
 		{"a placed machine", &placed, []string{"name/group-1/hello", UseClaim("resgroup-1", "vm-1"), UseClaim("datastore-1", "vm-1"),
-			"datastore/datastore-1/hello_1", UseClaim("network-1", "vm-1"), "mac/52:54:00:00:00:01", "mac/52:54:00:00:00:02"}},
+			"datastore/datastore-1/hello_1", "disk/datastore-1/hello_1/hello_1.vmdk", "disk/datastore-1/other/a.vmdk",
+			"disk/datastore-1/hello_1/gone.vmdk", UseClaim("network-1", "vm-1"), "mac/52:54:00:00:00:01", "mac/52:54:00:00:00:02"}},
 		{"a datastore", &Datastore{ID: "datastore-1", Meta: Meta{Name: "ds", Parent: "group-1"}, Spec: DatastoreSpec{Host: "host-1", Path: "/srv/ds"}},
 			[]string{"name/group-1/ds", "path/host-1/srv/ds", UseClaim("host-1", "datastore-1")}},
 		{"a queued task", &Task{Target: "vm-1", State: TaskQueued}, []string{TaskClaim("vm-1")}},

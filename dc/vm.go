@@ -193,11 +193,14 @@ func (o *VirtualMachine) HasPower() bool {
 	return o.Status.Power == PoweredOn || pending && o.Spec.Power.Op == PowerOn
 }
 
+// DiskClaim returns the claim of a disk, by the path of its descriptor on a datastore: no two machines write to one disk.
+func DiskClaim(ds DatastoreID, file string) string { return "disk/" + string(ds) + "/" + file }
+
 func (*VirtualMachine) Kind() Kind     { return KindVirtualMachine }
 func (o *VirtualMachine) Identity() ID { return ID(o.ID) }
 
-// Claims are the machine's name in its folder, its folder on its datastore, its MAC addresses, and the use of its
-// resource pool, datastores and port groups, which cannot be deleted before the machine.
+// Claims are the machine's name in its folder, its folder and the files of its disks on its datastore (of discarded ones until they are
+// gone), its MAC addresses, and the use of its resource pool, datastores and port groups, which cannot be deleted before the machine.
 func (o *VirtualMachine) Claims() []string {
 	claims := o.nameClaim()
 	use := func(used ID) {
@@ -215,6 +218,16 @@ func (o *VirtualMachine) Claims() []string {
 	}
 	for _, p := range o.Spec.Hardware.SerialPorts {
 		use(ID(p.File.Datastore))
+	}
+	for _, d := range o.Spec.Hardware.Disks {
+		if d.File != "" {
+			claims = append(claims, DiskClaim(o.Spec.Datastore, d.File))
+		}
+	}
+	for _, file := range o.Spec.Discarded {
+		if claim := DiskClaim(o.Spec.Datastore, file); !slices.Contains(claims, claim) {
+			claims = append(claims, claim)
+		}
 	}
 	for _, n := range o.Spec.Hardware.NICs {
 		use(ID(n.PortGroup))

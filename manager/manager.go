@@ -91,6 +91,9 @@ type Manager struct {
 // New joins the services, makes the certificate authority and the default inventory where the store has none, and marks
 // all hosts as not responding until they connect. Nothing moves before Run.
 func New(ctx context.Context, cfg Config) (*Manager, error) {
+	if err := cfg.Store.Reclaim(ctx, cfg.Log, dc.KindVirtualMachine); err != nil {
+		return nil, err
+	}
 	ca, err := authority(ctx, cfg.Store)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func testRegister(h *host) {
 	h.kind(err, dc.NotFound)
 
 	again := h.machine(2)
-	again.Name, again.Folder, again.Config, again.Hardware = found.Name, found.Folder, found.Config, found.Hardware
+	again.Annotation, again.Name, again.Folder, again.Config, again.Hardware = found.Annotation, found.Name, found.Folder, found.Config, found.Hardware
 	again.NICs = m.NICs
 	for range 2 {
 		h.ok(h.RegisterMachine(h.ctx(), again, dc.Registration{}))

@@ -90,7 +90,7 @@ func FromMachineAssignment(a *agentv1.MachineAssignment) (dc.Assignment, error) 
 // Machine returns m for the wire. Where an agent of protocol 2 can execute it, its hardware is there in that protocol's form, too.
 func Machine(m dc.Machine) *agentv1.Machine {
 	out := &agentv1.Machine{Id: string(m.ID), Name: m.Name, Datastore: string(m.Datastore), Folder: m.Folder, Hardware: Hardware(m.Hardware),
-		Variables: m.Variables, Resources: resources(m.Resources), Config: m.Config}
+		Variables: m.Variables, Resources: resources(m.Resources), Config: m.Config, Annotation: m.Annotation}
 	for id, name := range m.Names {
 		if out.Names == nil {
 			out.Names = make(map[string]string, len(m.Names))
@@ -120,7 +120,7 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 		return dc.Machine{}, dc.Errorf(dc.Invalid, "no virtual machine is named: %q", m.GetId())
 	}
 	out := dc.Machine{ID: dc.VirtualMachineID(m.Id), Name: m.Name, Datastore: dc.DatastoreID(m.Datastore), Folder: m.Folder,
-		Variables: m.Variables, Resources: fromResources(m.Resources), Config: m.Config}
+		Variables: m.Variables, Resources: fromResources(m.Resources), Config: m.Config, Annotation: m.Annotation}
 	for id, name := range m.Names {
 		if out.Names == nil {
 			out.Names = make(map[dc.ID]string, len(m.Names))

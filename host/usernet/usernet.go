@@ -19,7 +19,7 @@ type Network struct{}
 func (Network) Plug(ctx context.Context, m dc.Machine) ([]dc.Attachment, error) {
 	attachments := make([]dc.Attachment, len(m.NICs))
 	for i, nic := range m.NICs {
-		attachments[i] = dc.Attachment{Key: nic.Key, UserMode: true}
+		attachments[i] = dc.Attachment{Key: nic.Key, UserMode: nic.PortGroup != ""}
 	}
 	return attachments, nil
 }

@@ -78,10 +78,9 @@ func saveConfig(dir *beneath.Dir, n names, m dc.Machine) error {
 	return dir.Write(n.config(), after)
 }
 
-// configure writes what is known of m into c. What c says of it besides, such as an annotation, stays.
+// configure writes what is known of m into c. What c says of it besides stays.
 func configure(c *vmx.Config, n names, m dc.Machine) error {
-	described := hardware.Machine{Name: m.Name, Hardware: m.Hardware, Networks: map[int32]string{}}
-	described.Annotation, _ = c.Get("annotation")
+	described := hardware.Machine{Name: m.Name, Annotation: m.Annotation, Hardware: m.Hardware, Networks: map[int32]string{}}
 	h := &described.Hardware
 	h.Disks, h.Drives, h.SerialPorts = slices.Clone(h.Disks), slices.Clone(h.Drives), slices.Clone(h.SerialPorts)
 	for i, d := range m.Disks {

@@ -78,7 +78,8 @@ func (f *Files) register(r dc.Registration) error {
 	return saveConfig(f.dir, f.names, f.m)
 }
 
-// ReleaseMachine takes m's mark off its files, so that they are nobody's, and the lock beside the .vmx. All else stays as it is. Again is
+// ReleaseMachine takes m's mark off its files, so that they are nobody's, and the lock beside the .vmx. The .vmx says before what m is by
+// now, all else stays as it is. Again is
 // a success, and so are files that are not there and those of another machine. Kinds: NotFound when the datastore isn't mounted,
 // WrongState when the .vmx can't be read, Unavailable when the machine is executed.
 func (l *Local) ReleaseMachine(ctx context.Context, m dc.Machine) error {
@@ -105,6 +106,9 @@ func (f *Files) release() error {
 		return err
 	}
 	defer lock.Close()
+	if err := saveConfig(f.dir, f.names, f.m); err != nil { // its name or its note may have changed since
+		return err
+	}
 	c, _, err := readConfig(f.dir, f.names)
 	if err != nil {
 		return err

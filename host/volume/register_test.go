@@ -186,7 +186,7 @@ func registered(t *testing.T, l *Local, id dc.VirtualMachineID) dc.Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := dc.Machine{ID: id, Name: found.Name, Hardware: found.Hardware, Datastore: store, Folder: found.Folder, Config: found.Config,
+	m := dc.Machine{ID: id, Name: found.Name, Annotation: found.Annotation, Hardware: found.Hardware, Datastore: store, Folder: found.Folder, Config: found.Config,
 		Names: map[dc.ID]string{"network-1": "VM Network", dc.ID(store): "ds"}}
 	m.NICs[0].PortGroup = "network-1"
 	return m

@@ -3,7 +3,9 @@ package compute
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hanok/dc"
@@ -138,7 +140,7 @@ func orphanDatastore(v *store.View, o dc.Orphan) (dc.DatastoreID, error) {
 func orphanNetworks(v *store.View, h dc.Hardware, substitute dc.PortGroupID) (dc.Hardware, error) {
 	h.NICs = slices.Clone(h.NICs)
 	for i, n := range h.NICs {
-		if _, err := store.Get[*dc.PortGroup](v, dc.ID(n.PortGroup)); err == nil {
+		if _, err := store.Get[*dc.PortGroup](v, dc.ID(n.PortGroup)); err == nil || n.PortGroup == "" {
 			continue
 		}
 		if substitute == "" {
@@ -157,14 +159,27 @@ func checkClaims(v *store.View, vm *dc.VirtualMachine) error {
 		if !taken || id == dc.ID(vm.ID) {
 			continue
 		}
-		holder := string(id)
-		if other, err := store.Get[*dc.VirtualMachine](v, id); err == nil {
-			holder = describe(other)
+		what := fmt.Sprintf("its name or its folder %q", vm.Spec.Folder)
+		if mac, ok := strings.CutPrefix(claim, macClaim); ok {
+			what = "the address " + mac
+		} else if file, ok := strings.CutPrefix(claim, dc.DiskClaim(vm.Spec.Datastore, "")); ok {
+			what = "the disk " + file
 		}
-		return dc.Errorf(dc.Exists, "its name, its folder %q or a MAC address of it is that of %s", vm.Spec.Folder, holder).
+		return dc.Errorf(dc.Exists, "%s is that of %s", what, holderName(v, id)).
 			Fix("look at both: they may be copies of one machine; delete one, or give it another name with --name")
 	}
 	return nil
+}
+
+// macClaim begins the claims of adapters' addresses.
+const macClaim = "mac/"
+
+// holderName returns who holds a claim as a user knows it.
+func holderName(v *store.View, id dc.ID) string {
+	if vm, err := store.Get[*dc.VirtualMachine](v, id); err == nil {
+		return describe(vm)
+	}
+	return string(id)
 }
 
 // adoptDefinition hands an orphan, whose object the service has stored already, to its host. Taken back, it is an orphan again:

@@ -68,7 +68,7 @@ func (req CreateRequest) portGroups() []dc.PortGroupID {
 			all = append(all, n.PortGroup)
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(id dc.PortGroupID) bool { return id == "" }) // those on no network
 }
 
 const defaultGuestID = "otherLinux64Guest"

@@ -1561,6 +1561,8 @@ type Machine struct {
 	Config string `protobuf:"bytes,13,opt,name=config,proto3" json:"config,omitempty"`
 	// The names of the port groups and datastores that the hardware refers to, by their IDs.
 	Names map[string]string `protobuf:"bytes,14,rep,name=names,proto3" json:"names,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The administrator's note, for the machine's files.
+	Annotation string `protobuf:"bytes,15,opt,name=annotation,proto3" json:"annotation,omitempty"`
 	// Since protocol 3.
 	Hardware *v1.Hardware `protobuf:"bytes,12,opt,name=hardware,proto3" json:"hardware,omitempty"`
 	// What the variables of its firmware start as. Absent: those of a new machine.
@@ -1692,6 +1694,13 @@ func (x *Machine) GetNames() map[string]string {
 		return x.Names
 	}
 	return nil
+}
+
+func (x *Machine) GetAnnotation() string {
+	if x != nil {
+		return x.Annotation
+	}
+	return ""
 }
 
 func (x *Machine) GetHardware() *v1.Hardware {
@@ -3037,7 +3046,7 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\"L\n" +
 	"\x05Known\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\bR\x05files\x12-\n" +
-	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\xfd\x04\n" +
+	"\x12outcome_generation\x18\x02 \x01(\x03R\x11outcomeGeneration\"\x9d\x05\n" +
 	"\aMachine\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -3052,7 +3061,10 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	" \x01(\tR\tdatastore\x12\x16\n" +
 	"\x06folder\x18\v \x01(\tR\x06folder\x12\x16\n" +
 	"\x06config\x18\r \x01(\tR\x06config\x128\n" +
-	"\x05names\x18\x0e \x03(\v2\".hanok.agent.v1.Machine.NamesEntryR\x05names\x12.\n" +
+	"\x05names\x18\x0e \x03(\v2\".hanok.agent.v1.Machine.NamesEntryR\x05names\x12\x1e\n" +
+	"\n" +
+	"annotation\x18\x0f \x01(\tR\n" +
+	"annotation\x12.\n" +
 	"\bhardware\x18\f \x01(\v2\x12.hanok.v1.HardwareR\bhardware\x12\x1c\n" +
 	"\tvariables\x182 \x01(\tR\tvariables\x12<\n" +
 	"\tresources\x18( \x01(\v2\x1e.hanok.agent.v1.ResourceConfigR\tresources\x12/\n" +
