@@ -19,6 +19,8 @@ func CheckAtRest(vm *VirtualMachine) error {
 	switch {
 	case vm.Spec.Deleted:
 		return fail("it is being deleted", "choose another one")
+	case vm.Spec.Released:
+		return fail("it is being unregistered", "choose another one")
 	case vm.Status.Files == FilesMissing:
 		return fail("its files are missing"+because(vm.Status.FilesFailure), "bring its files back to where they were")
 	case vm.Status.Files != FilesReady:

@@ -137,6 +137,10 @@ func (m nativeMachines) Adopt(ctx context.Context, by dc.Caller, req native.Adop
 	return m.Service.Adopt(ctx, by, compute.AdoptRequest(req))
 }
 
+func (m nativeMachines) Register(ctx context.Context, by dc.Caller, req native.RegisterRequest) (*dc.Task, []string, error) {
+	return m.Service.Register(ctx, by, compute.RegisterRequest(req))
+}
+
 // nativeFiles is the file service with the facade's own types.
 type nativeFiles struct{ *file.Service }
 

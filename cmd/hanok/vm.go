@@ -159,6 +159,7 @@ func (a *app) vmCommands() *cobra.Command {
 			}}),
 		a.vmCloneCommand(), a.vmExportCommand(), a.vmTemplateCommand(), a.vmUntemplateCommand(),
 		a.vmMoveCommand(), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
+		a.vmRegisterCommand(), a.vmUnregisterCommand(),
 	)
 }
 

@@ -168,6 +168,10 @@ type Machines interface {
 	// Orphans returns the machines that hosts have and that are not theirs, by ID.
 	Orphans(by dc.Caller) ([]dc.Orphan, error)
 	Adopt(ctx context.Context, by dc.Caller, req AdoptRequest) (*dc.Task, error)
+	// Register makes a machine of files on a datastore. The warnings say what of it is otherwise than in the files.
+	Register(ctx context.Context, by dc.Caller, req RegisterRequest) (t *dc.Task, warnings []string, err error)
+	// Unregister removes a machine from the inventory, and leaves its files.
+	Unregister(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (*dc.Task, error)
 	// Power starts a power operation; timeout bounds the guest's part, and zero is the usual time.
 	Power(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, op dc.PowerOp, timeout time.Duration) (*dc.Task, error)
 	Rename(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, name string) error
@@ -230,6 +234,18 @@ type AdoptRequest struct {
 	Name      string
 	Folder    dc.FolderID
 	PortGroup dc.PortGroupID
+}
+
+// RegisterRequest asks for a machine whose .vmx is on a datastore. What is empty is for the backend to choose; Networks are port groups
+// for the networks of the .vmx, "" is for all that have none of their name.
+type RegisterRequest struct {
+	File     dc.FileRef
+	Name     string
+	Folder   dc.FolderID
+	Pool     dc.ResourcePoolID
+	Template bool
+	Identity dc.RegisterIdentity
+	Networks map[string]dc.PortGroupID
 }
 
 // NewDisk asks for a disk that starts as the image, or empty for no image. Form is the rest about it.

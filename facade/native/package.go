@@ -3,7 +3,6 @@ package native
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -49,7 +48,7 @@ func (s *service) packageAnswer(ctx context.Context, by dc.Caller, w http.Respon
 	if err != nil {
 		return nil, err
 	}
-	networks, err := s.networksOf(by, query)
+	networks, err := s.networksOf(by, query["network"])
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +60,9 @@ func (s *service) packageAnswer(ctx context.Context, by dc.Caller, w http.Respon
 }
 
 // networksOf returns the port groups for the networks of a package: NETWORK=PORTGROUP, or PORTGROUP for all.
-func (s *service) networksOf(by dc.Caller, query url.Values) (map[string]dc.PortGroupID, error) {
+func (s *service) networksOf(by dc.Caller, texts []string) (map[string]dc.PortGroupID, error) {
 	out := map[string]dc.PortGroupID{}
-	for _, text := range query["network"] {
+	for _, text := range texts {
 		network, name, ok := strings.Cut(text, "=")
 		if !ok {
 			network, name = "", text

@@ -109,7 +109,7 @@ func (h *Host) ReleaseMachine(ctx context.Context, m dc.Machine) error {
 	}
 	h.keep(ds, m)
 	if f := ds.folders[m.Folder]; f != nil && f.owner == m.ID {
-		f.owner = ""
+		f.owner, f.spec = "", m
 	}
 	return nil
 }

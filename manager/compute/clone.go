@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"hanok/api/filestream"
 	"hanok/dc"
 	"hanok/internal/random"
 	"hanok/manager/store"
@@ -221,18 +220,8 @@ func (s *Service) allocated(ctx context.Context, vm *dc.VirtualMachine) map[int3
 }
 
 func (s *Service) allocatedOf(ctx context.Context, vm *dc.VirtualMachine, d dc.Disk) (int64, error) {
-	conn, err := s.hosts.OpenStream(ctx, vm.Spec.Host, "", filestream.Kind)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	flat := strings.TrimSuffix(d.File, ".vmdk") + "-flat.vmdk"
-	call, err := filestream.Start(conn, dc.FileRequest{Op: dc.FileStat, FileRef: dc.FileRef{Datastore: vm.Spec.Datastore, Path: flat}})
-	if err != nil {
-		return 0, err
-	}
-	reply, err := call.Reply(nil)
+	reply, err := s.askFiles(ctx, vm.Spec.Host, dc.FileRequest{Op: dc.FileStat, FileRef: dc.FileRef{Datastore: vm.Spec.Datastore, Path: flat}})
 	if err == nil && reply.File == nil {
 		err = errors.New("the host does not say what the file is")
 	}

@@ -71,6 +71,7 @@ func New(c Config) *Service {
 
 func (s *Service) definitions() []task.Definition {
 	definitions := []task.Definition{s.createDefinition(), s.cloneDefinition(), s.adoptDefinition(), s.destroyDefinition(),
+		s.registerDefinition(), s.unregisterDefinition(),
 		s.reconfigureDefinition(reconfigureType), s.reconfigureDefinition(upgradeType)}
 	for _, op := range dc.PowerOps() {
 		definitions = append(definitions, task.Definition{Type: powerType(op), Steps: s.powerSteps()})

@@ -222,9 +222,11 @@ type hosts struct {
 	usage     map[dc.DatastoreID]dc.DatastoreUsage
 	// orphans are what the hosts have besides the machines of the store.
 	orphans []dc.Orphan
-	sends   string // what a stream sends
-	silent  bool   // a stream sends nothing and stays open
-	opened  func() // called with every stream, if not nil
+	deleted int              // machines that hosts were asked to delete
+	found   *dc.FoundMachine // what its files say of a machine, or nil for a host that reads none
+	sends   string           // what a stream sends
+	silent  bool             // a stream sends nothing and stays open
+	opened  func()           // called with every stream, if not nil
 }
 
 // set changes the settings, and makes the hosts look again.
@@ -274,8 +276,8 @@ func (h *hosts) due(a dc.Assignment, s dc.VirtualMachineStatus) bool {
 	if h.away {
 		return false
 	}
-	if a.Deleted {
-		return s.Files != dc.FilesRemoved && !h.hold
+	if a.Deleted || a.Released {
+		return !s.Files.Gone() && !h.hold
 	}
 	return s.Files == "" && !h.slow || s.Files == dc.FilesReady && !h.hold && (s.Outcome.Generation < a.Power.Generation || s.Configured.Generation < a.Configuration)
 }
@@ -285,7 +287,11 @@ func (h *hosts) carryOut(a dc.Assignment, s *dc.VirtualMachineStatus) {
 	defer h.mu.Unlock()
 	switch {
 	case a.Deleted:
+		h.deleted++
 		*s = dc.VirtualMachineStatus{Files: dc.FilesRemoved, Power: dc.PoweredOff}
+		return
+	case a.Released:
+		*s = dc.VirtualMachineStatus{Files: dc.FilesReleased, Power: dc.PoweredOff}
 		return
 	case s.Files == "" && h.files != nil:
 		s.Files, s.FilesFailure = dc.FilesFailed, h.files
@@ -347,7 +353,7 @@ func (h *hosts) Progress(dc.VirtualMachineID) (int64, int64, bool) { return 25 <
 
 func (h *hosts) OpenStream(_ context.Context, host dc.HostID, vm dc.VirtualMachineID, kind string) (net.Conn, error) {
 	if kind == filestream.Kind {
-		return nil, dc.Errorf(dc.Unsupported, "no files")
+		return h.openFiles()
 	}
 	near, far := net.Pipe()
 	if h.opened != nil {
@@ -359,6 +365,36 @@ func (h *hosts) OpenStream(_ context.Context, host dc.HostID, vm dc.VirtualMachi
 	go func() {
 		_, _ = io.WriteString(far, fmt.Sprint(h.sends, " of ", kind, " of ", vm, " on ", host))
 		far.Close()
+	}()
+	return near, nil
+}
+
+// deletions returns how many machines the hosts were asked to delete.
+func (h *hosts) deletions() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.deleted
+}
+
+// openFiles answers one operation on files: a description with what the host has found.
+func (h *hosts) openFiles() (net.Conn, error) {
+	h.mu.Lock()
+	found, away := h.found, h.away
+	h.mu.Unlock()
+	if away {
+		return nil, dc.Errorf(dc.Unavailable, "it is not connected")
+	}
+	near, far := net.Pipe()
+	go func() {
+		defer far.Close()
+		s, req, err := filestream.Accept(far)
+		switch {
+		case err != nil:
+		case req.Op == dc.FileDescribe && found != nil:
+			_ = s.Reply(dc.FileReply{Machine: found})
+		default:
+			_ = s.Fail(dc.Errorf(dc.Unsupported, "no files").Fix("upgrade this host"))
+		}
 	}()
 	return near, nil
 }

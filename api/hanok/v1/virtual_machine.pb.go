@@ -1417,6 +1417,259 @@ func (x *AdoptVirtualMachineRequest) GetPortGroup() string {
 	return ""
 }
 
+type RegisterVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference to the datastore.
+	Datastore string `protobuf:"bytes,1,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	// The path of the .vmx on it, in a folder directly on the datastore.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// What it is to be called. Empty: as the .vmx says.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// A reference to the folder in which it is to stand. Empty: the "vm" folder of the data center.
+	Folder string `protobuf:"bytes,4,opt,name=folder,proto3" json:"folder,omitempty"`
+	// A reference to the resource pool. Empty: that of the cluster of the datastore's host.
+	ResourcePool string `protobuf:"bytes,5,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	// Makes it a template.
+	AsTemplate bool `protobuf:"varint,6,opt,name=as_template,json=asTemplate,proto3" json:"as_template,omitempty"`
+	// "moved" keeps its identifiers and addresses, "copied" gives it new ones. Empty: as uuid.action of the .vmx says, else moved where that
+	// is not in doubt.
+	Identity string `protobuf:"bytes,7,opt,name=identity,proto3" json:"identity,omitempty"`
+	// Port groups for its networks: NETWORK=PORTGROUP, or PORTGROUP for all that have no port group of their name. The adapters of others are
+	// not connected.
+	Networks      []string `protobuf:"bytes,8,rep,name=networks,proto3" json:"networks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterVirtualMachineRequest) Reset() {
+	*x = RegisterVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterVirtualMachineRequest) ProtoMessage() {}
+
+func (x *RegisterVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*RegisterVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RegisterVirtualMachineRequest) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *RegisterVirtualMachineRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *RegisterVirtualMachineRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RegisterVirtualMachineRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *RegisterVirtualMachineRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+func (x *RegisterVirtualMachineRequest) GetAsTemplate() bool {
+	if x != nil {
+		return x.AsTemplate
+	}
+	return false
+}
+
+func (x *RegisterVirtualMachineRequest) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *RegisterVirtualMachineRequest) GetNetworks() []string {
+	if x != nil {
+		return x.Networks
+	}
+	return nil
+}
+
+type RegisterVirtualMachineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task's target is the machine.
+	Task *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// What of it is otherwise than in its files, each a sentence.
+	Warnings      []string `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterVirtualMachineResponse) Reset() {
+	*x = RegisterVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterVirtualMachineResponse) ProtoMessage() {}
+
+func (x *RegisterVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*RegisterVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RegisterVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *RegisterVirtualMachineResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+type UnregisterVirtualMachineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A reference.
+	VirtualMachine string `protobuf:"bytes,1,opt,name=virtual_machine,json=virtualMachine,proto3" json:"virtual_machine,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UnregisterVirtualMachineRequest) Reset() {
+	*x = UnregisterVirtualMachineRequest{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnregisterVirtualMachineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnregisterVirtualMachineRequest) ProtoMessage() {}
+
+func (x *UnregisterVirtualMachineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnregisterVirtualMachineRequest.ProtoReflect.Descriptor instead.
+func (*UnregisterVirtualMachineRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UnregisterVirtualMachineRequest) GetVirtualMachine() string {
+	if x != nil {
+		return x.VirtualMachine
+	}
+	return ""
+}
+
+type UnregisterVirtualMachineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnregisterVirtualMachineResponse) Reset() {
+	*x = UnregisterVirtualMachineResponse{}
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnregisterVirtualMachineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnregisterVirtualMachineResponse) ProtoMessage() {}
+
+func (x *UnregisterVirtualMachineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnregisterVirtualMachineResponse.ProtoReflect.Descriptor instead.
+func (*UnregisterVirtualMachineResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UnregisterVirtualMachineResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 type AdoptVirtualMachineResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The task's target is the machine.
@@ -1427,7 +1680,7 @@ type AdoptVirtualMachineResponse struct {
 
 func (x *AdoptVirtualMachineResponse) Reset() {
 	*x = AdoptVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1692,7 @@ func (x *AdoptVirtualMachineResponse) String() string {
 func (*AdoptVirtualMachineResponse) ProtoMessage() {}
 
 func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[16]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1705,7 @@ func (x *AdoptVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*AdoptVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{16}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AdoptVirtualMachineResponse) GetTask() *Task {
@@ -1477,7 +1730,7 @@ type PowerVirtualMachineRequest struct {
 
 func (x *PowerVirtualMachineRequest) Reset() {
 	*x = PowerVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1742,7 @@ func (x *PowerVirtualMachineRequest) String() string {
 func (*PowerVirtualMachineRequest) ProtoMessage() {}
 
 func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[17]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1755,7 @@ func (x *PowerVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{17}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PowerVirtualMachineRequest) GetVirtualMachine() string {
@@ -1535,7 +1788,7 @@ type PowerVirtualMachineResponse struct {
 
 func (x *PowerVirtualMachineResponse) Reset() {
 	*x = PowerVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1800,7 @@ func (x *PowerVirtualMachineResponse) String() string {
 func (*PowerVirtualMachineResponse) ProtoMessage() {}
 
 func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[18]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1813,7 @@ func (x *PowerVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*PowerVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{18}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PowerVirtualMachineResponse) GetTask() *Task {
@@ -1582,7 +1835,7 @@ type AnnotateVirtualMachineRequest struct {
 
 func (x *AnnotateVirtualMachineRequest) Reset() {
 	*x = AnnotateVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1847,7 @@ func (x *AnnotateVirtualMachineRequest) String() string {
 func (*AnnotateVirtualMachineRequest) ProtoMessage() {}
 
 func (x *AnnotateVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[19]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1860,7 @@ func (x *AnnotateVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotateVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*AnnotateVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{19}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AnnotateVirtualMachineRequest) GetVirtualMachine() string {
@@ -1632,7 +1885,7 @@ type AnnotateVirtualMachineResponse struct {
 
 func (x *AnnotateVirtualMachineResponse) Reset() {
 	*x = AnnotateVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1897,7 @@ func (x *AnnotateVirtualMachineResponse) String() string {
 func (*AnnotateVirtualMachineResponse) ProtoMessage() {}
 
 func (x *AnnotateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[20]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1910,7 @@ func (x *AnnotateVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotateVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*AnnotateVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{20}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
 }
 
 type RenameVirtualMachineRequest struct {
@@ -1671,7 +1924,7 @@ type RenameVirtualMachineRequest struct {
 
 func (x *RenameVirtualMachineRequest) Reset() {
 	*x = RenameVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1936,7 @@ func (x *RenameVirtualMachineRequest) String() string {
 func (*RenameVirtualMachineRequest) ProtoMessage() {}
 
 func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[21]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1949,7 @@ func (x *RenameVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{21}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RenameVirtualMachineRequest) GetVirtualMachine() string {
@@ -1721,7 +1974,7 @@ type RenameVirtualMachineResponse struct {
 
 func (x *RenameVirtualMachineResponse) Reset() {
 	*x = RenameVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1986,7 @@ func (x *RenameVirtualMachineResponse) String() string {
 func (*RenameVirtualMachineResponse) ProtoMessage() {}
 
 func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[22]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1999,7 @@ func (x *RenameVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*RenameVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{22}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
 }
 
 type SetVirtualMachineResourcesRequest struct {
@@ -1761,7 +2014,7 @@ type SetVirtualMachineResourcesRequest struct {
 
 func (x *SetVirtualMachineResourcesRequest) Reset() {
 	*x = SetVirtualMachineResourcesRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +2026,7 @@ func (x *SetVirtualMachineResourcesRequest) String() string {
 func (*SetVirtualMachineResourcesRequest) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[23]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +2039,7 @@ func (x *SetVirtualMachineResourcesRequest) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use SetVirtualMachineResourcesRequest.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{23}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SetVirtualMachineResourcesRequest) GetVirtualMachine() string {
@@ -1818,7 +2071,7 @@ type SetVirtualMachineResourcesResponse struct {
 
 func (x *SetVirtualMachineResourcesResponse) Reset() {
 	*x = SetVirtualMachineResourcesResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +2083,7 @@ func (x *SetVirtualMachineResourcesResponse) String() string {
 func (*SetVirtualMachineResourcesResponse) ProtoMessage() {}
 
 func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[24]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +2096,7 @@ func (x *SetVirtualMachineResourcesResponse) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use SetVirtualMachineResourcesResponse.ProtoReflect.Descriptor instead.
 func (*SetVirtualMachineResourcesResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{24}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
 }
 
 type ReconfigureVirtualMachineRequest struct {
@@ -1857,7 +2110,7 @@ type ReconfigureVirtualMachineRequest struct {
 
 func (x *ReconfigureVirtualMachineRequest) Reset() {
 	*x = ReconfigureVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +2122,7 @@ func (x *ReconfigureVirtualMachineRequest) String() string {
 func (*ReconfigureVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ReconfigureVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[25]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +2135,7 @@ func (x *ReconfigureVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconfigureVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ReconfigureVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{25}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReconfigureVirtualMachineRequest) GetVirtualMachine() string {
@@ -1908,7 +2161,7 @@ type ReconfigureVirtualMachineResponse struct {
 
 func (x *ReconfigureVirtualMachineResponse) Reset() {
 	*x = ReconfigureVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2173,7 @@ func (x *ReconfigureVirtualMachineResponse) String() string {
 func (*ReconfigureVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ReconfigureVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[26]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2186,7 @@ func (x *ReconfigureVirtualMachineResponse) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use ReconfigureVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ReconfigureVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{26}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ReconfigureVirtualMachineResponse) GetTask() *Task {
@@ -1955,7 +2208,7 @@ type UpgradeVirtualMachineRequest struct {
 
 func (x *UpgradeVirtualMachineRequest) Reset() {
 	*x = UpgradeVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2220,7 @@ func (x *UpgradeVirtualMachineRequest) String() string {
 func (*UpgradeVirtualMachineRequest) ProtoMessage() {}
 
 func (x *UpgradeVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[27]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2233,7 @@ func (x *UpgradeVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*UpgradeVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{27}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *UpgradeVirtualMachineRequest) GetVirtualMachine() string {
@@ -2006,7 +2259,7 @@ type UpgradeVirtualMachineResponse struct {
 
 func (x *UpgradeVirtualMachineResponse) Reset() {
 	*x = UpgradeVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2271,7 @@ func (x *UpgradeVirtualMachineResponse) String() string {
 func (*UpgradeVirtualMachineResponse) ProtoMessage() {}
 
 func (x *UpgradeVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[28]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2284,7 @@ func (x *UpgradeVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*UpgradeVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{28}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UpgradeVirtualMachineResponse) GetTask() *Task {
@@ -2053,7 +2306,7 @@ type MoveVirtualMachineToPoolRequest struct {
 
 func (x *MoveVirtualMachineToPoolRequest) Reset() {
 	*x = MoveVirtualMachineToPoolRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2318,7 @@ func (x *MoveVirtualMachineToPoolRequest) String() string {
 func (*MoveVirtualMachineToPoolRequest) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[29]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2331,7 @@ func (x *MoveVirtualMachineToPoolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolRequest.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{29}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MoveVirtualMachineToPoolRequest) GetVirtualMachine() string {
@@ -2103,7 +2356,7 @@ type MoveVirtualMachineToPoolResponse struct {
 
 func (x *MoveVirtualMachineToPoolResponse) Reset() {
 	*x = MoveVirtualMachineToPoolResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2368,7 @@ func (x *MoveVirtualMachineToPoolResponse) String() string {
 func (*MoveVirtualMachineToPoolResponse) ProtoMessage() {}
 
 func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[30]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2381,7 @@ func (x *MoveVirtualMachineToPoolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveVirtualMachineToPoolResponse.ProtoReflect.Descriptor instead.
 func (*MoveVirtualMachineToPoolResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{30}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
 }
 
 type CloneVirtualMachineRequest struct {
@@ -2159,7 +2412,7 @@ type CloneVirtualMachineRequest struct {
 
 func (x *CloneVirtualMachineRequest) Reset() {
 	*x = CloneVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2171,7 +2424,7 @@ func (x *CloneVirtualMachineRequest) String() string {
 func (*CloneVirtualMachineRequest) ProtoMessage() {}
 
 func (x *CloneVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[31]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2184,7 +2437,7 @@ func (x *CloneVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloneVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*CloneVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{31}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CloneVirtualMachineRequest) GetVirtualMachine() string {
@@ -2274,7 +2527,7 @@ type CloneVirtualMachineResponse struct {
 
 func (x *CloneVirtualMachineResponse) Reset() {
 	*x = CloneVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2539,7 @@ func (x *CloneVirtualMachineResponse) String() string {
 func (*CloneVirtualMachineResponse) ProtoMessage() {}
 
 func (x *CloneVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[32]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2552,7 @@ func (x *CloneVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloneVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*CloneVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{32}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CloneVirtualMachineResponse) GetTask() *Task {
@@ -2319,7 +2572,7 @@ type ExportVirtualMachineRequest struct {
 
 func (x *ExportVirtualMachineRequest) Reset() {
 	*x = ExportVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2584,7 @@ func (x *ExportVirtualMachineRequest) String() string {
 func (*ExportVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ExportVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[33]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2597,7 @@ func (x *ExportVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ExportVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{33}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ExportVirtualMachineRequest) GetVirtualMachine() string {
@@ -2367,7 +2620,7 @@ type ExportVirtualMachineResponse struct {
 
 func (x *ExportVirtualMachineResponse) Reset() {
 	*x = ExportVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2632,7 @@ func (x *ExportVirtualMachineResponse) String() string {
 func (*ExportVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ExportVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[34]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2645,7 @@ func (x *ExportVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ExportVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{34}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExportVirtualMachineResponse) GetTask() *Task {
@@ -2428,7 +2681,7 @@ type ExportedDisk struct {
 
 func (x *ExportedDisk) Reset() {
 	*x = ExportedDisk{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2693,7 @@ func (x *ExportedDisk) String() string {
 func (*ExportedDisk) ProtoMessage() {}
 
 func (x *ExportedDisk) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[35]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2706,7 @@ func (x *ExportedDisk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportedDisk.ProtoReflect.Descriptor instead.
 func (*ExportedDisk) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{35}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExportedDisk) GetName() string {
@@ -2482,7 +2735,7 @@ type GetExportDescriptorRequest struct {
 
 func (x *GetExportDescriptorRequest) Reset() {
 	*x = GetExportDescriptorRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2494,7 +2747,7 @@ func (x *GetExportDescriptorRequest) String() string {
 func (*GetExportDescriptorRequest) ProtoMessage() {}
 
 func (x *GetExportDescriptorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[36]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2507,7 +2760,7 @@ func (x *GetExportDescriptorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExportDescriptorRequest.ProtoReflect.Descriptor instead.
 func (*GetExportDescriptorRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{36}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetExportDescriptorRequest) GetTask() string {
@@ -2534,7 +2787,7 @@ type GetExportDescriptorResponse struct {
 
 func (x *GetExportDescriptorResponse) Reset() {
 	*x = GetExportDescriptorResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2799,7 @@ func (x *GetExportDescriptorResponse) String() string {
 func (*GetExportDescriptorResponse) ProtoMessage() {}
 
 func (x *GetExportDescriptorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[37]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2812,7 @@ func (x *GetExportDescriptorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExportDescriptorResponse.ProtoReflect.Descriptor instead.
 func (*GetExportDescriptorResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{37}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetExportDescriptorResponse) GetText() []byte {
@@ -2581,7 +2834,7 @@ type EndExportRequest struct {
 
 func (x *EndExportRequest) Reset() {
 	*x = EndExportRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2593,7 +2846,7 @@ func (x *EndExportRequest) String() string {
 func (*EndExportRequest) ProtoMessage() {}
 
 func (x *EndExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[38]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2606,7 +2859,7 @@ func (x *EndExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndExportRequest.ProtoReflect.Descriptor instead.
 func (*EndExportRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{38}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *EndExportRequest) GetTask() string {
@@ -2631,7 +2884,7 @@ type EndExportResponse struct {
 
 func (x *EndExportResponse) Reset() {
 	*x = EndExportResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2643,7 +2896,7 @@ func (x *EndExportResponse) String() string {
 func (*EndExportResponse) ProtoMessage() {}
 
 func (x *EndExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[39]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2656,7 +2909,7 @@ func (x *EndExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndExportResponse.ProtoReflect.Descriptor instead.
 func (*EndExportResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{39}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{43}
 }
 
 type MarkAsTemplateRequest struct {
@@ -2669,7 +2922,7 @@ type MarkAsTemplateRequest struct {
 
 func (x *MarkAsTemplateRequest) Reset() {
 	*x = MarkAsTemplateRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2681,7 +2934,7 @@ func (x *MarkAsTemplateRequest) String() string {
 func (*MarkAsTemplateRequest) ProtoMessage() {}
 
 func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[40]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2694,7 +2947,7 @@ func (x *MarkAsTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{40}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MarkAsTemplateRequest) GetVirtualMachine() string {
@@ -2712,7 +2965,7 @@ type MarkAsTemplateResponse struct {
 
 func (x *MarkAsTemplateResponse) Reset() {
 	*x = MarkAsTemplateResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2724,7 +2977,7 @@ func (x *MarkAsTemplateResponse) String() string {
 func (*MarkAsTemplateResponse) ProtoMessage() {}
 
 func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[41]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2737,7 +2990,7 @@ func (x *MarkAsTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsTemplateResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{41}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{45}
 }
 
 type MarkAsVirtualMachineRequest struct {
@@ -2752,7 +3005,7 @@ type MarkAsVirtualMachineRequest struct {
 
 func (x *MarkAsVirtualMachineRequest) Reset() {
 	*x = MarkAsVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2764,7 +3017,7 @@ func (x *MarkAsVirtualMachineRequest) String() string {
 func (*MarkAsVirtualMachineRequest) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[42]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +3030,7 @@ func (x *MarkAsVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{42}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MarkAsVirtualMachineRequest) GetVirtualMachine() string {
@@ -2802,7 +3055,7 @@ type MarkAsVirtualMachineResponse struct {
 
 func (x *MarkAsVirtualMachineResponse) Reset() {
 	*x = MarkAsVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +3067,7 @@ func (x *MarkAsVirtualMachineResponse) String() string {
 func (*MarkAsVirtualMachineResponse) ProtoMessage() {}
 
 func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[43]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +3080,7 @@ func (x *MarkAsVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkAsVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*MarkAsVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{43}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{47}
 }
 
 type DeleteVirtualMachineRequest struct {
@@ -2840,7 +3093,7 @@ type DeleteVirtualMachineRequest struct {
 
 func (x *DeleteVirtualMachineRequest) Reset() {
 	*x = DeleteVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[44]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +3105,7 @@ func (x *DeleteVirtualMachineRequest) String() string {
 func (*DeleteVirtualMachineRequest) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[44]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +3118,7 @@ func (x *DeleteVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{44}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DeleteVirtualMachineRequest) GetVirtualMachine() string {
@@ -2884,7 +3137,7 @@ type DeleteVirtualMachineResponse struct {
 
 func (x *DeleteVirtualMachineResponse) Reset() {
 	*x = DeleteVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[45]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2896,7 +3149,7 @@ func (x *DeleteVirtualMachineResponse) String() string {
 func (*DeleteVirtualMachineResponse) ProtoMessage() {}
 
 func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[45]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2909,7 +3162,7 @@ func (x *DeleteVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*DeleteVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{45}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DeleteVirtualMachineResponse) GetTask() *Task {
@@ -2929,7 +3182,7 @@ type ScreenshotVirtualMachineRequest struct {
 
 func (x *ScreenshotVirtualMachineRequest) Reset() {
 	*x = ScreenshotVirtualMachineRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[46]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2941,7 +3194,7 @@ func (x *ScreenshotVirtualMachineRequest) String() string {
 func (*ScreenshotVirtualMachineRequest) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[46]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2954,7 +3207,7 @@ func (x *ScreenshotVirtualMachineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineRequest.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{46}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ScreenshotVirtualMachineRequest) GetVirtualMachine() string {
@@ -2974,7 +3227,7 @@ type ScreenshotVirtualMachineResponse struct {
 
 func (x *ScreenshotVirtualMachineResponse) Reset() {
 	*x = ScreenshotVirtualMachineResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[47]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3239,7 @@ func (x *ScreenshotVirtualMachineResponse) String() string {
 func (*ScreenshotVirtualMachineResponse) ProtoMessage() {}
 
 func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[47]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3252,7 @@ func (x *ScreenshotVirtualMachineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScreenshotVirtualMachineResponse.ProtoReflect.Descriptor instead.
 func (*ScreenshotVirtualMachineResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{47}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ScreenshotVirtualMachineResponse) GetPng() []byte {
@@ -3021,7 +3274,7 @@ type OpenConsoleRequest struct {
 
 func (x *OpenConsoleRequest) Reset() {
 	*x = OpenConsoleRequest{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[48]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3286,7 @@ func (x *OpenConsoleRequest) String() string {
 func (*OpenConsoleRequest) ProtoMessage() {}
 
 func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[48]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3299,7 @@ func (x *OpenConsoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleRequest.ProtoReflect.Descriptor instead.
 func (*OpenConsoleRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{48}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *OpenConsoleRequest) GetVirtualMachine() string {
@@ -3077,7 +3330,7 @@ type OpenConsoleResponse struct {
 
 func (x *OpenConsoleResponse) Reset() {
 	*x = OpenConsoleResponse{}
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[49]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3089,7 +3342,7 @@ func (x *OpenConsoleResponse) String() string {
 func (*OpenConsoleResponse) ProtoMessage() {}
 
 func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[49]
+	mi := &file_hanok_v1_virtual_machine_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3102,7 +3355,7 @@ func (x *OpenConsoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenConsoleResponse.ProtoReflect.Descriptor instead.
 func (*OpenConsoleResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{49}
+	return file_hanok_v1_virtual_machine_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *OpenConsoleResponse) GetTicket() string {
@@ -3259,7 +3512,24 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06folder\x18\x03 \x01(\tR\x06folder\x12\x1d\n" +
 	"\n" +
-	"port_group\x18\x04 \x01(\tR\tportGroup\"A\n" +
+	"port_group\x18\x04 \x01(\tR\tportGroup\"\xfb\x01\n" +
+	"\x1dRegisterVirtualMachineRequest\x12\x1c\n" +
+	"\tdatastore\x18\x01 \x01(\tR\tdatastore\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x16\n" +
+	"\x06folder\x18\x04 \x01(\tR\x06folder\x12#\n" +
+	"\rresource_pool\x18\x05 \x01(\tR\fresourcePool\x12\x1f\n" +
+	"\vas_template\x18\x06 \x01(\bR\n" +
+	"asTemplate\x12\x1a\n" +
+	"\bidentity\x18\a \x01(\tR\bidentity\x12\x1a\n" +
+	"\bnetworks\x18\b \x03(\tR\bnetworks\"`\n" +
+	"\x1eRegisterVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\x12\x1a\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"J\n" +
+	"\x1fUnregisterVirtualMachineRequest\x12'\n" +
+	"\x0fvirtual_machine\x18\x01 \x01(\tR\x0evirtualMachine\"F\n" +
+	" UnregisterVirtualMachineResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"A\n" +
 	"\x1bAdoptVirtualMachineResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"\x8a\x01\n" +
 	"\x1aPowerVirtualMachineRequest\x12'\n" +
@@ -3351,14 +3621,16 @@ const file_hanok_v1_virtual_machine_proto_rawDesc = "" +
 	"\x13OpenConsoleResponse\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
-	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\xa6\x11\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\x86\x13\n" +
 	"\x15VirtualMachineService\x12b\n" +
 	"\x13ListVirtualMachines\x12$.hanok.v1.ListVirtualMachinesRequest\x1a%.hanok.v1.ListVirtualMachinesResponse\x12\\\n" +
 	"\x11GetVirtualMachine\x12\".hanok.v1.GetVirtualMachineRequest\x1a#.hanok.v1.GetVirtualMachineResponse\x12e\n" +
 	"\x14CreateVirtualMachine\x12%.hanok.v1.CreateVirtualMachineRequest\x1a&.hanok.v1.CreateVirtualMachineResponse\x12Y\n" +
 	"\x10GetPackageUpload\x12!.hanok.v1.GetPackageUploadRequest\x1a\".hanok.v1.GetPackageUploadResponse\x12J\n" +
 	"\vListOrphans\x12\x1c.hanok.v1.ListOrphansRequest\x1a\x1d.hanok.v1.ListOrphansResponse\x12b\n" +
-	"\x13AdoptVirtualMachine\x12$.hanok.v1.AdoptVirtualMachineRequest\x1a%.hanok.v1.AdoptVirtualMachineResponse\x12b\n" +
+	"\x13AdoptVirtualMachine\x12$.hanok.v1.AdoptVirtualMachineRequest\x1a%.hanok.v1.AdoptVirtualMachineResponse\x12k\n" +
+	"\x16RegisterVirtualMachine\x12'.hanok.v1.RegisterVirtualMachineRequest\x1a(.hanok.v1.RegisterVirtualMachineResponse\x12q\n" +
+	"\x18UnregisterVirtualMachine\x12).hanok.v1.UnregisterVirtualMachineRequest\x1a*.hanok.v1.UnregisterVirtualMachineResponse\x12b\n" +
 	"\x13PowerVirtualMachine\x12$.hanok.v1.PowerVirtualMachineRequest\x1a%.hanok.v1.PowerVirtualMachineResponse\x12k\n" +
 	"\x16AnnotateVirtualMachine\x12'.hanok.v1.AnnotateVirtualMachineRequest\x1a(.hanok.v1.AnnotateVirtualMachineResponse\x12e\n" +
 	"\x14RenameVirtualMachine\x12%.hanok.v1.RenameVirtualMachineRequest\x1a&.hanok.v1.RenameVirtualMachineResponse\x12w\n" +
@@ -3388,7 +3660,7 @@ func file_hanok_v1_virtual_machine_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_virtual_machine_proto_rawDescData
 }
 
-var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_hanok_v1_virtual_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*VirtualMachine)(nil),                     // 0: hanok.v1.VirtualMachine
 	(*PowerRequest)(nil),                       // 1: hanok.v1.PowerRequest
@@ -3406,141 +3678,151 @@ var file_hanok_v1_virtual_machine_proto_goTypes = []any{
 	(*ListOrphansRequest)(nil),                 // 13: hanok.v1.ListOrphansRequest
 	(*ListOrphansResponse)(nil),                // 14: hanok.v1.ListOrphansResponse
 	(*AdoptVirtualMachineRequest)(nil),         // 15: hanok.v1.AdoptVirtualMachineRequest
-	(*AdoptVirtualMachineResponse)(nil),        // 16: hanok.v1.AdoptVirtualMachineResponse
-	(*PowerVirtualMachineRequest)(nil),         // 17: hanok.v1.PowerVirtualMachineRequest
-	(*PowerVirtualMachineResponse)(nil),        // 18: hanok.v1.PowerVirtualMachineResponse
-	(*AnnotateVirtualMachineRequest)(nil),      // 19: hanok.v1.AnnotateVirtualMachineRequest
-	(*AnnotateVirtualMachineResponse)(nil),     // 20: hanok.v1.AnnotateVirtualMachineResponse
-	(*RenameVirtualMachineRequest)(nil),        // 21: hanok.v1.RenameVirtualMachineRequest
-	(*RenameVirtualMachineResponse)(nil),       // 22: hanok.v1.RenameVirtualMachineResponse
-	(*SetVirtualMachineResourcesRequest)(nil),  // 23: hanok.v1.SetVirtualMachineResourcesRequest
-	(*SetVirtualMachineResourcesResponse)(nil), // 24: hanok.v1.SetVirtualMachineResourcesResponse
-	(*ReconfigureVirtualMachineRequest)(nil),   // 25: hanok.v1.ReconfigureVirtualMachineRequest
-	(*ReconfigureVirtualMachineResponse)(nil),  // 26: hanok.v1.ReconfigureVirtualMachineResponse
-	(*UpgradeVirtualMachineRequest)(nil),       // 27: hanok.v1.UpgradeVirtualMachineRequest
-	(*UpgradeVirtualMachineResponse)(nil),      // 28: hanok.v1.UpgradeVirtualMachineResponse
-	(*MoveVirtualMachineToPoolRequest)(nil),    // 29: hanok.v1.MoveVirtualMachineToPoolRequest
-	(*MoveVirtualMachineToPoolResponse)(nil),   // 30: hanok.v1.MoveVirtualMachineToPoolResponse
-	(*CloneVirtualMachineRequest)(nil),         // 31: hanok.v1.CloneVirtualMachineRequest
-	(*CloneVirtualMachineResponse)(nil),        // 32: hanok.v1.CloneVirtualMachineResponse
-	(*ExportVirtualMachineRequest)(nil),        // 33: hanok.v1.ExportVirtualMachineRequest
-	(*ExportVirtualMachineResponse)(nil),       // 34: hanok.v1.ExportVirtualMachineResponse
-	(*ExportedDisk)(nil),                       // 35: hanok.v1.ExportedDisk
-	(*GetExportDescriptorRequest)(nil),         // 36: hanok.v1.GetExportDescriptorRequest
-	(*GetExportDescriptorResponse)(nil),        // 37: hanok.v1.GetExportDescriptorResponse
-	(*EndExportRequest)(nil),                   // 38: hanok.v1.EndExportRequest
-	(*EndExportResponse)(nil),                  // 39: hanok.v1.EndExportResponse
-	(*MarkAsTemplateRequest)(nil),              // 40: hanok.v1.MarkAsTemplateRequest
-	(*MarkAsTemplateResponse)(nil),             // 41: hanok.v1.MarkAsTemplateResponse
-	(*MarkAsVirtualMachineRequest)(nil),        // 42: hanok.v1.MarkAsVirtualMachineRequest
-	(*MarkAsVirtualMachineResponse)(nil),       // 43: hanok.v1.MarkAsVirtualMachineResponse
-	(*DeleteVirtualMachineRequest)(nil),        // 44: hanok.v1.DeleteVirtualMachineRequest
-	(*DeleteVirtualMachineResponse)(nil),       // 45: hanok.v1.DeleteVirtualMachineResponse
-	(*ScreenshotVirtualMachineRequest)(nil),    // 46: hanok.v1.ScreenshotVirtualMachineRequest
-	(*ScreenshotVirtualMachineResponse)(nil),   // 47: hanok.v1.ScreenshotVirtualMachineResponse
-	(*OpenConsoleRequest)(nil),                 // 48: hanok.v1.OpenConsoleRequest
-	(*OpenConsoleResponse)(nil),                // 49: hanok.v1.OpenConsoleResponse
-	(*timestamppb.Timestamp)(nil),              // 50: google.protobuf.Timestamp
-	(*Disk)(nil),                               // 51: hanok.v1.Disk
-	(*Nic)(nil),                                // 52: hanok.v1.Nic
-	(*Failure)(nil),                            // 53: hanok.v1.Failure
-	(*ResourceAllocation)(nil),                 // 54: hanok.v1.ResourceAllocation
-	(*Hardware)(nil),                           // 55: hanok.v1.Hardware
-	(*durationpb.Duration)(nil),                // 56: google.protobuf.Duration
-	(*NewDisk)(nil),                            // 57: hanok.v1.NewDisk
-	(*NewNic)(nil),                             // 58: hanok.v1.NewNic
-	(*HardwareChange)(nil),                     // 59: hanok.v1.HardwareChange
-	(*Task)(nil),                               // 60: hanok.v1.Task
-	(*ResourceAllocationChange)(nil),           // 61: hanok.v1.ResourceAllocationChange
+	(*RegisterVirtualMachineRequest)(nil),      // 16: hanok.v1.RegisterVirtualMachineRequest
+	(*RegisterVirtualMachineResponse)(nil),     // 17: hanok.v1.RegisterVirtualMachineResponse
+	(*UnregisterVirtualMachineRequest)(nil),    // 18: hanok.v1.UnregisterVirtualMachineRequest
+	(*UnregisterVirtualMachineResponse)(nil),   // 19: hanok.v1.UnregisterVirtualMachineResponse
+	(*AdoptVirtualMachineResponse)(nil),        // 20: hanok.v1.AdoptVirtualMachineResponse
+	(*PowerVirtualMachineRequest)(nil),         // 21: hanok.v1.PowerVirtualMachineRequest
+	(*PowerVirtualMachineResponse)(nil),        // 22: hanok.v1.PowerVirtualMachineResponse
+	(*AnnotateVirtualMachineRequest)(nil),      // 23: hanok.v1.AnnotateVirtualMachineRequest
+	(*AnnotateVirtualMachineResponse)(nil),     // 24: hanok.v1.AnnotateVirtualMachineResponse
+	(*RenameVirtualMachineRequest)(nil),        // 25: hanok.v1.RenameVirtualMachineRequest
+	(*RenameVirtualMachineResponse)(nil),       // 26: hanok.v1.RenameVirtualMachineResponse
+	(*SetVirtualMachineResourcesRequest)(nil),  // 27: hanok.v1.SetVirtualMachineResourcesRequest
+	(*SetVirtualMachineResourcesResponse)(nil), // 28: hanok.v1.SetVirtualMachineResourcesResponse
+	(*ReconfigureVirtualMachineRequest)(nil),   // 29: hanok.v1.ReconfigureVirtualMachineRequest
+	(*ReconfigureVirtualMachineResponse)(nil),  // 30: hanok.v1.ReconfigureVirtualMachineResponse
+	(*UpgradeVirtualMachineRequest)(nil),       // 31: hanok.v1.UpgradeVirtualMachineRequest
+	(*UpgradeVirtualMachineResponse)(nil),      // 32: hanok.v1.UpgradeVirtualMachineResponse
+	(*MoveVirtualMachineToPoolRequest)(nil),    // 33: hanok.v1.MoveVirtualMachineToPoolRequest
+	(*MoveVirtualMachineToPoolResponse)(nil),   // 34: hanok.v1.MoveVirtualMachineToPoolResponse
+	(*CloneVirtualMachineRequest)(nil),         // 35: hanok.v1.CloneVirtualMachineRequest
+	(*CloneVirtualMachineResponse)(nil),        // 36: hanok.v1.CloneVirtualMachineResponse
+	(*ExportVirtualMachineRequest)(nil),        // 37: hanok.v1.ExportVirtualMachineRequest
+	(*ExportVirtualMachineResponse)(nil),       // 38: hanok.v1.ExportVirtualMachineResponse
+	(*ExportedDisk)(nil),                       // 39: hanok.v1.ExportedDisk
+	(*GetExportDescriptorRequest)(nil),         // 40: hanok.v1.GetExportDescriptorRequest
+	(*GetExportDescriptorResponse)(nil),        // 41: hanok.v1.GetExportDescriptorResponse
+	(*EndExportRequest)(nil),                   // 42: hanok.v1.EndExportRequest
+	(*EndExportResponse)(nil),                  // 43: hanok.v1.EndExportResponse
+	(*MarkAsTemplateRequest)(nil),              // 44: hanok.v1.MarkAsTemplateRequest
+	(*MarkAsTemplateResponse)(nil),             // 45: hanok.v1.MarkAsTemplateResponse
+	(*MarkAsVirtualMachineRequest)(nil),        // 46: hanok.v1.MarkAsVirtualMachineRequest
+	(*MarkAsVirtualMachineResponse)(nil),       // 47: hanok.v1.MarkAsVirtualMachineResponse
+	(*DeleteVirtualMachineRequest)(nil),        // 48: hanok.v1.DeleteVirtualMachineRequest
+	(*DeleteVirtualMachineResponse)(nil),       // 49: hanok.v1.DeleteVirtualMachineResponse
+	(*ScreenshotVirtualMachineRequest)(nil),    // 50: hanok.v1.ScreenshotVirtualMachineRequest
+	(*ScreenshotVirtualMachineResponse)(nil),   // 51: hanok.v1.ScreenshotVirtualMachineResponse
+	(*OpenConsoleRequest)(nil),                 // 52: hanok.v1.OpenConsoleRequest
+	(*OpenConsoleResponse)(nil),                // 53: hanok.v1.OpenConsoleResponse
+	(*timestamppb.Timestamp)(nil),              // 54: google.protobuf.Timestamp
+	(*Disk)(nil),                               // 55: hanok.v1.Disk
+	(*Nic)(nil),                                // 56: hanok.v1.Nic
+	(*Failure)(nil),                            // 57: hanok.v1.Failure
+	(*ResourceAllocation)(nil),                 // 58: hanok.v1.ResourceAllocation
+	(*Hardware)(nil),                           // 59: hanok.v1.Hardware
+	(*durationpb.Duration)(nil),                // 60: google.protobuf.Duration
+	(*NewDisk)(nil),                            // 61: hanok.v1.NewDisk
+	(*NewNic)(nil),                             // 62: hanok.v1.NewNic
+	(*HardwareChange)(nil),                     // 63: hanok.v1.HardwareChange
+	(*Task)(nil),                               // 64: hanok.v1.Task
+	(*ResourceAllocationChange)(nil),           // 65: hanok.v1.ResourceAllocationChange
 }
 var file_hanok_v1_virtual_machine_proto_depIdxs = []int32{
-	50, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
-	51, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
-	52, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
-	53, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
-	53, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
-	53, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
-	50, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
+	54, // 0: hanok.v1.VirtualMachine.created:type_name -> google.protobuf.Timestamp
+	55, // 1: hanok.v1.VirtualMachine.disks:type_name -> hanok.v1.Disk
+	56, // 2: hanok.v1.VirtualMachine.nics:type_name -> hanok.v1.Nic
+	57, // 3: hanok.v1.VirtualMachine.files_failure:type_name -> hanok.v1.Failure
+	57, // 4: hanok.v1.VirtualMachine.paused:type_name -> hanok.v1.Failure
+	57, // 5: hanok.v1.VirtualMachine.fault:type_name -> hanok.v1.Failure
+	54, // 6: hanok.v1.VirtualMachine.booted:type_name -> google.protobuf.Timestamp
 	1,  // 7: hanok.v1.VirtualMachine.power_request:type_name -> hanok.v1.PowerRequest
 	2,  // 8: hanok.v1.VirtualMachine.power_outcome:type_name -> hanok.v1.PowerOutcome
-	53, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
-	54, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
-	54, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
-	55, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
-	53, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
-	56, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
-	53, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
+	57, // 9: hanok.v1.VirtualMachine.blocked:type_name -> hanok.v1.Failure
+	58, // 10: hanok.v1.VirtualMachine.cpu_allocation:type_name -> hanok.v1.ResourceAllocation
+	58, // 11: hanok.v1.VirtualMachine.memory_allocation:type_name -> hanok.v1.ResourceAllocation
+	59, // 12: hanok.v1.VirtualMachine.hardware:type_name -> hanok.v1.Hardware
+	57, // 13: hanok.v1.VirtualMachine.configuration_failure:type_name -> hanok.v1.Failure
+	60, // 14: hanok.v1.PowerRequest.timeout:type_name -> google.protobuf.Duration
+	57, // 15: hanok.v1.PowerOutcome.failure:type_name -> hanok.v1.Failure
 	0,  // 16: hanok.v1.ListVirtualMachinesResponse.virtual_machines:type_name -> hanok.v1.VirtualMachine
 	0,  // 17: hanok.v1.GetVirtualMachineResponse.virtual_machine:type_name -> hanok.v1.VirtualMachine
-	57, // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
-	58, // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
-	59, // 20: hanok.v1.CreateVirtualMachineRequest.hardware:type_name -> hanok.v1.HardwareChange
-	60, // 21: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	60, // 22: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
-	53, // 23: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
+	61, // 18: hanok.v1.CreateVirtualMachineRequest.disks:type_name -> hanok.v1.NewDisk
+	62, // 19: hanok.v1.CreateVirtualMachineRequest.nics:type_name -> hanok.v1.NewNic
+	63, // 20: hanok.v1.CreateVirtualMachineRequest.hardware:type_name -> hanok.v1.HardwareChange
+	64, // 21: hanok.v1.CreateVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	64, // 22: hanok.v1.ImportPackageResponse.task:type_name -> hanok.v1.Task
+	57, // 23: hanok.v1.Orphan.obstacle:type_name -> hanok.v1.Failure
 	12, // 24: hanok.v1.ListOrphansResponse.orphans:type_name -> hanok.v1.Orphan
-	60, // 25: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	56, // 26: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
-	60, // 27: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	61, // 28: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
-	61, // 29: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
-	59, // 30: hanok.v1.ReconfigureVirtualMachineRequest.change:type_name -> hanok.v1.HardwareChange
-	60, // 31: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	60, // 32: hanok.v1.UpgradeVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	60, // 33: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	60, // 34: hanok.v1.ExportVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	35, // 35: hanok.v1.ExportVirtualMachineResponse.disks:type_name -> hanok.v1.ExportedDisk
-	60, // 36: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
-	50, // 37: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
-	3,  // 38: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
-	5,  // 39: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
-	7,  // 40: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
-	9,  // 41: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
-	13, // 42: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
-	15, // 43: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
-	17, // 44: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
-	19, // 45: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
-	21, // 46: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
-	23, // 47: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
-	25, // 48: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
-	27, // 49: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:input_type -> hanok.v1.UpgradeVirtualMachineRequest
-	29, // 50: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
-	31, // 51: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
-	33, // 52: hanok.v1.VirtualMachineService.ExportVirtualMachine:input_type -> hanok.v1.ExportVirtualMachineRequest
-	36, // 53: hanok.v1.VirtualMachineService.GetExportDescriptor:input_type -> hanok.v1.GetExportDescriptorRequest
-	38, // 54: hanok.v1.VirtualMachineService.EndExport:input_type -> hanok.v1.EndExportRequest
-	40, // 55: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
-	42, // 56: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
-	44, // 57: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
-	46, // 58: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
-	48, // 59: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
-	4,  // 60: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
-	6,  // 61: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
-	8,  // 62: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
-	10, // 63: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
-	14, // 64: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
-	16, // 65: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
-	18, // 66: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
-	20, // 67: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
-	22, // 68: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
-	24, // 69: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
-	26, // 70: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
-	28, // 71: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:output_type -> hanok.v1.UpgradeVirtualMachineResponse
-	30, // 72: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
-	32, // 73: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
-	34, // 74: hanok.v1.VirtualMachineService.ExportVirtualMachine:output_type -> hanok.v1.ExportVirtualMachineResponse
-	37, // 75: hanok.v1.VirtualMachineService.GetExportDescriptor:output_type -> hanok.v1.GetExportDescriptorResponse
-	39, // 76: hanok.v1.VirtualMachineService.EndExport:output_type -> hanok.v1.EndExportResponse
-	41, // 77: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
-	43, // 78: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
-	45, // 79: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
-	47, // 80: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
-	49, // 81: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
-	60, // [60:82] is the sub-list for method output_type
-	38, // [38:60] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	64, // 25: hanok.v1.RegisterVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	64, // 26: hanok.v1.UnregisterVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	64, // 27: hanok.v1.AdoptVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	60, // 28: hanok.v1.PowerVirtualMachineRequest.timeout:type_name -> google.protobuf.Duration
+	64, // 29: hanok.v1.PowerVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	65, // 30: hanok.v1.SetVirtualMachineResourcesRequest.cpu:type_name -> hanok.v1.ResourceAllocationChange
+	65, // 31: hanok.v1.SetVirtualMachineResourcesRequest.memory:type_name -> hanok.v1.ResourceAllocationChange
+	63, // 32: hanok.v1.ReconfigureVirtualMachineRequest.change:type_name -> hanok.v1.HardwareChange
+	64, // 33: hanok.v1.ReconfigureVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	64, // 34: hanok.v1.UpgradeVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	64, // 35: hanok.v1.CloneVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	64, // 36: hanok.v1.ExportVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	39, // 37: hanok.v1.ExportVirtualMachineResponse.disks:type_name -> hanok.v1.ExportedDisk
+	64, // 38: hanok.v1.DeleteVirtualMachineResponse.task:type_name -> hanok.v1.Task
+	54, // 39: hanok.v1.OpenConsoleResponse.expires:type_name -> google.protobuf.Timestamp
+	3,  // 40: hanok.v1.VirtualMachineService.ListVirtualMachines:input_type -> hanok.v1.ListVirtualMachinesRequest
+	5,  // 41: hanok.v1.VirtualMachineService.GetVirtualMachine:input_type -> hanok.v1.GetVirtualMachineRequest
+	7,  // 42: hanok.v1.VirtualMachineService.CreateVirtualMachine:input_type -> hanok.v1.CreateVirtualMachineRequest
+	9,  // 43: hanok.v1.VirtualMachineService.GetPackageUpload:input_type -> hanok.v1.GetPackageUploadRequest
+	13, // 44: hanok.v1.VirtualMachineService.ListOrphans:input_type -> hanok.v1.ListOrphansRequest
+	15, // 45: hanok.v1.VirtualMachineService.AdoptVirtualMachine:input_type -> hanok.v1.AdoptVirtualMachineRequest
+	16, // 46: hanok.v1.VirtualMachineService.RegisterVirtualMachine:input_type -> hanok.v1.RegisterVirtualMachineRequest
+	18, // 47: hanok.v1.VirtualMachineService.UnregisterVirtualMachine:input_type -> hanok.v1.UnregisterVirtualMachineRequest
+	21, // 48: hanok.v1.VirtualMachineService.PowerVirtualMachine:input_type -> hanok.v1.PowerVirtualMachineRequest
+	23, // 49: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:input_type -> hanok.v1.AnnotateVirtualMachineRequest
+	25, // 50: hanok.v1.VirtualMachineService.RenameVirtualMachine:input_type -> hanok.v1.RenameVirtualMachineRequest
+	27, // 51: hanok.v1.VirtualMachineService.SetVirtualMachineResources:input_type -> hanok.v1.SetVirtualMachineResourcesRequest
+	29, // 52: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:input_type -> hanok.v1.ReconfigureVirtualMachineRequest
+	31, // 53: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:input_type -> hanok.v1.UpgradeVirtualMachineRequest
+	33, // 54: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:input_type -> hanok.v1.MoveVirtualMachineToPoolRequest
+	35, // 55: hanok.v1.VirtualMachineService.CloneVirtualMachine:input_type -> hanok.v1.CloneVirtualMachineRequest
+	37, // 56: hanok.v1.VirtualMachineService.ExportVirtualMachine:input_type -> hanok.v1.ExportVirtualMachineRequest
+	40, // 57: hanok.v1.VirtualMachineService.GetExportDescriptor:input_type -> hanok.v1.GetExportDescriptorRequest
+	42, // 58: hanok.v1.VirtualMachineService.EndExport:input_type -> hanok.v1.EndExportRequest
+	44, // 59: hanok.v1.VirtualMachineService.MarkAsTemplate:input_type -> hanok.v1.MarkAsTemplateRequest
+	46, // 60: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:input_type -> hanok.v1.MarkAsVirtualMachineRequest
+	48, // 61: hanok.v1.VirtualMachineService.DeleteVirtualMachine:input_type -> hanok.v1.DeleteVirtualMachineRequest
+	50, // 62: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:input_type -> hanok.v1.ScreenshotVirtualMachineRequest
+	52, // 63: hanok.v1.VirtualMachineService.OpenConsole:input_type -> hanok.v1.OpenConsoleRequest
+	4,  // 64: hanok.v1.VirtualMachineService.ListVirtualMachines:output_type -> hanok.v1.ListVirtualMachinesResponse
+	6,  // 65: hanok.v1.VirtualMachineService.GetVirtualMachine:output_type -> hanok.v1.GetVirtualMachineResponse
+	8,  // 66: hanok.v1.VirtualMachineService.CreateVirtualMachine:output_type -> hanok.v1.CreateVirtualMachineResponse
+	10, // 67: hanok.v1.VirtualMachineService.GetPackageUpload:output_type -> hanok.v1.GetPackageUploadResponse
+	14, // 68: hanok.v1.VirtualMachineService.ListOrphans:output_type -> hanok.v1.ListOrphansResponse
+	20, // 69: hanok.v1.VirtualMachineService.AdoptVirtualMachine:output_type -> hanok.v1.AdoptVirtualMachineResponse
+	17, // 70: hanok.v1.VirtualMachineService.RegisterVirtualMachine:output_type -> hanok.v1.RegisterVirtualMachineResponse
+	19, // 71: hanok.v1.VirtualMachineService.UnregisterVirtualMachine:output_type -> hanok.v1.UnregisterVirtualMachineResponse
+	22, // 72: hanok.v1.VirtualMachineService.PowerVirtualMachine:output_type -> hanok.v1.PowerVirtualMachineResponse
+	24, // 73: hanok.v1.VirtualMachineService.AnnotateVirtualMachine:output_type -> hanok.v1.AnnotateVirtualMachineResponse
+	26, // 74: hanok.v1.VirtualMachineService.RenameVirtualMachine:output_type -> hanok.v1.RenameVirtualMachineResponse
+	28, // 75: hanok.v1.VirtualMachineService.SetVirtualMachineResources:output_type -> hanok.v1.SetVirtualMachineResourcesResponse
+	30, // 76: hanok.v1.VirtualMachineService.ReconfigureVirtualMachine:output_type -> hanok.v1.ReconfigureVirtualMachineResponse
+	32, // 77: hanok.v1.VirtualMachineService.UpgradeVirtualMachine:output_type -> hanok.v1.UpgradeVirtualMachineResponse
+	34, // 78: hanok.v1.VirtualMachineService.MoveVirtualMachineToPool:output_type -> hanok.v1.MoveVirtualMachineToPoolResponse
+	36, // 79: hanok.v1.VirtualMachineService.CloneVirtualMachine:output_type -> hanok.v1.CloneVirtualMachineResponse
+	38, // 80: hanok.v1.VirtualMachineService.ExportVirtualMachine:output_type -> hanok.v1.ExportVirtualMachineResponse
+	41, // 81: hanok.v1.VirtualMachineService.GetExportDescriptor:output_type -> hanok.v1.GetExportDescriptorResponse
+	43, // 82: hanok.v1.VirtualMachineService.EndExport:output_type -> hanok.v1.EndExportResponse
+	45, // 83: hanok.v1.VirtualMachineService.MarkAsTemplate:output_type -> hanok.v1.MarkAsTemplateResponse
+	47, // 84: hanok.v1.VirtualMachineService.MarkAsVirtualMachine:output_type -> hanok.v1.MarkAsVirtualMachineResponse
+	49, // 85: hanok.v1.VirtualMachineService.DeleteVirtualMachine:output_type -> hanok.v1.DeleteVirtualMachineResponse
+	51, // 86: hanok.v1.VirtualMachineService.ScreenshotVirtualMachine:output_type -> hanok.v1.ScreenshotVirtualMachineResponse
+	53, // 87: hanok.v1.VirtualMachineService.OpenConsole:output_type -> hanok.v1.OpenConsoleResponse
+	64, // [64:88] is the sub-list for method output_type
+	40, // [40:64] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_virtual_machine_proto_init() }
@@ -3559,7 +3841,7 @@ func file_hanok_v1_virtual_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_virtual_machine_proto_rawDesc), len(file_hanok_v1_virtual_machine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   50,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -51,6 +51,12 @@ const (
 	// VirtualMachineServiceAdoptVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's AdoptVirtualMachine RPC.
 	VirtualMachineServiceAdoptVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/AdoptVirtualMachine"
+	// VirtualMachineServiceRegisterVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's RegisterVirtualMachine RPC.
+	VirtualMachineServiceRegisterVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/RegisterVirtualMachine"
+	// VirtualMachineServiceUnregisterVirtualMachineProcedure is the fully-qualified name of the
+	// VirtualMachineService's UnregisterVirtualMachine RPC.
+	VirtualMachineServiceUnregisterVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/UnregisterVirtualMachine"
 	// VirtualMachineServicePowerVirtualMachineProcedure is the fully-qualified name of the
 	// VirtualMachineService's PowerVirtualMachine RPC.
 	VirtualMachineServicePowerVirtualMachineProcedure = "/hanok.v1.VirtualMachineService/PowerVirtualMachine"
@@ -131,6 +137,17 @@ type VirtualMachineServiceClient interface {
 	// where its host's program is too old; Exists where its name, its folder or an address is taken; Unavailable while its host is
 	// away; Invalid for a bad name and an ambiguous reference.
 	AdoptVirtualMachine(context.Context, *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error)
+	// RegisterVirtualMachine starts to make a virtual machine of files that are on a datastore: a folder that was copied from ESXi, or that
+	// of a machine which was unregistered. Privileges: VirtualMachine.Inventory.Register on its folder, Resource.AssignVMToPool on its pool,
+	// Datastore.Browse and Datastore.AllocateSpace on the datastore, Network.Assign on its port groups. Invalid for what can't be read, with
+	// the file, the line and the key; NotFound for files that are missing; Unsupported for what can't be had here; WrongState for files of
+	// another data center's machine; Exists where the files, a disk, the name, an address or the identifier are another machine's;
+	// Unavailable while the datastore's host is away.
+	RegisterVirtualMachine(context.Context, *v1.RegisterVirtualMachineRequest) (*v1.RegisterVirtualMachineResponse, error)
+	// UnregisterVirtualMachine starts to remove a virtual machine from the inventory, and leaves its files as they are. Privilege:
+	// VirtualMachine.Inventory.Unregister. WrongState while it has power or memory; Conflict while another task works on it;
+	// Unavailable while its host is away, Unsupported where its host's program is too old.
+	UnregisterVirtualMachine(context.Context, *v1.UnregisterVirtualMachineRequest) (*v1.UnregisterVirtualMachineResponse, error)
 	// PowerVirtualMachine starts a power operation. Privilege: VirtualMachine.Interact.PowerOn, PowerOff, Suspend or Reset.
 	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
 	// its host is away; Exhausted where the host lacks the memory.
@@ -250,6 +267,18 @@ func NewVirtualMachineServiceClient(httpClient connect.HTTPClient, baseURL strin
 			connect.WithSchema(virtualMachineServiceMethods.ByName("AdoptVirtualMachine")),
 			connect.WithClientOptions(opts...),
 		),
+		registerVirtualMachine: connect.NewClient[v1.RegisterVirtualMachineRequest, v1.RegisterVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceRegisterVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("RegisterVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
+		unregisterVirtualMachine: connect.NewClient[v1.UnregisterVirtualMachineRequest, v1.UnregisterVirtualMachineResponse](
+			httpClient,
+			baseURL+VirtualMachineServiceUnregisterVirtualMachineProcedure,
+			connect.WithSchema(virtualMachineServiceMethods.ByName("UnregisterVirtualMachine")),
+			connect.WithClientOptions(opts...),
+		),
 		powerVirtualMachine: connect.NewClient[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse](
 			httpClient,
 			baseURL+VirtualMachineServicePowerVirtualMachineProcedure,
@@ -357,6 +386,8 @@ type virtualMachineServiceClient struct {
 	getPackageUpload           *connect.Client[v1.GetPackageUploadRequest, v1.GetPackageUploadResponse]
 	listOrphans                *connect.Client[v1.ListOrphansRequest, v1.ListOrphansResponse]
 	adoptVirtualMachine        *connect.Client[v1.AdoptVirtualMachineRequest, v1.AdoptVirtualMachineResponse]
+	registerVirtualMachine     *connect.Client[v1.RegisterVirtualMachineRequest, v1.RegisterVirtualMachineResponse]
+	unregisterVirtualMachine   *connect.Client[v1.UnregisterVirtualMachineRequest, v1.UnregisterVirtualMachineResponse]
 	powerVirtualMachine        *connect.Client[v1.PowerVirtualMachineRequest, v1.PowerVirtualMachineResponse]
 	annotateVirtualMachine     *connect.Client[v1.AnnotateVirtualMachineRequest, v1.AnnotateVirtualMachineResponse]
 	renameVirtualMachine       *connect.Client[v1.RenameVirtualMachineRequest, v1.RenameVirtualMachineResponse]
@@ -423,6 +454,24 @@ func (c *virtualMachineServiceClient) ListOrphans(ctx context.Context, req *v1.L
 // AdoptVirtualMachine calls hanok.v1.VirtualMachineService.AdoptVirtualMachine.
 func (c *virtualMachineServiceClient) AdoptVirtualMachine(ctx context.Context, req *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error) {
 	response, err := c.adoptVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RegisterVirtualMachine calls hanok.v1.VirtualMachineService.RegisterVirtualMachine.
+func (c *virtualMachineServiceClient) RegisterVirtualMachine(ctx context.Context, req *v1.RegisterVirtualMachineRequest) (*v1.RegisterVirtualMachineResponse, error) {
+	response, err := c.registerVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UnregisterVirtualMachine calls hanok.v1.VirtualMachineService.UnregisterVirtualMachine.
+func (c *virtualMachineServiceClient) UnregisterVirtualMachine(ctx context.Context, req *v1.UnregisterVirtualMachineRequest) (*v1.UnregisterVirtualMachineResponse, error) {
+	response, err := c.unregisterVirtualMachine.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -603,6 +652,17 @@ type VirtualMachineServiceHandler interface {
 	// where its host's program is too old; Exists where its name, its folder or an address is taken; Unavailable while its host is
 	// away; Invalid for a bad name and an ambiguous reference.
 	AdoptVirtualMachine(context.Context, *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error)
+	// RegisterVirtualMachine starts to make a virtual machine of files that are on a datastore: a folder that was copied from ESXi, or that
+	// of a machine which was unregistered. Privileges: VirtualMachine.Inventory.Register on its folder, Resource.AssignVMToPool on its pool,
+	// Datastore.Browse and Datastore.AllocateSpace on the datastore, Network.Assign on its port groups. Invalid for what can't be read, with
+	// the file, the line and the key; NotFound for files that are missing; Unsupported for what can't be had here; WrongState for files of
+	// another data center's machine; Exists where the files, a disk, the name, an address or the identifier are another machine's;
+	// Unavailable while the datastore's host is away.
+	RegisterVirtualMachine(context.Context, *v1.RegisterVirtualMachineRequest) (*v1.RegisterVirtualMachineResponse, error)
+	// UnregisterVirtualMachine starts to remove a virtual machine from the inventory, and leaves its files as they are. Privilege:
+	// VirtualMachine.Inventory.Unregister. WrongState while it has power or memory; Conflict while another task works on it;
+	// Unavailable while its host is away, Unsupported where its host's program is too old.
+	UnregisterVirtualMachine(context.Context, *v1.UnregisterVirtualMachineRequest) (*v1.UnregisterVirtualMachineResponse, error)
 	// PowerVirtualMachine starts a power operation. Privilege: VirtualMachine.Interact.PowerOn, PowerOff, Suspend or Reset.
 	// WrongState where the machine's power state does not allow it; Conflict while another task works on it; Unavailable while
 	// its host is away; Exhausted where the host lacks the memory.
@@ -718,6 +778,18 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 		connect.WithSchema(virtualMachineServiceMethods.ByName("AdoptVirtualMachine")),
 		connect.WithHandlerOptions(opts...),
 	)
+	virtualMachineServiceRegisterVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceRegisterVirtualMachineProcedure,
+		svc.RegisterVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("RegisterVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
+	virtualMachineServiceUnregisterVirtualMachineHandler := connect.NewUnaryHandlerSimple(
+		VirtualMachineServiceUnregisterVirtualMachineProcedure,
+		svc.UnregisterVirtualMachine,
+		connect.WithSchema(virtualMachineServiceMethods.ByName("UnregisterVirtualMachine")),
+		connect.WithHandlerOptions(opts...),
+	)
 	virtualMachineServicePowerVirtualMachineHandler := connect.NewUnaryHandlerSimple(
 		VirtualMachineServicePowerVirtualMachineProcedure,
 		svc.PowerVirtualMachine,
@@ -828,6 +900,10 @@ func NewVirtualMachineServiceHandler(svc VirtualMachineServiceHandler, opts ...c
 			virtualMachineServiceListOrphansHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceAdoptVirtualMachineProcedure:
 			virtualMachineServiceAdoptVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceRegisterVirtualMachineProcedure:
+			virtualMachineServiceRegisterVirtualMachineHandler.ServeHTTP(w, r)
+		case VirtualMachineServiceUnregisterVirtualMachineProcedure:
+			virtualMachineServiceUnregisterVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServicePowerVirtualMachineProcedure:
 			virtualMachineServicePowerVirtualMachineHandler.ServeHTTP(w, r)
 		case VirtualMachineServiceAnnotateVirtualMachineProcedure:
@@ -891,6 +967,14 @@ func (UnimplementedVirtualMachineServiceHandler) ListOrphans(context.Context, *v
 
 func (UnimplementedVirtualMachineServiceHandler) AdoptVirtualMachine(context.Context, *v1.AdoptVirtualMachineRequest) (*v1.AdoptVirtualMachineResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.AdoptVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) RegisterVirtualMachine(context.Context, *v1.RegisterVirtualMachineRequest) (*v1.RegisterVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.RegisterVirtualMachine is not implemented"))
+}
+
+func (UnimplementedVirtualMachineServiceHandler) UnregisterVirtualMachine(context.Context, *v1.UnregisterVirtualMachineRequest) (*v1.UnregisterVirtualMachineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.VirtualMachineService.UnregisterVirtualMachine is not implemented"))
 }
 
 func (UnimplementedVirtualMachineServiceHandler) PowerVirtualMachine(context.Context, *v1.PowerVirtualMachineRequest) (*v1.PowerVirtualMachineResponse, error) {
