@@ -11,59 +11,95 @@ import (
 	"hanok/dc"
 )
 
-// Who fails to log in may try again at once a few times, and then at a pace. From one address, each user has a pace of its own,
-// so that a program with an old password keeps nobody out but itself; all users together have another one, so that nobody
-// tries one password on every user.
+// Who fails to log in too often is locked out for a while, with vSphere's figures: as that user, and from that address only, so that a
+// program with an old password, or somebody who wants to keep an administrator out, keeps nobody out but itself. From one address, all
+// users together have a pace besides, so that nobody tries one password on every user.
 const (
-	userBurst, userPace       = 10, 10 * time.Second
+	lockAfter  = 5
+	lockWithin = 180 * time.Second
+	lockFor    = 300 * time.Second
+
 	addressBurst, addressPace = 100, time.Second
 	// maxGuessers bounds the memory: of more at once, those that failed longest ago are forgotten.
 	maxGuessers = 10_000
 )
 
-// guesser is who tries: an address, and the name that it tries, or "" for all of them.
+// guesser is who tries: an address, and the name that it tries.
 type guesser struct{ from, name string }
+
+// tries are the failures of one guesser since its last success: the times of the newest ones, oldest first, and until when it is locked out.
+type tries struct {
+	failed []time.Time
+	locked time.Time
+}
 
 // guesses counts failed logins.
 type guesses struct {
-	mu  sync.Mutex
-	all *lru.Cache[guesser, *rate.Limiter]
+	mu        sync.Mutex
+	users     *lru.Cache[guesser, *tries]
+	addresses *lru.Cache[string, *rate.Limiter]
 }
 
 func newGuesses() *guesses {
-	all, err := lru.New[guesser, *rate.Limiter](maxGuessers)
+	users, err := lru.New[guesser, *tries](maxGuessers)
 	if err != nil {
 		panic(err) // the size is a positive constant
 	}
-	return &guesses{all: all}
+	addresses, err := lru.New[string, *rate.Limiter](maxGuessers)
+	if err != nil {
+		panic(err)
+	}
+	return &guesses{users: users, addresses: addresses}
 }
 
 // check returns an error of kind Exhausted while logins as name from the address are not to be tried.
 func (g *guesses) check(from, name string, now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, who := range []guesser{{from, name}, {from: from}} {
-		if l, ok := g.all.Peek(who); ok && l.TokensAt(now) < 1 {
-			wait := (1 - l.TokensAt(now)) / float64(l.Limit())
-			return dc.Errorf(dc.Exhausted, "too many failed logins").Fix("wait %.0f seconds", math.Ceil(wait))
-		}
+	wait := 0.0
+	if t, ok := g.users.Peek(guesser{from, name}); ok {
+		wait = t.locked.Sub(now).Seconds()
 	}
-	return nil
+	if l, ok := g.addresses.Peek(from); ok && l.TokensAt(now) < 1 {
+		wait = max(wait, (1-l.TokensAt(now))/float64(l.Limit()))
+	}
+	if wait <= 0 {
+		return nil
+	}
+	return dc.Errorf(dc.Exhausted, "too many failed logins").Fix("wait %.0f seconds", math.Ceil(wait))
 }
 
-// failed counts a failed login.
-func (g *guesses) failed(from, name string, now time.Time) {
+// failed counts a failed login, and reports whether it was the one too many.
+func (g *guesses) failed(from, name string, now time.Time) (locked bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limiter(guesser{from, name}, userBurst, userPace).AllowN(now, 1)
-	g.limiter(guesser{from: from}, addressBurst, addressPace).AllowN(now, 1)
+	l, ok := g.addresses.Peek(from)
+	if !ok {
+		l = rate.NewLimiter(rate.Every(addressPace), addressBurst)
+	}
+	g.addresses.Add(from, l)
+	l.AllowN(now, 1)
+
+	t, ok := g.users.Peek(guesser{from, name})
+	if !ok {
+		t = &tries{}
+	}
+	g.users.Add(guesser{from, name}, t)
+	t.failed = append(t.failed, now)
+	if len(t.failed) < lockAfter {
+		return false
+	}
+	t.failed = t.failed[len(t.failed)-lockAfter:]
+	if now.Sub(t.failed[0]) > lockWithin {
+		return false
+	}
+	t.failed, t.locked = nil, now.Add(lockFor)
+	return true
 }
 
-func (g *guesses) limiter(who guesser, burst int, pace time.Duration) *rate.Limiter {
-	l, ok := g.all.Peek(who)
-	if !ok {
-		l = rate.NewLimiter(rate.Every(pace), burst)
-	}
-	g.all.Add(who, l)
-	return l
+// succeeded forgets the failures of who has logged in.
+func (g *guesses) succeeded(from, name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.users.Remove(guesser{from, name})
 }

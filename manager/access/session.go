@@ -95,9 +95,15 @@ func (s *Service) verify(ctx context.Context, from, username, password string) (
 		who.user, err = s.withPassword(ctx, name, password)
 	}
 	if dc.KindOf(err) == dc.Unauthenticated {
-		s.guesses.failed(from, name, time.Now())
+		locked := s.guesses.failed(from, name, time.Now())
 		s.recordBadLogin(ctx, username)
+		if locked {
+			s.recordLocked(ctx, from, name)
+		}
 		return identity{}, errWrong
+	}
+	if err == nil {
+		s.guesses.succeeded(from, name)
 	}
 	return who, err
 }
@@ -191,10 +197,29 @@ func (s *Service) recordBadLogin(ctx context.Context, username string) {
 	if more > 0 {
 		e.Message += fmt.Sprintf(" %d more failed logins before it are not listed.", more)
 	}
+	s.recordFailure(ctx, e)
+}
+
+// recordLocked records that somebody is locked out. There is one such event for five failed logins, and as many as those at most.
+func (s *Service) recordLocked(ctx context.Context, from, name string) {
+	s.log.Warn("logins are refused for a while: too many have failed", "name", name, "from", from)
+	if _, ok := s.failed.admit(time.Now()); !ok {
+		return
+	}
+	who := "with an impossible user name"
+	if name, err := CleanName(name); err == nil {
+		who = fmt.Sprintf("as %q", name)
+	}
+	s.recordFailure(ctx, dc.Event{Type: dc.EventBadLogin, Message: fmt.Sprintf("Logins %s from %s are refused for %d minutes: %d have failed within %d minutes.",
+		who, from, int(lockFor.Minutes()), lockAfter, int(lockWithin.Minutes()))})
+}
+
+// recordFailure records an event of somebody who may have gone away.
+func (s *Service) recordFailure(ctx context.Context, e dc.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), badLoginPatience)
 	defer cancel()
 	err := s.store.Change(ctx, func(tx *store.Tx) error {
-		event.Add(tx, now, e)
+		event.Add(tx, time.Now(), e)
 		return nil
 	})
 	if err != nil {
