@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hanok/dc"
+	"hanok/internal/sparse"
 )
 
 func testFiles(h *host) {
@@ -71,6 +72,19 @@ func testFiles(h *host) {
 	h.missing(larger)
 	h.ok(h.FindMachine(h.ctx(), m))
 
+	// Its disks can be read, as they are without their holes.
+	for _, d := range m.Disks {
+		content, err := h.OpenDisk(h.ctx(), m, d.Key)
+		h.ok(err)
+		source, ok := content.(sparse.Source)
+		if !ok || source.Size() > d.CapacityBytes {
+			h.Errorf("the disk %d is a %T", d.Key, content)
+		}
+		h.ok(content.Close())
+	}
+	_, err = h.OpenDisk(h.ctx(), m, 1)
+	h.kind(err, dc.NotFound)
+
 	// The folder is that machine's alone.
 	thief := h.machine(2)
 	thief.Folder, thief.Disks = m.Folder, m.Disks
@@ -84,6 +98,8 @@ func testFiles(h *host) {
 	h.ok(h.DeleteMachine(h.ctx(), renamed))
 	h.ok(h.DeleteMachine(h.ctx(), m))
 	h.missing(m)
+	_, err = h.OpenDisk(h.ctx(), m, m.Disks[0].Key)
+	h.kind(err, dc.NotFound)
 	thief.Folder, thief.Disks = m.Folder, m.Disks // free again
 	h.ok(h.CreateMachine(h.ctx(), thief, h.fetch, ignore))
 	h.ok(h.DeleteMachine(h.ctx(), thief))
