@@ -29,10 +29,7 @@ var (
 const content = "the disk as a file of the package"
 
 // hosts have one disk, which each request gets from its offset on. One that is slow sends half of it.
-type hosts struct {
-	mu         sync.Mutex
-	away, slow bool
-}
+type hosts struct{ away, slow bool }
 
 func (h *hosts) Connected(dc.HostID) bool { return !h.away }
 
