@@ -309,8 +309,8 @@ func (r *reader) others() {
 	if m.Watchdog {
 		h.Watchdog = &dc.Watchdog{}
 	}
-	if m.TPM {
-		r.warn("it has no TPM, with which it was made: what the guest has sealed with the old one can't be opened")
+	if h.TPM = m.TPM; m.TPM {
+		r.warn("its TPM is a new one: what the guest has sealed with the old one can't be opened")
 	}
 	for _, f := range m.Files {
 		if !slices.ContainsFunc(m.Disks, func(d ovf.Disk) bool { return d.File == f.Name }) {
