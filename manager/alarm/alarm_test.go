@@ -241,3 +241,14 @@ func TestRun(t *testing.T) {
 	})
 	await("an object that goes", none)
 }
+
+// TestMassDeletion: the guard against it speaks by an event of the root folder, which a default alarm watches for.
+func TestMassDeletion(t *testing.T) {
+	l := newLab(t)
+	l.change(func(tx *store.Tx) error {
+		tx.Put(&dc.Folder{ID: dc.RootFolder, Meta: dc.Meta{Name: "Datacenters"}, Type: dc.FolderDatacenter})
+		return nil
+	})
+	l.w.takeEvent(t.Context(), l.st.View(), &dc.Event{Type: dc.EventDeletionsStopped, Target: dc.ID(dc.RootFolder)})
+	l.is("Mass deletion: Datacenters red")
+}
