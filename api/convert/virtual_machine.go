@@ -20,6 +20,9 @@ func VirtualMachine(o *dc.VirtualMachine, names Names) *hanokv1.VirtualMachine {
 	out.Configuration, out.Configured = o.Spec.Configuration, o.Status.Configured.Generation
 	out.ConfigurationFailure, out.Differences = Failure(o.Status.Configured.Failure), o.Status.Differences
 	out.Disks, out.Nics = each(hw.Disks, disk), each(hw.NICs, nic)
+	for i, n := range hw.NICs {
+		out.Nics[i].PortGroup = names(dc.ID(n.PortGroup))
+	}
 	out.Template = o.Spec.Template
 	return out
 }

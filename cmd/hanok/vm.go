@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -64,7 +65,9 @@ var vmDetails = []column[*hanokv1.VirtualMachine]{
 		return joined(o.Disks, func(d *hanokv1.Disk) string { return fmt.Sprintf("%s (%d)", bytesText(d.CapacityBytes), d.Key) })
 	}},
 	{"NICs", func(o *hanokv1.VirtualMachine) string {
-		return joined(o.Nics, func(n *hanokv1.Nic) string { return fmt.Sprintf("%s on %s (%d)", n.Mac, n.PortGroupId, n.Key) })
+		return joined(o.Nics, func(n *hanokv1.Nic) string {
+			return fmt.Sprintf("%s on %s (%d)", n.Mac, cmp.Or(n.PortGroup, n.PortGroupId), n.Key)
+		})
 	}},
 	{"Resource pool", (*hanokv1.VirtualMachine).GetResourcePool},
 	{"CPU shares", func(o *hanokv1.VirtualMachine) string { return machineAllocation(o.CpuAllocation, megahertz) }},

@@ -139,7 +139,7 @@ func devicesOf(h *hanokv1.Hardware, datastores map[string]string) []device {
 		add(d.Key, d.Type, where, cmp.Or(media(d.Media), "empty"))
 	}
 	for _, n := range h.Nics {
-		about := n.Mac + " " + n.PortGroupId
+		about := n.Mac + " " + cmp.Or(n.PortGroup, n.PortGroupId)
 		if !n.Connected {
 			about += " disconnected"
 		}

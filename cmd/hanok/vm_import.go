@@ -59,7 +59,7 @@ What of the machine is other than the package says is listed. After an interrupt
 	f.StringVar(&req.ResourcePool, "pool", "", "the resource pool (default: the only cluster's)")
 	f.StringVar(&req.Host, "host", "", "the host (default: placement chooses)")
 	f.StringVar(&req.Datastore, "datastore", "", "the datastore (default: placement chooses)")
-	f.StringArrayVar(&networks, "network", nil, "NETWORK=PORTGROUP, the port group of one of the package's networks, or PORTGROUP for all; may be given several times")
+	f.StringArrayVar(&networks, "network", nil, "NETWORK=PORTGROUP, the port group of one of the package's networks, or PORTGROUP for all, where they are not of one name; may be given several times")
 	f.StringVar(&annotation, "annotation", "", "a note (default: the package's)")
 	f.BoolVar(&req.PowerOn, "power-on", false, "power it on when it is there")
 	asyncFlag(cmd, &async)

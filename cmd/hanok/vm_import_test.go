@@ -58,7 +58,7 @@ func TestImport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.must(t, "vm", "import", filepath.Join(dir, "web.ovf"), "--name", "side", "--network", "VM Network")
+	c.must(t, "vm", "import", filepath.Join(dir, "web.ovf"), "--name", "side") // its network has the port group's name
 	if left := c.leftovers(t); left != "" {
 		t.Errorf("left is %s", left)
 	}

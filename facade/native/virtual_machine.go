@@ -29,6 +29,7 @@ func (s *service) GetVirtualMachine(ctx context.Context, req *hanokv1.GetVirtual
 	}
 	out := convert.VirtualMachine(vm, s.names(caller(ctx)))
 	out.Hardware = convert.Hardware(vm.Spec.Hardware)
+	out.Hardware.Nics = out.Nics // which have their port groups' names
 	return &hanokv1.GetVirtualMachineResponse{VirtualMachine: out}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"hanok/dc"
 	"hanok/internal/random"
@@ -44,6 +45,37 @@ func (s *Service) CheckImport(ctx context.Context, by dc.Caller, req CreateReque
 		}
 		return on(err, dc.Describe(dc.KindVirtualMachine, req.Name))
 	})
+}
+
+// PortGroups returns the port groups of the data center in which the machine of a request is to be, by name: those that the caller may
+// see, and no name that several have. The request's hardware is not looked at. The errors are those of Import.
+func (s *Service) PortGroups(ctx context.Context, by dc.Caller, req CreateRequest) (map[string]dc.PortGroupID, error) {
+	visible, err := s.access.Visible(by)
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]dc.PortGroupID
+	err = s.store.Change(ctx, func(tx *store.Tx) error {
+		_, folder, err := s.admitPlace(tx, by, dc.PrivVMCreate, req)
+		if err != nil {
+			return on(err, dc.Describe(dc.KindVirtualMachine, req.Name))
+		}
+		v := tx.View()
+		home := datacenterOf(v, dc.ID(folder))
+		out = map[string]dc.PortGroupID{}
+		for pg := range store.List[*dc.PortGroup](v) {
+			switch _, twice := out[pg.Name]; {
+			case !visible(pg) || datacenterOf(v, dc.ID(pg.ID)) != home:
+			case twice:
+				out[pg.Name] = ""
+			default:
+				out[pg.Name] = pg.ID
+			}
+		}
+		maps.DeleteFunc(out, func(_ string, id dc.PortGroupID) bool { return id == "" })
+		return nil
+	})
+	return out, err
 }
 
 func (s *Service) authorizeImport(by dc.Caller, pool dc.ResourcePoolID, folder dc.FolderID, powerOn bool) error {

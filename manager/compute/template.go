@@ -58,9 +58,13 @@ func (s *Service) MarkAsVirtualMachine(ctx context.Context, by dc.Caller, id dc.
 			return dc.Errorf(dc.Invalid, "the resource pool %s is not of the cluster of its host", pool).
 				Fix("choose one of the cluster of %s, or none", hostName(v, vm.Spec.Host))
 		}
+		chosen, err := store.Get[*dc.ResourcePool](v, dc.ID(pool))
+		if err != nil {
+			return err
+		}
 		tx.Exists(dc.ID(pool))
 		vm.Spec.Pool = pool
-		recordBy(tx, by, vm, dc.EventTask, fmt.Sprintf("marked as a virtual machine in %s", dc.Describe(dc.KindResourcePool, string(pool))))
+		recordBy(tx, by, vm, dc.EventTask, fmt.Sprintf("marked as a virtual machine in %s", dc.Describe(dc.KindResourcePool, chosen.Name)))
 		return nil
 	})
 }

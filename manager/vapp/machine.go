@@ -13,12 +13,12 @@ import (
 )
 
 // machineOf returns the machine that is asked for, which of the package's disks each of its disks is, and what is other than the package
-// says, each a sentence.
-func machineOf(m *ovf.Machine, req Request) (compute.CreateRequest, []int, []string, error) {
+// says, each a sentence. Named are the port groups by name.
+func machineOf(m *ovf.Machine, req Request, named map[string]dc.PortGroupID) (compute.CreateRequest, []int, []string, error) {
 	out := req.Machine
 	read, err := hardware.Read(m)
 	if err == nil {
-		err = connect(&read, m, req.Networks)
+		err = connect(&read, m, req.Networks, named)
 	}
 	var known *dc.Error
 	if errors.As(err, &known) {
@@ -31,8 +31,8 @@ func machineOf(m *ovf.Machine, req Request) (compute.CreateRequest, []int, []str
 	return out, read.Disks, read.Warnings, nil
 }
 
-// connect connects the adapters to port groups.
-func connect(read *hardware.Machine, m *ovf.Machine, networks map[string]dc.PortGroupID) error {
+// connect connects the adapters to port groups: those that are asked for, else those of their networks' names.
+func connect(read *hardware.Machine, m *ovf.Machine, networks, named map[string]dc.PortGroupID) error {
 	names := map[string]bool{"": true}
 	for _, n := range m.Networks {
 		names[n.Name] = true
@@ -43,13 +43,10 @@ func connect(read *hardware.Machine, m *ovf.Machine, networks map[string]dc.Port
 		}
 	}
 	for i, network := range read.Networks {
-		portGroup, ok := networks[network]
-		if !ok {
-			portGroup, ok = networks[""]
-		}
-		if !ok {
+		portGroup := cmp.Or(networks[network], networks[""], named[network])
+		if portGroup == "" {
 			return dc.Errorf(dc.Invalid, "the package's network %q has no port group", network).
-				Fix("say which one it is to be: NETWORK=PORTGROUP, or one port group for all")
+				Fix("make a port group of that name, or say which one it is to be: NETWORK=PORTGROUP, or one port group for all")
 		}
 		read.Hardware.NICs[i].PortGroup = portGroup
 	}

@@ -41,7 +41,8 @@ type Request struct {
 	// Machine is where the machine is to be, its name, whether it gets power, and the annotation if not the package's. The hardware
 	// is the package's.
 	Machine compute.CreateRequest
-	// Networks are the port groups for the package's networks, by name, and with "" for all that are not named.
+	// Networks are the port groups for the package's networks, by name, and with "" for all that are not named. Those that are left
+	// get the port group of their name.
 	Networks map[string]dc.PortGroupID
 	// Upload says how the package comes.
 	Upload upload.Spec
@@ -94,7 +95,11 @@ func (s *Service) Import(ctx context.Context, by dc.Caller, req Request, content
 		}
 		return nil, nil, failure(name, err)
 	}
-	machine, disks, warnings, err := machineOf(found.machine, req)
+	named, err := s.machines.PortGroups(ctx, by, req.Machine)
+	if err != nil {
+		return nil, nil, failure(name, err)
+	}
+	machine, disks, warnings, err := machineOf(found.machine, req, named)
 	if err != nil {
 		return nil, nil, failure(name, err)
 	}

@@ -629,8 +629,10 @@ type Nic struct {
 	// Whether the cable is plugged in, and whether it is after a power-on.
 	Connected      bool `protobuf:"varint,5,opt,name=connected,proto3" json:"connected,omitempty"`
 	StartConnected bool `protobuf:"varint,6,opt,name=start_connected,json=startConnected,proto3" json:"start_connected,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The port group's name, in answers, where the caller may see it.
+	PortGroup     string `protobuf:"bytes,7,opt,name=port_group,json=portGroup,proto3" json:"port_group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Nic) Reset() {
@@ -703,6 +705,13 @@ func (x *Nic) GetStartConnected() bool {
 		return x.StartConnected
 	}
 	return false
+}
+
+func (x *Nic) GetPortGroup() string {
+	if x != nil {
+		return x.PortGroup
+	}
+	return ""
 }
 
 type SerialPort struct {
@@ -926,14 +935,16 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\tconnected\x18\x06 \x01(\bR\tconnected\">\n" +
 	"\x05Media\x12!\n" +
 	"\fdatastore_id\x18\x01 \x01(\tR\vdatastoreId\x12\x12\n" +
-	"\x04path\x18\x02 \x01(\tR\x04path\"\xa8\x01\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"\xc7\x01\n" +
 	"\x03Nic\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x10\n" +
 	"\x03mac\x18\x02 \x01(\tR\x03mac\x12\"\n" +
 	"\rport_group_id\x18\x03 \x01(\tR\vportGroupId\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x1c\n" +
 	"\tconnected\x18\x05 \x01(\bR\tconnected\x12'\n" +
-	"\x0fstart_connected\x18\x06 \x01(\bR\x0estartConnected\"]\n" +
+	"\x0fstart_connected\x18\x06 \x01(\bR\x0estartConnected\x12\x1d\n" +
+	"\n" +
+	"port_group\x18\a \x01(\tR\tportGroup\"]\n" +
 	"\n" +
 	"SerialPort\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x18\n" +
