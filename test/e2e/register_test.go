@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hanok/internal/testhost"
+	"hanok/internal/vmx"
+)
+
+// esxi is a .vmx in the style of ESXi's.
+const esxi = `.encoding = "UTF-8"
+config.version = "8"
+virtualHW.version = "14"
+vmci0.present = "TRUE"
+floppy0.present = "FALSE"
+svga.vramSize = "8388608"
+memSize = "256"
+sched.cpu.units = "mhz"
+scsi0.virtualDev = "pvscsi"
+scsi0.present = "TRUE"
+scsi0:0.deviceType = "scsi-hardDisk"
+scsi0:0.fileName = "web 01.vmdk"
+scsi0:0.present = "TRUE"
+ethernet0.virtualDev = "vmxnet3"
+ethernet0.networkName = "VM Network"
+ethernet0.addressType = "vpx"
+ethernet0.generatedAddress = "00:50:56:9A:11:22"
+ethernet0.present = "TRUE"
+displayName = "web 01"
+annotation = "front end|0Aask Büro 4"
+guestOS = "debian11-64"
+uuid.bios = "56 4d 7f 2b 9a 0c 4e 11-8d 35 60 a1 b2 c3 d4 e5"
+vc.uuid = "52 f3 c1 d0 77 aa 4b 2e-91 c8 0d 1e 2f 3a 4b 5c"
+scsi0.pciSlotNumber = "160"
+ethernet0.pciSlotNumber = "192"
+`
+
+// TestRegister boots a machine from a folder as ESXi would have left it, on VMware's devices, and lets it go again.
+func TestRegister(t *testing.T) {
+	testhost.Require(t)
+	c := newCenter(t)
+	c.up()
+	dir := t.TempDir()
+	put := func(name, content string) {
+		t.Helper()
+		path := filepath.Join(dir, "x")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.ok("datastore", "upload", path, "web/"+name)
+	}
+	c.story("a folder of ESXi's becomes a machine, boots, and is let go of", func(t *testing.T) {
+		c.ok("vm", "stop", "hello")
+		flat := filepath.Join(dir, "flat")
+		c.ok("datastore", "download", "hello/hello-flat.vmdk", flat)
+		info, err := os.Stat(flat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ok("datastore", "mkdir", "web")
+		c.ok("datastore", "upload", flat, "web/web 01-flat.vmdk")
+		put("web 01.vmdk", string(vmx.NewFlat("web 01-flat.vmdk", info.Size(), "14", [10]byte{1}).Bytes()))
+		put("web 01.vmx", esxi)
+		c.ok("vm", "register", "web/web 01.vmx")
+		c.ok("vm", "start", "web 01")
+		until(t, "the guest's address", func() bool { return len(c.machine("web 01").Addresses) > 0 })
+		c.ok("vm", "stop", "web 01")
+		c.ok("vm", "unregister", "web 01")
+		after := filepath.Join(dir, "after.vmx")
+		c.ok("datastore", "download", "web/web 01.vmx", after)
+		text := read(t, after)
+		for line := range strings.Lines(esxi) {
+			if !strings.Contains(text, line) {
+				t.Errorf("it does not say any more: %s", line)
+			}
+		}
+		if strings.Contains(text, "hanok.id") {
+			t.Error("it has a machine's mark still")
+		}
+	})
+}
