@@ -74,9 +74,7 @@ func copySource(ctx context.Context, dst *os.File, d dc.Disk, src sparse.Source,
 	if src.Size() > d.CapacityBytes {
 		return 0, errTooLong
 	}
-	local, kernel := src.(*sparse.File)
-	kernel = kernel && local.Packed && d.Provisioning == dc.Thin
-	if kernel && local.Share(dst) {
+	if local, ok := src.(*sparse.File); ok && local.Packed && d.Provisioning == dc.Thin && local.Share(dst) {
 		progress(src.Size())
 		return src.Size(), nil
 	}
@@ -95,11 +93,6 @@ func copySource(ctx context.Context, dst *os.File, d dc.Disk, src sparse.Source,
 		}
 		done = start
 		progress(done)
-		if kernel {
-			if kernel, err = local.CopyRange(ctx, dst, func(step int64) { done += step; progress(done) }); err != nil {
-				return done, err
-			}
-		}
 		if done, err = copyStretch(ctx, dst, d, src, done, start+length, progress); err != nil {
 			return done, err
 		}

@@ -2,7 +2,6 @@ package sparse
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -101,32 +100,6 @@ func (c *content) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return c.r.Read(p)
-}
-
-// rangeStep is how much the kernel copies at a time.
-const rangeStep = 16 << 20
-
-// CopyRange lets the kernel copy what is left of the stretch to the same place in dst; file systems that share blocks copy nothing. ok is
-// false, and some of the stretch may be left, where it can't.
-func (f *File) CopyRange(ctx context.Context, dst *os.File, progress func(step int64)) (ok bool, err error) {
-	for f.left > 0 {
-		if err := ctx.Err(); err != nil {
-			return false, err
-		}
-		from, to := f.pos, f.pos
-		n, err := unix.CopyFileRange(int(f.F.Fd()), &from, int(dst.Fd()), &to, int(min(f.left, rangeStep)), 0)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EIO):
-			return false, err
-		case err != nil || n == 0:
-			return false, nil
-		}
-		f.pos, f.left = f.pos+int64(n), f.left-int64(n)
-		progress(int64(n))
-	}
-	return true, nil
 }
 
 // Share makes dst, which is empty, a file that shares all blocks with this one, and reports whether the file system can.

@@ -93,36 +93,6 @@ func TestStream(t *testing.T) {
 	}
 }
 
-func TestCopyRange(t *testing.T) {
-	src, want := source(t)
-	dst, err := os.Create(filepath.Join(t.TempDir(), "dst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dst.Close()
-	var copied int64
-	for {
-		_, length, err := src.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		ok, err := src.CopyRange(t.Context(), dst, func(n int64) { copied += n })
-		if err != nil || !ok {
-			t.Fatalf("%v, %v", ok, err)
-		}
-		if length == 0 {
-			t.Error("an empty stretch")
-		}
-	}
-	got, err := os.ReadFile(dst.Name())
-	if err != nil || !bytes.Equal(got, want) || copied == 0 || copied > 7<<20 {
-		t.Errorf("%d bytes were copied, %v", copied, err)
-	}
-}
-
 func FuzzReceive(f *testing.F) {
 	src, _ := source(f)
 	var b bytes.Buffer

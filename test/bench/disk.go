@@ -82,6 +82,8 @@ func measureImport(ctx context.Context, work string, turns int) error {
 // conversions are those of one disk in one way.
 type conversions struct {
 	convert func(target string) error
+	// reset removes what the turn before has made, besides the target; nil for nothing.
+	reset func() error
 	// who is whose CPU time they take.
 	who       int
 	took, cpu []time.Duration
@@ -92,6 +94,11 @@ func (c *conversions) cold(work string) error {
 	target := filepath.Join(work, "import.out")
 	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	if c.reset != nil {
+		if err := c.reset(); err != nil {
+			return err
+		}
 	}
 	if err := execute("sync"); err != nil {
 		return err

@@ -24,10 +24,10 @@ func main() {
 	program := flag.String("hanok", "bin/hanok", "the program")
 	machines := flag.Int("machines", 200, "how many machines are powered on at once; 0 leaves that out")
 	rounds := flag.Int("rounds", 2, "how often that is done each way")
-	imports := flag.Int("imports", 9, "how often a disk of each format is imported; 0 leaves that out")
+	imports := flag.Int("imports", 9, "how often a disk of each format is imported, cloned and exported; 0 leaves that out")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
-	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, "import" nothing but the import of disks; neither needs a prepared host`)
+	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, "import" nothing but the import of disks, "copy" nothing but their clones and exports; none of them needs a prepared host`)
 	fleetHosts := flag.Int("hosts", 1000, "how many simulated hosts that is; 0 leaves that out")
 	fleetMachines := flag.Int("fleet-machines", 100, "how many machines each of them has")
 	flag.Parse()
@@ -40,6 +40,8 @@ func main() {
 		err = measureFleet(ctx, fleet)
 	case "import":
 		err = inScratch(*scratch, func(work string) error { return measureImport(ctx, work, *imports) })
+	case "copy":
+		err = inScratch(*scratch, func(work string) error { return measureCopies(ctx, work, *imports) })
 	case "":
 		err = errors.Join(measureFleet(ctx, fleet), run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch))
 	default:
@@ -65,7 +67,7 @@ func run(ctx context.Context, turns, machines, rounds, imports int, program, pac
 			err = measureMany(ctx, work, machines, rounds)
 		}
 		if imports > 0 {
-			err = errors.Join(err, measureImport(ctx, work, imports))
+			err = errors.Join(err, measureImport(ctx, work, imports), measureCopies(ctx, work, imports))
 		}
 		if turns > 0 {
 			err = errors.Join(err, measureOne(ctx, work, turns, program, packages))
