@@ -2,12 +2,13 @@ package dispatch
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
-	"reflect"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"hanok/api/convert"
@@ -392,14 +393,24 @@ func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]
 			return // it would execute another machine; this one waits until the host is upgraded
 		}
 		a.Machine.Names = namesOf(v, a.Machine)
-		content := a
-		content.Revision, content.Known = 0, dc.Known{}
-		if reflect.DeepEqual(sent[id], content) {
+		sum := digest(a)
+		if sent[id] == sum {
 			return
 		}
-		sent[id] = content
+		sent[id] = sum
 		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
 	}
+}
+
+// digest tells an assignment from another one that asks for something else: a machine itself takes a kilobyte. What numbers it, and what
+// is known of the host, ask for nothing.
+func digest(a dc.Assignment) any {
+	a.Revision, a.Known = 0, dc.Known{}
+	wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(convert.MachineAssignment(a))
+	if err != nil {
+		return err // unlike any other: it is sent again each time
+	}
+	return sha256.Sum256(wire)
 }
 
 // namesOf returns what the port groups and datastores are called that the machine refers to.
