@@ -138,17 +138,22 @@ func (m *machine) removeFiles(ctx context.Context) error {
 	if err == nil {
 		err = m.a.cfg.Storage.DeleteMachine(ctx, spec)
 	}
+	return m.ended(ctx, dc.FilesRemoved, err)
+}
+
+// ended writes down that the machine is no longer here, with its files in the state, or reports why that failed.
+func (m *machine) ended(ctx context.Context, files dc.FilesState, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
-		err = m.a.datastores.explain(spec.Datastore, err)
+		err = m.a.datastores.explain(m.rec.Assignment.Machine.Datastore, err)
 		m.failure = m.failureOf(err)
 		m.report()
 		return err
 	}
 	m.failure = nil
-	return m.save(record{Assignment: m.rec.Assignment, Files: dc.FilesRemoved, Power: dc.PoweredOff, Outcome: m.rec.Outcome,
+	return m.save(record{Assignment: m.rec.Assignment, Files: files, Power: dc.PoweredOff, Outcome: m.rec.Outcome,
 		Begun: m.rec.Begun, Configured: m.rec.Configured})
 }
 
@@ -170,16 +175,5 @@ func (m *machine) release(ctx context.Context) error {
 	if err == nil {
 		err = m.a.cfg.Storage.ReleaseMachine(ctx, spec)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		err = m.a.datastores.explain(spec.Datastore, err)
-		m.failure = m.failureOf(err)
-		m.report()
-		return err
-	}
-	m.failure = nil
-	return m.save(record{Assignment: m.rec.Assignment, Files: dc.FilesReleased, Power: dc.PoweredOff, Outcome: m.rec.Outcome,
-		Begun: m.rec.Begun, Configured: m.rec.Configured})
+	return m.ended(ctx, dc.FilesReleased, err)
 }

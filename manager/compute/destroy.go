@@ -79,6 +79,25 @@ func (s *Service) buryVM(ctx context.Context, r *task.Run) error {
 // forgetVM waits until the host has removed the files of a machine with a tombstone, if it has a host at all, and then
 // deletes the object. Nothing is left to do where the object is gone.
 func (s *Service) forgetVM(ctx context.Context, r *task.Run, announce bool) error {
+	return s.forget(ctx, r, announce, farewell{
+		doing: "removing the files",
+		done:  func(vm *dc.VirtualMachine) bool { return vm.Spec.Host == "" || vm.Status.Files == dc.FilesRemoved },
+		said:  func(*store.View, *dc.VirtualMachine) string { return "deleted with its files" },
+	})
+}
+
+// farewell is a way in which a machine goes.
+type farewell struct {
+	// doing is what its host does meanwhile, and done whether it has.
+	doing string
+	done  func(*dc.VirtualMachine) bool
+	// said is what the event of it says.
+	said func(*store.View, *dc.VirtualMachine) string
+}
+
+// forget waits until the host has done its part, however long it is away, and then deletes the object of the task, with an event where
+// that is announced.
+func (s *Service) forget(ctx context.Context, r *task.Run, announce bool, f farewell) error {
 	vm, err := store.Get[*dc.VirtualMachine](r.View(), r.Task().Target)
 	if err != nil {
 		return err
@@ -88,16 +107,13 @@ func (s *Service) forgetVM(ctx context.Context, r *task.Run, announce bool) erro
 			return 50, obstacle
 		}
 		if vm, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(vm.ID)); err == nil && vm.Status.FilesFailure != nil {
-			return 50, "removing the files: " + vm.Status.FilesFailure.Err().Error()
+			return 50, f.doing + ": " + vm.Status.FilesFailure.Err().Error()
 		}
-		return 50, "removing the files"
+		return 50, f.doing
 	})
 	err = r.Wait(ctx, func(v *store.View) (bool, error) {
 		vm, err := store.Get[*dc.VirtualMachine](v, r.Task().Target)
-		if err != nil {
-			return false, err
-		}
-		return vm.Spec.Host == "" || vm.Status.Files == dc.FilesRemoved, nil
+		return err == nil && f.done(vm), err
 	})
 	if err != nil {
 		return err
@@ -109,7 +125,7 @@ func (s *Service) forgetVM(ctx context.Context, r *task.Run, announce bool) erro
 		}
 		tx.Delete(vm)
 		if announce {
-			record(tx, t, vm, dc.EventVMRemoved, "deleted with its files")
+			record(tx, t, vm, dc.EventVMRemoved, f.said(tx.View(), vm))
 		}
 		return nil
 	})

@@ -90,38 +90,13 @@ func (s *Service) unregisterVM(ctx context.Context, r *task.Run) error {
 
 // forgetReleased waits until the host has let go of a machine, however long it is away, and then deletes the object.
 func (s *Service) forgetReleased(ctx context.Context, r *task.Run, announce bool) error {
-	vm, err := store.Get[*dc.VirtualMachine](r.View(), r.Task().Target)
-	if err != nil {
-		return err
-	}
-	r.ProgressFrom(func() (int, string) {
-		if obstacle := s.obstacle(vm); obstacle != "" {
-			return 50, obstacle
-		}
-		if vm, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(vm.ID)); err == nil && vm.Status.FilesFailure != nil {
-			return 50, "letting go of the files: " + vm.Status.FilesFailure.Err().Error()
-		}
-		return 50, "letting go of the files"
+	return s.forget(ctx, r, announce, farewell{
+		doing: "letting go of the files",
+		done:  func(vm *dc.VirtualMachine) bool { return vm.Status.Files.Gone() },
+		said: func(v *store.View, vm *dc.VirtualMachine) string {
+			return fmt.Sprintf("unregistered; its files are in %s", s.folderOf(v, vm))
+		},
 	})
-	err = r.Wait(ctx, func(v *store.View) (bool, error) {
-		vm, err := store.Get[*dc.VirtualMachine](v, r.Task().Target)
-		return err == nil && vm.Status.Files.Gone(), err
-	})
-	if err != nil {
-		return err
-	}
-	r.Finish(func(tx *store.Tx, t *dc.Task) error {
-		vm, err := store.Load[*dc.VirtualMachine](tx, t.Target)
-		if err != nil {
-			return err
-		}
-		tx.Delete(vm)
-		if announce {
-			record(tx, t, vm, dc.EventVMRemoved, fmt.Sprintf("unregistered; its files are in %s", s.folderOf(tx.View(), vm)))
-		}
-		return nil
-	})
-	return nil
 }
 
 // folderOf returns where a machine's files are, as vSphere writes it.
