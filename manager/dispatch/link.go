@@ -122,23 +122,39 @@ func (s *Service) connect(ctx context.Context, p *peer, protocol int32,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.commitConnected(ctx, p, fence, facts); err != nil {
-		return nil, err
-	}
 	l := &link{
 		s: s, host: host, protocol: protocol, fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
 		machines: map[dc.VirtualMachineID]*agentv1.MachineReport{}, stores: map[dc.DatastoreID]*agentv1.DatastoreReport{},
 		reported: make(chan struct{}, 1), inbox: newInbox(),
 	}
 	l.ctx, l.end = context.WithCancelCause(ctx)
+	// The link comes first: who reads that the host is connected can speak to it.
+	former := s.replaceLink(host, l)
+	if err := s.commitConnected(ctx, p, fence, facts); err != nil {
+		l.end(err)
+		s.replaceLink(host, former)
+		return nil, err
+	}
 	l.silence = time.AfterFunc(missedHeartbeats*s.cfg.Heartbeat, func() {
 		l.end(dc.Errorf(dc.Unavailable, "nothing was heard of the host for %v", missedHeartbeats*s.cfg.Heartbeat))
 	})
 	s.mu.Lock()
-	s.links[host] = l
 	delete(s.refused, host)
 	s.mu.Unlock()
 	return l, nil
+}
+
+// replaceLink makes l the connection of a host, or nil for none, and returns the one before.
+func (s *Service) replaceLink(host dc.HostID, l *link) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	former := s.links[host]
+	if l == nil {
+		delete(s.links, host)
+	} else {
+		s.links[host] = l
+	}
+	return former
 }
 
 // disconnect writes down that the connection has ended, unless a newer one took its place.
