@@ -130,8 +130,8 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Fields = attribute.New(cfg.Store, m.Access)
 	m.Tags = tag.New(cfg.Store, m.Access)
-	m.Bulk = bulk.New(bulk.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Machines: m.Machines, Inventory: m.Inventory,
-		Tags: m.Tags, Fields: m.Fields, Log: cfg.Log})
+	m.Bulk = bulk.New(bulk.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Machines: m.Machines, Hosts: m.Hosts, Pools: m.Pools,
+		Inventory: m.Inventory, Tags: m.Tags, Fields: m.Fields, Log: cfg.Log})
 	m.Guard = guard.New(cfg.Store, m.Access)
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }

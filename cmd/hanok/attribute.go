@@ -64,17 +64,17 @@ func (a *app) attributeCommands() *cobra.Command {
 
 func (a *app) attributeSetCommand() *cobra.Command {
 	var chosen selection
-	cmd := a.kindCommand(command{use: "set ATTRIBUTE OBJECT... VALUE", short: `Give objects a value, or take it away with ""; several are virtual machines`,
+	cmd := a.kindCommand(command{use: "set ATTRIBUTE OBJECT... VALUE", short: `Give objects a value, or take it away with ""`,
 		args: chosen.arguments(2), object: true, complete: attributeNames},
 		func(ctx context.Context, c *client, kind string, args []string) error {
 			last := len(args) - 1
 			req := &hanokv1.StartBulkRequest{Op: string(dc.BulkCustomValue), CustomField: args[0], Value: args[last]}
-			return a.bulk(ctx, c, &chosen, args[1:last], false, req, func(name string) (*hanokv1.Task, error) {
+			return a.bulk(ctx, c, dc.Kind(kind), &chosen, args[1:last], false, req, func(name string) (*hanokv1.Task, error) {
 				_, err := c.fields.SetCustomValue(ctx, &hanokv1.SetCustomValueRequest{CustomField: args[0], Kind: kind, Object: name, Value: args[last]})
 				return nil, err
 			})
 		})
-	a.selects(cmd, &chosen)
+	a.selectsAny(cmd, &chosen)
 	return cmd
 }
 

@@ -11,37 +11,52 @@ import (
 	"hanok/dc"
 )
 
-// selection is what selects virtual machines besides their names.
+// selection is what selects objects besides their names.
 type selection struct {
 	folder, pool string
 	tags         []string
 }
 
-// selects adds the flags of a selection to a command.
+// selects adds the flags of a selection of virtual machines to a command.
 func (a *app) selects(cmd *cobra.Command, s *selection) {
-	f := cmd.Flags()
-	f.StringVar(&s.folder, "folder", "", "all virtual machines below this folder")
-	f.StringVar(&s.pool, "pool", "", "all virtual machines in this resource pool or below it")
-	f.StringArrayVar(&s.tags, "tag", nil, "all virtual machines with this tag; may be given several times, for those with all of them")
-	a.completeFlag(cmd, "folder", folderNames)
+	a.selectsOf(cmd, s, dc.KindVirtualMachine.Noun()+"s")
+	a.selectsPool(cmd, s)
+}
+
+// selectsAny adds the flags of a selection of objects of the kind that the command's flag names, or of virtual machines.
+func (a *app) selectsAny(cmd *cobra.Command, s *selection) {
+	a.selectsOf(cmd, s, "virtual machines, or objects of --kind,")
+	a.selectsPool(cmd, s)
+}
+
+func (a *app) selectsPool(cmd *cobra.Command, s *selection) {
+	cmd.Flags().StringVar(&s.pool, "pool", "", "all virtual machines in this resource pool or below it")
 	a.completeFlag(cmd, "pool", poolNames)
+}
+
+// selectsOf adds the flags of a selection of any objects, which what names, to a command.
+func (a *app) selectsOf(cmd *cobra.Command, s *selection, what string) {
+	f := cmd.Flags()
+	f.StringVar(&s.folder, "folder", "", "all "+what+" below this folder")
+	f.StringArrayVar(&s.tags, "tag", nil, "all "+what+" with this tag; may be given several times, for those with all of them")
+	a.completeFlag(cmd, "folder", folderNames)
 	a.completeFlag(cmd, "tag", tagNames)
 }
 
 func (s *selection) empty() bool { return s.folder == "" && s.pool == "" && len(s.tags) == 0 }
 
-// arguments wants at least others arguments, and names of virtual machines besides unless they are selected.
+// arguments wants at least others arguments, and names of objects besides unless they are selected.
 func (s *selection) arguments(others int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > others || len(args) == others && !s.empty() {
 			return nil
 		}
-		return errors.New("name virtual machines, or select them with --folder, --pool or --tag")
+		return errors.New("name objects, or select them: see the flags")
 	}
 }
 
-// bulk does something with virtual machines: by the call single where one is named and none selected, and else by a bulk task.
-func (a *app) bulk(ctx context.Context, c *client, s *selection, names []string, async bool, req *hanokv1.StartBulkRequest,
+// bulk does something with objects of a kind, "" for any: by the call single where one is named and none selected, and else by a bulk task.
+func (a *app) bulk(ctx context.Context, c *client, kind dc.Kind, s *selection, names []string, async bool, req *hanokv1.StartBulkRequest,
 	single func(name string) (*hanokv1.Task, error)) error {
 	if len(names) == 1 && s.empty() {
 		t, err := single(names[0])
@@ -51,7 +66,12 @@ func (a *app) bulk(ctx context.Context, c *client, s *selection, names []string,
 		return a.await(ctx, c, t, async)
 	}
 	a.object = ""
-	req.VirtualMachines, req.Folder, req.ResourcePool, req.Tags = names, s.folder, s.pool, s.tags
+	req.Folder, req.ResourcePool, req.Tags = s.folder, s.pool, s.tags
+	if kind == dc.KindVirtualMachine {
+		req.VirtualMachines = names // which managers of the version before know, too
+	} else {
+		req.Kind, req.Objects = string(kind), names
+	}
 	res, err := c.bulk.StartBulk(ctx, req)
 	if err != nil {
 		return err

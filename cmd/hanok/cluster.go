@@ -38,11 +38,10 @@ func (a *app) clusterCommands() *cobra.Command {
 			}}),
 		create,
 		a.renameCommand(dc.KindCluster, clusterNames), a.moveCommand(dc.KindCluster, clusterNames),
-		a.client(command{use: "delete CLUSTER", short: "Delete an empty cluster", args: cobra.ExactArgs(1), object: true, complete: clusterNames,
-			do: func(ctx context.Context, c *client, args []string) error {
-				_, err := c.clusters.DeleteCluster(ctx, &hanokv1.DeleteClusterRequest{Cluster: args[0]})
-				return err
-			}}),
+		a.deleteCommand(dc.KindCluster, "Delete empty clusters", clusterNames, func(ctx context.Context, c *client, name string) error {
+			_, err := c.clusters.DeleteCluster(ctx, &hanokv1.DeleteClusterRequest{Cluster: name})
+			return err
+		}),
 	)
 }
 

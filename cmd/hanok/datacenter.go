@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -51,17 +52,71 @@ func (a *app) renameCommand(kind dc.Kind, names func(context.Context, *client) (
 		}})
 }
 
+// selectsKind adds the flags of a selection of objects of a kind to a command.
+func (a *app) selectsKind(cmd *cobra.Command, kind dc.Kind, s *selection) {
+	if kind == dc.KindVirtualMachine {
+		a.selects(cmd, s)
+		return
+	}
+	a.selectsOf(cmd, s, kind.Noun()+"s")
+}
+
 // moveCommand returns the command that moves objects of a kind into another folder.
 func (a *app) moveCommand(kind dc.Kind, names func(context.Context, *client) ([]string, error)) *cobra.Command {
 	var to string
-	cmd := a.client(command{use: "move NAME --to FOLDER", short: "Move a " + kind.Noun() + " into another folder", args: cobra.ExactArgs(1), object: true, complete: names,
+	var chosen selection
+	cmd := a.client(command{use: "move NAME... --to FOLDER", short: "Move " + kind.Noun() + "s into another folder", args: chosen.arguments(0), object: true, complete: names, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			_, err := c.inventory.MoveObject(ctx, &hanokv1.MoveObjectRequest{Kind: string(kind), Object: args[0], Folder: to})
-			return err
+			return a.bulk(ctx, c, kind, &chosen, args, false, &hanokv1.StartBulkRequest{Op: string(dc.BulkMove), TargetFolder: to}, func(name string) (*hanokv1.Task, error) {
+				_, err := c.inventory.MoveObject(ctx, &hanokv1.MoveObjectRequest{Kind: string(kind), Object: name, Folder: to})
+				return nil, err
+			})
 		}})
-	cmd.Flags().StringVar(&to, "to", "", "the folder to move it into, such as /Datacenter/vm/web")
+	cmd.Flags().StringVar(&to, "to", "", "the folder to move them into, such as /Datacenter/vm/web")
 	required(cmd, "to")
 	a.completeFlag(cmd, "to", folderNames)
+	a.selectsKind(cmd, kind, &chosen)
+	return cmd
+}
+
+// deleteCommand returns the command that deletes objects of a kind, one by the call single.
+func (a *app) deleteCommand(kind dc.Kind, short string, names func(context.Context, *client) ([]string, error),
+	single func(ctx context.Context, c *client, name string) error) *cobra.Command {
+	var confirm int32
+	var chosen selection
+	cmd := a.client(command{use: "delete NAME...", short: short, args: chosen.arguments(0), object: true, complete: names, many: true,
+		do: func(ctx context.Context, c *client, args []string) error {
+			return a.bulk(ctx, c, kind, &chosen, args, false, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete), Confirm: confirm}, func(name string) (*hanokv1.Task, error) {
+				return nil, single(ctx, c, name)
+			})
+		}})
+	confirmFlag(cmd, &confirm)
+	a.selectsKind(cmd, kind, &chosen)
+	return cmd
+}
+
+// deleteRecursiveCommand is deleteCommand for objects that are deleted with everything in them, too, one at a time: single then starts a task.
+func (a *app) deleteRecursiveCommand(kind dc.Kind, short, recursiveHelp string, names func(context.Context, *client) ([]string, error),
+	single func(ctx context.Context, c *client, name string, recursive bool, confirm int32) (*hanokv1.Task, error)) *cobra.Command {
+	var recursive, async bool
+	var confirm int32
+	var chosen selection
+	cmd := a.client(command{use: "delete NAME...", short: short, object: true, complete: names, many: true,
+		args: func(cmd *cobra.Command, args []string) error {
+			if recursive && (len(args) != 1 || !chosen.empty()) {
+				return errors.New("name one: with everything in it, only one is deleted in a call")
+			}
+			return chosen.arguments(0)(cmd, args)
+		},
+		do: func(ctx context.Context, c *client, args []string) error {
+			return a.bulk(ctx, c, kind, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete), Confirm: confirm}, func(name string) (*hanokv1.Task, error) {
+				return single(ctx, c, name, recursive, confirm)
+			})
+		}})
+	cmd.Flags().BoolVar(&recursive, "recursive", false, recursiveHelp)
+	confirmFlag(cmd, &confirm)
+	asyncFlag(cmd, &async)
+	a.selectsKind(cmd, kind, &chosen)
 	return cmd
 }
 

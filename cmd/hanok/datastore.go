@@ -70,11 +70,10 @@ func (a *app) datastoreCommands() *cobra.Command {
 			}}),
 		create,
 		a.renameCommand(dc.KindDatastore, datastoreNames), a.moveCommand(dc.KindDatastore, datastoreNames),
-		a.client(command{use: "delete DATASTORE", short: "Remove a datastore without virtual machines; its files stay", args: cobra.ExactArgs(1), object: true, complete: datastoreNames,
-			do: func(ctx context.Context, c *client, args []string) error {
-				_, err := c.datastores.DeleteDatastore(ctx, &hanokv1.DeleteDatastoreRequest{Datastore: args[0]})
-				return err
-			}}),
+		a.deleteCommand(dc.KindDatastore, "Remove datastores without virtual machines; their files stay", datastoreNames, func(ctx context.Context, c *client, name string) error {
+			_, err := c.datastores.DeleteDatastore(ctx, &hanokv1.DeleteDatastoreRequest{Datastore: name})
+			return err
+		}),
 	)
 	cmd.AddCommand(a.fileCommands()...)
 	return cmd

@@ -44,20 +44,12 @@ func (a *app) folderCommands() *cobra.Command {
 }
 
 func (a *app) folderDeleteCommand() *cobra.Command {
-	var recursive, async bool
-	var confirm int32
-	cmd := a.client(command{use: "delete FOLDER", short: "Delete an empty folder, or one with everything in it", args: cobra.ExactArgs(1), object: true, complete: folderNames,
-		do: func(ctx context.Context, c *client, args []string) error {
-			res, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: args[0], Recursive: recursive, Confirm: confirm})
-			if err != nil || res.Task == nil {
-				return err
-			}
-			return a.await(ctx, c, res.Task, async)
-		}})
-	cmd.Flags().BoolVar(&recursive, "recursive", false, "delete what is in it, too: machines and their files, networks, datastores, clusters")
-	confirmFlag(cmd, &confirm)
-	asyncFlag(cmd, &async)
-	return cmd
+	return a.deleteRecursiveCommand(dc.KindFolder, "Delete empty folders, or one with everything in it",
+		"delete what is in it, too: machines and their files, networks, datastores, clusters", folderNames,
+		func(ctx context.Context, c *client, name string, recursive bool, confirm int32) (*hanokv1.Task, error) {
+			res, err := c.folders.DeleteFolder(ctx, &hanokv1.DeleteFolderRequest{Folder: name, Recursive: recursive, Confirm: confirm})
+			return res.GetTask(), err
+		})
 }
 
 func folderNames(ctx context.Context, c *client) ([]string, error) {

@@ -61,27 +61,27 @@ func (a *app) hostCommands() *cobra.Command {
 				return show(a, res.Host, hostColumns, hostDetails)
 			}}),
 		a.moveCommand(dc.KindHost, hostNames), a.hostTokenCommand(), a.hostJoinCommand(), a.hostRunCommand(), a.hostSimCommand(),
-		a.hostTaskCommand("enter-maintenance", "Take a host out of service: wait until no machine on it has power, and let none come",
+		a.hostTaskCommand("enter-maintenance", "Take hosts out of service: wait until no machine on them has power, and let none come", dc.BulkEnterMaintenance,
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.EnterMaintenanceMode(ctx, &hanokv1.EnterMaintenanceModeRequest{Host: host})
 				return res.GetTask(), err
 			}),
-		a.hostTaskCommand("exit-maintenance", "Put a host back into service",
+		a.hostTaskCommand("exit-maintenance", "Put hosts back into service", dc.BulkExitMaintenance,
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.ExitMaintenanceMode(ctx, &hanokv1.ExitMaintenanceModeRequest{Host: host})
 				return res.GetTask(), err
 			}),
-		a.hostTaskCommand("disconnect", "Keep a host's agent from connecting; its machines run on",
+		a.hostTaskCommand("disconnect", "Keep hosts' agents from connecting; their machines run on", dc.BulkDisconnect,
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.DisconnectHost(ctx, &hanokv1.DisconnectHostRequest{Host: host})
 				return res.GetTask(), err
 			}),
-		a.hostTaskCommand("reconnect", "Let a host's agent connect again, and wait for it",
+		a.hostTaskCommand("reconnect", "Let hosts' agents connect again, and wait for them", dc.BulkReconnect,
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.ReconnectHost(ctx, &hanokv1.ReconnectHostRequest{Host: host})
 				return res.GetTask(), err
 			}),
-		a.hostTaskCommand("remove", "Remove a host that is in maintenance or disconnected and has no machines",
+		a.hostTaskCommand("remove", "Remove hosts that are in maintenance or disconnected and have no machines", dc.BulkDelete,
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.RemoveHost(ctx, &hanokv1.RemoveHostRequest{Host: host})
 				return res.GetTask(), err
@@ -89,18 +89,22 @@ func (a *app) hostCommands() *cobra.Command {
 	)
 }
 
-// hostTaskCommand returns the command that starts a task on a host.
-func (a *app) hostTaskCommand(verb, short string, start func(context.Context, *client, string) (*hanokv1.Task, error)) *cobra.Command {
+// hostTaskCommand returns the command of a task on hosts: start starts that of one, and op is the bulk operation.
+func (a *app) hostTaskCommand(verb, short string, op dc.BulkOp, start func(context.Context, *client, string) (*hanokv1.Task, error)) *cobra.Command {
 	var async bool
-	cmd := a.client(command{use: verb + " HOST", short: short, args: cobra.ExactArgs(1), object: true, complete: hostNames,
+	var confirm int32
+	var chosen selection
+	cmd := a.client(command{use: verb + " HOST...", short: short, args: chosen.arguments(0), object: true, complete: hostNames, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			t, err := start(ctx, c, args[0])
-			if err != nil {
-				return err
-			}
-			return a.await(ctx, c, t, async)
+			return a.bulk(ctx, c, dc.KindHost, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(op), Confirm: confirm}, func(name string) (*hanokv1.Task, error) {
+				return start(ctx, c, name)
+			})
 		}})
+	if op == dc.BulkDelete {
+		confirmFlag(cmd, &confirm)
+	}
 	asyncFlag(cmd, &async)
+	a.selectsKind(cmd, dc.KindHost, &chosen)
 	return cmd
 }
 

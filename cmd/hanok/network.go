@@ -37,11 +37,10 @@ func (a *app) networkCommands() *cobra.Command {
 			}}),
 		create,
 		a.renameCommand(dc.KindPortGroup, networkNames), a.moveCommand(dc.KindPortGroup, networkNames),
-		a.client(command{use: "delete NETWORK", short: "Delete a port group without NICs", args: cobra.ExactArgs(1), object: true, complete: networkNames,
-			do: func(ctx context.Context, c *client, args []string) error {
-				_, err := c.portGroups.DeletePortGroup(ctx, &hanokv1.DeletePortGroupRequest{PortGroup: args[0]})
-				return err
-			}}),
+		a.deleteCommand(dc.KindPortGroup, "Delete port groups without NICs", networkNames, func(ctx context.Context, c *client, name string) error {
+			_, err := c.portGroups.DeletePortGroup(ctx, &hanokv1.DeletePortGroupRequest{PortGroup: name})
+			return err
+		}),
 	)
 }
 

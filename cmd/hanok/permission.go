@@ -35,6 +35,7 @@ func (a *app) permissionCommands() *cobra.Command {
 	var role string
 	var here bool
 	var setFor, removeFor principalFlags
+	var setOn, removeOn selection
 	all := a.client(command{use: "list [OBJECT]", short: "List permissions, on an object or on all", args: cobra.MaximumNArgs(1), object: true,
 		do: func(ctx context.Context, c *client, args []string) error {
 			req := &hanokv1.ListPermissionsRequest{Inherited: inherited}
@@ -48,22 +49,30 @@ func (a *app) permissionCommands() *cobra.Command {
 			return list(a, res.Permissions, permissionColumns)
 		}})
 	all.Flags().BoolVar(&inherited, "inherited", false, "also those that the object has from above")
-	set := a.client(command{use: "set OBJECT --user NAME --role ROLE", short: "Give a user or a group a role on an object", args: cobra.ExactArgs(1), object: true,
+	set := a.client(command{use: "set OBJECT... --user NAME --role ROLE", short: "Give a user or a group a role on objects", args: setOn.arguments(0), object: true, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
 			principal, group := setFor.principal()
-			_, err := c.permissions.SetPermission(ctx, &hanokv1.SetPermissionRequest{Entity: args[0], Principal: principal, Group: group, Role: role, Propagate: !here})
-			return err
+			req := &hanokv1.StartBulkRequest{Op: string(dc.BulkSetPermission), Principal: principal, Group: group, Role: role, Propagate: !here}
+			return a.bulk(ctx, c, "", &setOn, args, false, req, func(name string) (*hanokv1.Task, error) {
+				_, err := c.permissions.SetPermission(ctx, &hanokv1.SetPermissionRequest{Entity: name, Principal: principal, Group: group, Role: role, Propagate: !here})
+				return nil, err
+			})
 		}})
 	setFor.add(set)
 	set.Flags().StringVar(&role, "role", "", "the role")
 	set.Flags().BoolVar(&here, "no-propagate", false, "on the object only, not on what is below it")
 	required(set, "role")
-	remove := a.client(command{use: "remove OBJECT --user NAME", short: "Take the permission of a user or a group on an object away", args: cobra.ExactArgs(1), object: true,
+	a.selects(set, &setOn)
+	remove := a.client(command{use: "remove OBJECT... --user NAME", short: "Take the permission of a user or a group on objects away", args: removeOn.arguments(0), object: true, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
 			principal, group := removeFor.principal()
-			_, err := c.permissions.RemovePermission(ctx, &hanokv1.RemovePermissionRequest{Entity: args[0], Principal: principal, Group: group})
-			return err
+			req := &hanokv1.StartBulkRequest{Op: string(dc.BulkRemovePermission), Principal: principal, Group: group}
+			return a.bulk(ctx, c, "", &removeOn, args, false, req, func(name string) (*hanokv1.Task, error) {
+				_, err := c.permissions.RemovePermission(ctx, &hanokv1.RemovePermissionRequest{Entity: name, Principal: principal, Group: group})
+				return nil, err
+			})
 		}})
+	a.selects(remove, &removeOn)
 	removeFor.add(remove)
 	return group("permission", "Permissions: who has which role on which object", all, set, remove)
 }

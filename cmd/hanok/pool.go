@@ -80,11 +80,10 @@ func (a *app) poolCommands() *cobra.Command {
 				_, err := c.pools.MoveResourcePool(ctx, &hanokv1.MoveResourcePoolRequest{ResourcePool: args[0], Parent: args[1]})
 				return err
 			}}),
-		a.client(command{use: "delete POOL", short: "Delete a resource pool; what is in it goes to the pool that it is in", args: cobra.ExactArgs(1), object: true, complete: poolNames,
-			do: func(ctx context.Context, c *client, args []string) error {
-				_, err := c.pools.DeleteResourcePool(ctx, &hanokv1.DeleteResourcePoolRequest{ResourcePool: args[0]})
-				return err
-			}}),
+		a.deleteCommand(dc.KindResourcePool, "Delete resource pools; what is in them goes to the pools that they are in", poolNames, func(ctx context.Context, c *client, name string) error {
+			_, err := c.pools.DeleteResourcePool(ctx, &hanokv1.DeleteResourcePoolRequest{ResourcePool: name})
+			return err
+		}),
 	)
 }
 

@@ -101,22 +101,16 @@ func (a *app) tagCommands() *cobra.Command {
 		}))
 }
 
-// tagObjectCommand returns a command about a tag of one object, or of many virtual machines.
+// tagObjectCommand returns a command about a tag of one object, or of many.
 func (a *app) tagObjectCommand(use, short string, op dc.BulkOp, do func(ctx context.Context, c *client, tag, kind, object string) error) *cobra.Command {
-	var kind string
 	var chosen selection
-	cmd := a.client(command{use: use + " TAG OBJECT...", short: short + "; several are virtual machines", args: chosen.arguments(1), object: true, complete: tagNames,
-		do: func(ctx context.Context, c *client, args []string) error {
-			k, err := objectKind(kind)
-			if err != nil {
-				return err
-			}
-			return a.bulk(ctx, c, &chosen, args[1:], false, &hanokv1.StartBulkRequest{Op: string(op), Tag: args[0]}, func(name string) (*hanokv1.Task, error) {
-				return nil, do(ctx, c, args[0], k, name)
+	cmd := a.kindCommand(command{use: use + " TAG OBJECT...", short: short, args: chosen.arguments(1), object: true, complete: tagNames},
+		func(ctx context.Context, c *client, kind string, args []string) error {
+			return a.bulk(ctx, c, dc.Kind(kind), &chosen, args[1:], false, &hanokv1.StartBulkRequest{Op: string(op), Tag: args[0]}, func(name string) (*hanokv1.Task, error) {
+				return nil, do(ctx, c, args[0], kind, name)
 			})
-		}})
-	cmd.Flags().StringVar(&kind, "kind", "", "what the object is, where several have the name: "+objectKindsHelp)
-	a.selects(cmd, &chosen)
+		})
+	a.selectsAny(cmd, &chosen)
 	return cmd
 }
 

@@ -161,7 +161,7 @@ func (a *app) vmCommands() *cobra.Command {
 				return err
 			}}),
 		a.vmCloneCommand(), a.vmExportCommand(), a.vmTemplateCommand(), a.vmUntemplateCommand(),
-		a.vmMoveCommand(), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
+		a.moveCommand(dc.KindVirtualMachine, vmNames), a.vmResourcesCommand(), a.vmDeleteCommand(), a.vmConsoleCommand(), a.vmScreenshotCommand(), a.vmImportCommand(), a.vmOrphansCommand(), a.vmAdoptCommand(),
 		a.vmRegisterCommand(), a.vmUnregisterCommand(),
 	)
 }
@@ -253,7 +253,7 @@ func (a *app) powerCommand(verb, short string, op dc.PowerOp, aliases ...string)
 			if timeout != 0 {
 				limit = durationpb.New(timeout)
 			}
-			return a.bulk(ctx, c, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(op), Timeout: limit}, func(name string) (*hanokv1.Task, error) {
+			return a.bulk(ctx, c, dc.KindVirtualMachine, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(op), Timeout: limit}, func(name string) (*hanokv1.Task, error) {
 				res, err := c.machines.PowerVirtualMachine(ctx, &hanokv1.PowerVirtualMachineRequest{VirtualMachine: name, Op: string(op), Timeout: limit})
 				return res.GetTask(), err
 			})
@@ -273,30 +273,13 @@ func (a *app) vmDeleteCommand() *cobra.Command {
 	var chosen selection
 	cmd := a.client(command{use: "delete VM...", short: "Delete virtual machines without power, and their files", args: chosen.arguments(0), object: true, complete: vmNames, many: true,
 		do: func(ctx context.Context, c *client, args []string) error {
-			return a.bulk(ctx, c, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete), Confirm: confirm}, func(name string) (*hanokv1.Task, error) {
+			return a.bulk(ctx, c, dc.KindVirtualMachine, &chosen, args, async, &hanokv1.StartBulkRequest{Op: string(dc.BulkDelete), Confirm: confirm}, func(name string) (*hanokv1.Task, error) {
 				res, err := c.machines.DeleteVirtualMachine(ctx, &hanokv1.DeleteVirtualMachineRequest{VirtualMachine: name})
 				return res.GetTask(), err
 			})
 		}})
 	asyncFlag(cmd, &async)
 	confirmFlag(cmd, &confirm)
-	a.selects(cmd, &chosen)
-	return cmd
-}
-
-func (a *app) vmMoveCommand() *cobra.Command {
-	var to string
-	var chosen selection
-	cmd := a.client(command{use: "move VM... --to FOLDER", short: "Move virtual machines into another folder", args: chosen.arguments(0), object: true, complete: vmNames, many: true,
-		do: func(ctx context.Context, c *client, args []string) error {
-			return a.bulk(ctx, c, &chosen, args, false, &hanokv1.StartBulkRequest{Op: string(dc.BulkMove), TargetFolder: to}, func(name string) (*hanokv1.Task, error) {
-				_, err := c.inventory.MoveObject(ctx, &hanokv1.MoveObjectRequest{Kind: string(dc.KindVirtualMachine), Object: name, Folder: to})
-				return nil, err
-			})
-		}})
-	cmd.Flags().StringVar(&to, "to", "", "the folder to move them into, such as /Datacenter/vm/web")
-	required(cmd, "to")
-	a.completeFlag(cmd, "to", folderNames)
 	a.selects(cmd, &chosen)
 	return cmd
 }

@@ -319,7 +319,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new", "identity_source": "company",
 	}
 	special := map[string]map[string]string{
-		"InventoryService.RenameObject": {"kind": "Folder"}, "BulkService.StartBulk": {"folder": "/Datacenter/vm", "resource_pool": "/Datacenter/host/Cluster/Resources"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
+		"InventoryService.RenameObject": {"kind": "Folder"}, "BulkService.StartBulk": {"kind": "", "folder": "/Datacenter/vm", "resource_pool": "/Datacenter/host/Cluster/Resources"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
 		"IdentitySourceService.UpdateIdentitySource": {"name": ""}, "RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},

@@ -13,18 +13,22 @@ func (s *service) StartBulk(ctx context.Context, req *hanokv1.StartBulkRequest) 
 	if req.Timeout != nil && (req.Timeout.CheckValid() != nil || b.Timeout < 0) {
 		return nil, dc.Errorf(dc.Invalid, "the time-out is no span of time from zero up")
 	}
-	if len(req.VirtualMachines) > dc.MaxBulk { // before each is looked for
-		return nil, dc.CheckBulk(dc.Bulk{Op: b.Op, Objects: make([]dc.BulkObject, len(req.VirtualMachines))})
+	if n := len(req.VirtualMachines) + len(req.Objects); n > dc.MaxBulk { // before each is looked for
+		return nil, dc.CheckBulk(dc.Bulk{Op: b.Op, Objects: make([]dc.BulkObject, n)})
 	}
-	for _, ref := range req.VirtualMachines {
-		id, err := s.Inventory.Resolve(by, dc.KindVirtualMachine, ref)
-		b.Objects = append(b.Objects, dc.BulkObject{ID: id, Name: ref, Failure: dc.FailureOf(err)})
+	name := func(kind dc.Kind, refs []string) {
+		for _, ref := range refs {
+			id, err := s.Inventory.Resolve(by, kind, ref)
+			b.Objects = append(b.Objects, dc.BulkObject{ID: id, Name: ref, Failure: dc.FailureOf(err)})
+		}
 	}
+	name(dc.KindVirtualMachine, req.VirtualMachines)
+	name(dc.Kind(req.Kind), req.Objects)
 	selection, err := s.selection(by, req)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.bulkArguments(by, req, &b); err != nil {
+	if err := s.bulkArguments(ctx, by, req, &b, selection); err != nil {
 		return nil, err
 	}
 	t, err := s.Bulk.Start(ctx, by, b, selection)
@@ -34,12 +38,12 @@ func (s *service) StartBulk(ctx context.Context, req *hanokv1.StartBulkRequest) 
 	return &hanokv1.StartBulkResponse{Task: s.task(by, t)}, nil
 }
 
-// selection resolves what a request selects machines by; nil is by nothing.
+// selection resolves what a request selects objects by; nil is by nothing.
 func (s *service) selection(by dc.Caller, req *hanokv1.StartBulkRequest) (*dc.BulkSelection, error) {
 	if req.Folder == "" && req.ResourcePool == "" && len(req.Tags) == 0 {
 		return nil, nil
 	}
-	var q dc.BulkSelection
+	q := dc.BulkSelection{Kind: dc.Kind(req.Kind)}
 	var err error
 	if q.Folder, err = resolveAny[dc.FolderID](s, by, dc.KindFolder, req.Folder); err != nil {
 		return nil, err
@@ -51,12 +55,16 @@ func (s *service) selection(by dc.Caller, req *hanokv1.StartBulkRequest) (*dc.Bu
 	return &q, err
 }
 
-// bulkArguments resolves what the operation works with. Tags and custom attributes are shown to those who may use them on one of the
-// objects at least, or on the root folder.
-func (s *service) bulkArguments(by dc.Caller, req *hanokv1.StartBulkRequest, b *dc.Bulk) (err error) {
+// bulkArguments resolves what the operation works with. Tags, custom attributes and principals are shown to those who may use them on one
+// of the objects at least, on what they are selected by, or on the root folder.
+func (s *service) bulkArguments(ctx context.Context, by dc.Caller, req *hanokv1.StartBulkRequest, b *dc.Bulk, q *dc.BulkSelection) (err error) {
+	objects := b.Objects
+	if q != nil {
+		objects = append(objects[:len(objects):len(objects)], dc.BulkObject{ID: dc.ID(q.Folder)}, dc.BulkObject{ID: dc.ID(q.Pool)})
+	}
 	on := dc.ID(dc.RootFolder)
-	for _, o := range b.Objects {
-		if o.ID != "" && s.Access.Authorize(by, b.Op.Privilege(), o.ID) == nil {
+	for _, o := range objects {
+		if p, ok := b.Op.Privilege(o.ID.Kind()); ok && o.ID != "" && s.Access.Authorize(by, p, o.ID) == nil {
 			on = o.ID
 			break
 		}
@@ -68,6 +76,28 @@ func (s *service) bulkArguments(by dc.Caller, req *hanokv1.StartBulkRequest, b *
 		b.Tag, err = s.tagID(by, dc.PrivTagAttach, on, req.Tag)
 	case dc.BulkCustomValue:
 		b.Field, err = s.customFieldID(by, dc.PrivCustomValue, on, req.CustomField)
+	case dc.BulkVirtualMachine:
+		b.Pool, err = resolveAny[dc.ResourcePoolID](s, by, dc.KindResourcePool, req.TargetPool)
+	case dc.BulkSetPermission, dc.BulkRemovePermission:
+		err = s.bulkPermission(ctx, by, on, req, b)
 	}
+	return err
+}
+
+// bulkPermission resolves the permission that is given or taken away, for a caller who may do that on an object.
+func (s *service) bulkPermission(ctx context.Context, by dc.Caller, on dc.ID, req *hanokv1.StartBulkRequest, b *dc.Bulk) error {
+	if err := s.Access.Authorize(by, dc.PrivUsers, on); err != nil {
+		return err
+	}
+	find := s.Access.Principal
+	if b.Op == dc.BulkSetPermission {
+		role, err := s.Access.Role(req.Role)
+		if err != nil {
+			return err
+		}
+		b.Role, b.Propagate, find = role.ID, req.Propagate, s.ensure(ctx, by)
+	}
+	var err error
+	b.Principal, err = find(req.Principal, req.Group)
 	return err
 }

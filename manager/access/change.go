@@ -22,29 +22,32 @@ type directory struct {
 	permissions map[dc.PermissionID]*dc.Permission
 }
 
-// change runs fn in a transaction that comes after every other one of this kind, and refuses what would leave nobody who may do
-// everything. object is what the change is about, for that error.
+// change is changeIn in a transaction of its own.
 func (s *Service) change(ctx context.Context, object string, fn func(d *directory) error) error {
-	return s.store.Change(ctx, func(tx *store.Tx) error {
-		turn, err := store.Load[*dc.Sequence](tx, dc.ID(dc.AccessSequence))
-		if dc.KindOf(err) == dc.NotFound {
-			turn, err = &dc.Sequence{ID: dc.AccessSequence, Last: lastSample}, nil
-		}
-		if err != nil {
-			return err
-		}
-		tx.Put(turn)
-		d := newDirectory(tx, turn)
-		before := d.administered()
-		if err := fn(d); err != nil {
-			return err
-		}
-		if before && !d.administered() {
-			return &dc.Error{Kind: dc.WrongState, Object: object, Message: "nobody with the role Admin on the whole inventory would be left",
-				Remedy: "give another user the role Admin first"}
-		}
-		return nil
-	})
+	return s.store.Change(ctx, func(tx *store.Tx) error { return changeIn(tx, object, fn) })
+}
+
+// changeIn runs fn as a part of tx, which then comes after every other one of this kind, and refuses what would leave nobody who may do
+// everything. object is what the change is about, for that error.
+func changeIn(tx *store.Tx, object string, fn func(d *directory) error) error {
+	turn, err := store.Load[*dc.Sequence](tx, dc.ID(dc.AccessSequence))
+	if dc.KindOf(err) == dc.NotFound {
+		turn, err = &dc.Sequence{ID: dc.AccessSequence, Last: lastSample}, nil
+	}
+	if err != nil {
+		return err
+	}
+	tx.Put(turn)
+	d := newDirectory(tx, turn)
+	before := d.administered()
+	if err := fn(d); err != nil {
+		return err
+	}
+	if before && !d.administered() {
+		return &dc.Error{Kind: dc.WrongState, Object: object, Message: "nobody with the role Admin on the whole inventory would be left",
+			Remedy: "give another user the role Admin first"}
+	}
+	return nil
 }
 
 func newDirectory(tx *store.Tx, turn *dc.Sequence) *directory {

@@ -59,13 +59,18 @@ func (s *Service) Permissions(by dc.Caller, entity dc.ID, inherited bool) ([]*dc
 // also for a role with privileges that the caller does not have there, WrongState where nobody would be left who may do all.
 // Privilege: PrivUsers on the object.
 func (s *Service) SetPermission(ctx context.Context, by dc.Caller, p dc.Permission) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.SetPermissionIn(tx, by, p) })
+}
+
+// SetPermissionIn is SetPermission as a part of tx.
+func (s *Service) SetPermissionIn(tx *store.Tx, by dc.Caller, p dc.Permission) error {
 	if err := s.Authorize(by, dc.PrivUsers, p.Entity); err != nil {
 		return err
 	}
 	if _, ok := seen[p.Entity.Kind()]; !ok {
 		return dc.Errorf(dc.Invalid, "a %s has no permissions", p.Entity.Kind().Noun()).Fix("choose an object of the inventory")
 	}
-	return s.change(ctx, "", func(d *directory) error {
+	return changeIn(tx, "", func(d *directory) error {
 		if k := p.Principal.Kind(); k != dc.KindUser && k != dc.KindGroup || d.tx.View().Find(p.Principal) == nil {
 			return notThere(p.Principal)
 		}
@@ -77,10 +82,15 @@ func (s *Service) SetPermission(ctx context.Context, by dc.Caller, p dc.Permissi
 // RemovePermission takes the permission of a user or a group on an object away. Kinds: NotFound where there is none, and those of
 // SetPermission. Privilege: PrivUsers on the object.
 func (s *Service) RemovePermission(ctx context.Context, by dc.Caller, entity, principal dc.ID) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.RemovePermissionIn(tx, by, entity, principal) })
+}
+
+// RemovePermissionIn is RemovePermission as a part of tx.
+func (s *Service) RemovePermissionIn(tx *store.Tx, by dc.Caller, entity, principal dc.ID) error {
 	if err := s.Authorize(by, dc.PrivUsers, entity); err != nil {
 		return err
 	}
-	return s.change(ctx, "", func(d *directory) error {
+	return changeIn(tx, "", func(d *directory) error {
 		p := d.permission(entity, principal)
 		if p == nil {
 			return dc.Errorf(dc.NotFound, "it has no permission here").On(dc.Describe(principal.Kind(), d.nameOf(principal))).

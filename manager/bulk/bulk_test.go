@@ -15,6 +15,7 @@ import (
 	"hanok/manager/access/accesstest"
 	"hanok/manager/attribute"
 	"hanok/manager/compute"
+	"hanok/manager/hostsystem"
 	"hanok/manager/inventory"
 	"hanok/manager/resource"
 	"hanok/manager/store"
@@ -136,9 +137,10 @@ func (w *world) set(hold bool) {
 // manager returns the service of a freshly started manager.
 func (w *world) manager(e *task.Engine) *Service {
 	acc := access.New(w.st, quiet)
+	pools := resource.New(w.st, acc)
 	return New(Config{Store: w.st, Access: acc, Tasks: e, Inventory: inventory.New(w.st, acc, quiet), Tags: tag.New(w.st, acc),
-		Fields: attribute.New(w.st, acc), Log: quiet, Machines: compute.New(compute.Config{Store: w.st, Access: acc, Tasks: e, Hosts: w,
-			Resources: resource.New(w.st, acc), Log: quiet})})
+		Fields: attribute.New(w.st, acc), Log: quiet, Hosts: hostsystem.New(w.st, acc, e), Pools: pools,
+		Machines: compute.New(compute.Config{Store: w.st, Access: acc, Tasks: e, Hosts: w, Resources: pools, Log: quiet})})
 }
 
 func (w *world) run() {
@@ -232,6 +234,51 @@ func TestResults(t *testing.T) {
 		if _, err := w.svc.Start(ctx, dc.System, bad.bulk, nil); dc.KindOf(err) != bad.want {
 			t.Errorf("%s of %d: %v", bad.bulk.Op, len(bad.bulk.Objects), err)
 		}
+	}
+}
+
+// TestOtherKinds: what is done with machines is done with other objects, and what is not for an object is its failure.
+func TestOtherKinds(t *testing.T) {
+	w := newWorld(t, 2)
+	w.put(&dc.User{ID: "user-1", Meta: dc.Meta{Name: "ann"}},
+		&dc.Cluster{ID: "domain-c2", Meta: dc.Meta{Name: "c2", Parent: "group-host"}, RootPool: "resgroup-3"},
+		&dc.ResourcePool{ID: "resgroup-3", Meta: dc.Meta{Name: "Resources", Parent: "domain-c2"}},
+		&dc.Folder{ID: "group-hosts", Meta: dc.Meta{Name: "hosts", Parent: "group-host"}, Type: dc.FolderHost})
+	w.run()
+	hosts := &dc.BulkSelection{Kind: dc.KindHost, Folder: "group-host"}
+	for _, test := range []struct {
+		bulk      dc.Bulk
+		selection *dc.BulkSelection
+		want      string
+		what      string
+	}{
+		{dc.Bulk{Op: dc.BulkAttachTag, Tag: "tag-1", Objects: objects("group-web", "host-a", "domain-c1", "resgroup-2")}, nil,
+			"group-web=success host-a=success domain-c1=success resgroup-2=success", "4 objects"},
+		{dc.Bulk{Op: dc.BulkDetachTag, Tag: "tag-1"}, &dc.BulkSelection{Kind: dc.KindFolder, Tags: []dc.TagID{"tag-1"}}, "web=success", "1 folder"},
+		{dc.Bulk{Op: dc.BulkCustomValue, Field: "customfield-1", Value: "Ann"}, hosts, "a=success", "1 host"},
+		{dc.Bulk{Op: dc.BulkSetPermission, Principal: "user-1", Role: dc.RoleReadOnly, Objects: objects("group-web", "vm-m0000")}, nil,
+			"group-web=success vm-m0000=success", "2 objects"},
+		{dc.Bulk{Op: dc.BulkRemovePermission, Principal: "user-1", Objects: objects("group-web", "vm-m0001")}, nil,
+			"group-web=success vm-m0001=error(NotFound)", "2 objects"},
+		{dc.Bulk{Op: dc.BulkMove, Folder: "group-hosts", Objects: objects("domain-c2", "resgroup-2")}, nil,
+			"domain-c2=success resgroup-2=error(Unsupported)", "2 objects"},
+		{dc.Bulk{Op: "powerOn", Objects: objects("vm-m0000", "host-a")}, nil, "vm-m0000=success host-a=error(Unsupported)", "2 objects"},
+		{dc.Bulk{Op: dc.BulkTemplate}, all(), "m0000=error(WrongState) m0001=success", "2 virtual machines"},
+		{dc.Bulk{Op: dc.BulkVirtualMachine, Pool: "resgroup-2"}, all(), "m0000=success m0001=success", "2 virtual machines"},
+		{dc.Bulk{Op: dc.BulkReconnect}, hosts, "a=error(WrongState)", "1 host"},
+		{dc.Bulk{Op: dc.BulkDelete, Objects: objects("group-deep", "resgroup-2", "domain-c2", "domain-c1", "host-a")}, nil,
+			"group-deep=success resgroup-2=success domain-c2=success domain-c1=error(WrongState) host-a=error(WrongState)", "5 objects"},
+	} {
+		if test.bulk.Op == dc.BulkDelete {
+			test.bulk.Confirmed = len(test.bulk.Objects)
+		}
+		done := w.ended(w.svc.Start(t.Context(), dc.System, test.bulk, test.selection))
+		if done.State != dc.TaskSuccess || text(done) != test.want || done.TargetName != test.what {
+			t.Errorf("%s of %s: %s, %s, want %s", test.bulk.Op, done.TargetName, done.State, text(done), test.want)
+		}
+	}
+	if _, err := w.svc.Start(t.Context(), dc.System, dc.Bulk{Op: "powerOn", Objects: objects("host-a")}, nil); dc.KindOf(err) != dc.Unsupported {
+		t.Errorf("a host is not powered on by this: %v", err)
 	}
 }
 

@@ -2,8 +2,8 @@
 // with an object is the operation of the room that it belongs to, in one transaction with the mark that it was begun, so that nothing
 // is done twice whatever crashes: see dc.Task.Batch.
 //
-// It decides nothing about an object, and knows no operation of its own: packages compute, inventory, tag and attribute do. Privileges
-// are theirs, too, and are checked when an object's turn comes. The facades call Service.
+// It decides nothing about an object, and knows no operation of its own: packages compute, hostsystem, resource, inventory, tag,
+// attribute and access do. Privileges are theirs, too, and are checked when an object's turn comes. The facades call Service.
 package bulk
 
 import (
@@ -18,6 +18,7 @@ import (
 	"hanok/manager/attribute"
 	"hanok/manager/compute"
 	"hanok/manager/guard"
+	"hanok/manager/hostsystem"
 	"hanok/manager/inventory"
 	"hanok/manager/resource"
 	"hanok/manager/store"
@@ -32,6 +33,8 @@ type Config struct {
 	// Tasks gets this package's definitions.
 	Tasks     *task.Engine
 	Machines  *compute.Service
+	Hosts     *hostsystem.Service
+	Pools     *resource.Service
 	Inventory *inventory.Service
 	Tags      *tag.Service
 	Fields    *attribute.Service
@@ -48,7 +51,7 @@ func New(c Config) *Service {
 	return s
 }
 
-// destroyFolderType is vSphere's name for the deletion of a folder, and bulkType that of an operation with many machines.
+// destroyFolderType is vSphere's name for the deletion of a folder, and bulkType that of an operation with many objects.
 const destroyFolderType = "Folder.destroy"
 
 func bulkType(op dc.BulkOp) string { return "Bulk." + string(op) }
@@ -73,7 +76,7 @@ type args struct {
 	Bulk dc.Bulk   `json:"bulk"`
 }
 
-// Start starts the task that does an operation with virtual machines: those of b, of which each may be there once, and those selected
+// Start starts the task that does an operation with objects: those of b, of which each may be there once, and those selected
 // that the caller may see, if selection is not nil. The task succeeds when every object had its turn, and has a result for each; one
 // that is canceled has them, too. Kinds: those of dc.CheckBulk. A request of which the caller may do nothing is refused as a request
 // about its first object alone. Deletions are guarded: WrongState where b.Confirmed is needed. Privilege: the operation's on each object, when its turn comes.
@@ -102,7 +105,7 @@ func (s *Service) Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection 
 	if err != nil {
 		return nil, err
 	}
-	return s.submit(ctx, by, bulkType(b.Op), root, []string{"bulk/" + random.Suffix()}, b)
+	return s.submit(ctx, by, bulkType(b.Op), root, b.What(), []string{"bulk/" + random.Suffix()}, b)
 }
 
 // checkAny returns nil where the caller may do the operation with one of the objects at least.
@@ -110,7 +113,11 @@ func (s *Service) checkAny(by dc.Caller, b dc.Bulk) (first error) {
 	for _, o := range b.Objects {
 		err := o.Failure.Err()
 		if o.Failure == nil {
-			err = s.Access.Authorize(by, b.Op.Privilege(), o.ID)
+			p, ok := b.Op.Privilege(o.ID.Kind())
+			if !ok {
+				p = dc.PrivRead // whoever may not even do that learns nothing else
+			}
+			err = cmp.Or(s.Access.Authorize(by, p, o.ID), b.Op.CheckKind(o.ID.Kind()))
 		}
 		if err == nil {
 			return nil
@@ -150,10 +157,10 @@ func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderI
 		b.Objects = append(b.Objects, dc.BulkObject{ID: o.Identity(), Name: o.Metadata().Name, Rank: rank})
 	}
 	slices.SortStableFunc(b.Objects, func(a, b dc.BulkObject) int { return cmp.Compare(a.Rank, b.Rank) })
-	return s.submit(ctx, by, destroyFolderType, f, nil, b)
+	return s.submit(ctx, by, destroyFolderType, f, "", nil, b)
 }
 
-func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, parts []string, b dc.Bulk) (submitted *dc.Task, err error) {
+func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, what string, parts []string, b dc.Bulk) (submitted *dc.Task, err error) {
 	by.Session = "" // the task outlives it
 	change := s.Store.Change
 	if b.Op == dc.BulkDelete {
@@ -168,7 +175,7 @@ func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target d
 		}
 	}
 	err = change(ctx, func(tx *store.Tx) error {
-		submitted, err = s.Tasks.SubmitParts(tx, by, typ, target, parts, args{By: by, Bulk: b})
+		submitted, err = s.Tasks.SubmitFor(tx, by, typ, target, what, parts, args{By: by, Bulk: b})
 		return err
 	})
 	if err != nil {
@@ -177,23 +184,27 @@ func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target d
 	return submitted, nil
 }
 
-// selected returns the machines that a selection means and the caller may see, by name.
+// selected returns the objects that a selection means and the caller may see, by name.
 func (s *Service) selected(by dc.Caller, q dc.BulkSelection) (out []dc.BulkObject, _ error) {
-	all, err := s.Machines.List(by)
+	visible, err := s.Access.Visible(by)
 	if err != nil {
 		return nil, err
 	}
-	v := s.Store.View()
-	for _, vm := range all {
-		if q.Folder != "" && !inventory.Below(v, dc.ID(vm.ID), dc.ID(q.Folder)) || q.Pool != "" && !inPool(v, vm, q.Pool) ||
-			slices.ContainsFunc(q.Tags, func(id dc.TagID) bool { return !slices.Contains(vm.Tags, id) }) {
+	v, kind := s.Store.View(), cmp.Or(q.Kind, dc.KindVirtualMachine)
+	for o := range inventory.Objects(v) {
+		if o.Kind() != kind || !visible(o) ||
+			q.Folder != "" && !inventory.Below(v, o.Identity(), dc.ID(q.Folder)) || q.Pool != "" && !inPool(v, o, q.Pool) ||
+			slices.ContainsFunc(q.Tags, func(id dc.TagID) bool { return !slices.Contains(o.Metadata().Tags, id) }) {
 			continue
 		}
-		out = append(out, dc.BulkObject{ID: dc.ID(vm.ID), Name: vm.Name})
+		out = append(out, dc.BulkObject{ID: o.Identity(), Name: o.Metadata().Name})
 	}
+	slices.SortFunc(out, func(a, b dc.BulkObject) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return out, nil
 }
 
-func inPool(v *store.View, vm *dc.VirtualMachine, pool dc.ResourcePoolID) bool {
-	return slices.ContainsFunc(resource.Chain(v, vm.Spec.Pool), func(p *dc.ResourcePool) bool { return p.ID == pool })
+// inPool reports whether an object is a machine in the pool or in one below it.
+func inPool(v *store.View, o dc.Object, pool dc.ResourcePoolID) bool {
+	vm, ok := o.(*dc.VirtualMachine)
+	return ok && slices.ContainsFunc(resource.Chain(v, vm.Spec.Pool), func(p *dc.ResourcePool) bool { return p.ID == pool })
 }

@@ -104,12 +104,10 @@ func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, erro
 		return nil, object.Failure.Err()
 	}
 	b, id := a.Bulk, object.ID
+	if err := b.Op.CheckKind(id.Kind()); err != nil {
+		return nil, err
+	}
 	switch b.Op {
-	case dc.BulkDelete:
-		if id.Kind() != dc.KindVirtualMachine {
-			return nil, s.Inventory.DeleteIn(tx, a.By, id)
-		}
-		return s.Machines.DeleteIn(tx, a.By, dc.VirtualMachineID(id))
 	case dc.BulkMove:
 		return nil, s.Inventory.MoveIn(tx, a.By, id, b.Folder)
 	case dc.BulkAttachTag:
@@ -118,8 +116,27 @@ func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, erro
 		return nil, s.Tags.DetachIn(tx, a.By, b.Tag, id)
 	case dc.BulkCustomValue:
 		return nil, s.Fields.SetIn(tx, a.By, b.Field, id, b.Value)
+	case dc.BulkSetPermission:
+		return nil, s.Access.SetPermissionIn(tx, a.By, dc.Permission{Entity: id, Principal: b.Principal, Role: b.Role, Propagate: b.Propagate})
+	case dc.BulkRemovePermission:
+		return nil, s.Access.RemovePermissionIn(tx, a.By, id, b.Principal)
+	case dc.BulkTemplate:
+		return nil, s.Machines.MarkAsTemplateIn(tx, a.By, dc.VirtualMachineID(id))
+	case dc.BulkVirtualMachine:
+		return nil, s.Machines.MarkAsVirtualMachineIn(tx, a.By, dc.VirtualMachineID(id), b.Pool)
 	}
-	return s.Machines.PowerIn(tx, a.By, dc.VirtualMachineID(id), dc.PowerOp(b.Op), b.Timeout)
+	switch vm := dc.VirtualMachineID(id); {
+	case id.Kind() == dc.KindHost:
+		return s.Hosts.StartIn(tx, a.By, b.Op, dc.HostID(id))
+	case id.Kind() == dc.KindResourcePool:
+		return nil, s.Pools.DeleteIn(tx, a.By, dc.ResourcePoolID(id))
+	case id.Kind() != dc.KindVirtualMachine:
+		return nil, s.Inventory.DeleteIn(tx, a.By, id)
+	case b.Op == dc.BulkDelete:
+		return s.Machines.DeleteIn(tx, a.By, vm)
+	default:
+		return s.Machines.PowerIn(tx, a.By, vm, dc.PowerOp(b.Op), b.Timeout)
+	}
 }
 
 // stop ends a bulk task that was canceled: open parts are canceled, too, and the others have no turn any more. What was done stays.

@@ -16,24 +16,28 @@ const (
 // Disconnect starts the task that keeps a host's agent from connecting. Its machines run on, and nobody here hears of them
 // or can change them. WrongState for a host that was disconnected. Privilege: PrivHostConnection.
 func (s *Service) Disconnect(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error) {
-	return s.submit(ctx, by, dc.PrivHostConnection, id, disconnectType, func(_ *store.View, h *dc.Host) error {
-		if h.Spec.Disconnected {
-			return wrongState(h, "it is disconnected already", "")
-		}
-		return nil
-	})
+	return s.submit(ctx, by, id, disconnectRequest)
 }
 
 // Reconnect starts the task that lets a host's agent connect again and waits until it has. WrongState for a host that
 // was not disconnected. Privilege: PrivHostConnection.
 func (s *Service) Reconnect(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error) {
-	return s.submit(ctx, by, dc.PrivHostConnection, id, reconnectType, func(_ *store.View, h *dc.Host) error {
-		if !h.Spec.Disconnected {
-			return wrongState(h, "nobody has disconnected it", "see that its agent runs and reaches the manager, if it does not respond")
-		}
-		return nil
-	})
+	return s.submit(ctx, by, id, reconnectRequest)
 }
+
+var disconnectRequest = request{disconnectType, dc.PrivHostConnection, func(_ *store.View, h *dc.Host) error {
+	if h.Spec.Disconnected {
+		return wrongState(h, "it is disconnected already", "")
+	}
+	return nil
+}}
+
+var reconnectRequest = request{reconnectType, dc.PrivHostConnection, func(_ *store.View, h *dc.Host) error {
+	if !h.Spec.Disconnected {
+		return wrongState(h, "nobody has disconnected it", "see that its agent runs and reaches the manager, if it does not respond")
+	}
+	return nil
+}}
 
 var disconnectDefinition = task.Definition{Type: disconnectType, Steps: []task.Step{
 	{Name: "refuse its connections", Do: setDisconnected(true), Undo: setDisconnected(false)},

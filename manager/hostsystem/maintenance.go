@@ -17,27 +17,31 @@ const (
 // powered on there; it ends when none on it has power. Machines without power stay. WrongState for a host that is in
 // maintenance or not connected. Privilege: PrivHostMaintenance.
 func (s *Service) EnterMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error) {
-	return s.submit(ctx, by, dc.PrivHostMaintenance, id, enterType, func(_ *store.View, h *dc.Host) error {
-		switch {
-		case h.Spec.Maintenance != "":
-			return wrongState(h, "it is in maintenance mode already", "")
-		case h.Connection() != dc.Connected:
-			return wrongState(h, "it is not connected, so nobody knows what runs on it", "connect it first")
-		}
-		return nil
-	})
+	return s.submit(ctx, by, id, enterRequest)
 }
 
 // ExitMaintenance starts the task that puts a host back into service. WrongState for one that is in service. Privilege:
 // PrivHostMaintenance.
 func (s *Service) ExitMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error) {
-	return s.submit(ctx, by, dc.PrivHostMaintenance, id, exitType, func(_ *store.View, h *dc.Host) error {
-		if h.Spec.Maintenance == "" {
-			return wrongState(h, "it is not in maintenance mode", "")
-		}
-		return nil
-	})
+	return s.submit(ctx, by, id, exitRequest)
 }
+
+var enterRequest = request{enterType, dc.PrivHostMaintenance, func(_ *store.View, h *dc.Host) error {
+	switch {
+	case h.Spec.Maintenance != "":
+		return wrongState(h, "it is in maintenance mode already", "")
+	case h.Connection() != dc.Connected:
+		return wrongState(h, "it is not connected, so nobody knows what runs on it", "connect it first")
+	}
+	return nil
+}}
+
+var exitRequest = request{exitType, dc.PrivHostMaintenance, func(_ *store.View, h *dc.Host) error {
+	if h.Spec.Maintenance == "" {
+		return wrongState(h, "it is not in maintenance mode", "")
+	}
+	return nil
+}}
 
 var enterDefinition = task.Definition{Type: enterType, Steps: []task.Step{
 	{Name: "keep machines away", Do: keepAway, Undo: letIn},

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hanok/dc"
+	"hanok/manager/guard"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -15,8 +16,18 @@ const removeType = "HostSystem.destroy"
 // certificate is refused from then on. WrongState for a host that is neither in maintenance nor disconnected, and for one
 // that has machines. Privilege: PrivHostRemove.
 func (s *Service) Remove(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error) {
-	return s.submit(ctx, by, dc.PrivHostRemove, id, removeType, admitRemove)
+	var submitted *dc.Task
+	err := guard.Change(ctx, s.store, by, func(tx *store.Tx) (err error) {
+		submitted, err = s.submitIn(tx, by, id, removeRequest)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return submitted, nil
 }
+
+var removeRequest = request{removeType, dc.PrivHostRemove, admitRemove}
 
 func admitRemove(v *store.View, h *dc.Host) error {
 	if h.Spec.Maintenance != dc.InMaintenance && h.Connection() != dc.Disconnected {

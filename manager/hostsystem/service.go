@@ -7,6 +7,7 @@
 package hostsystem
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -15,7 +16,6 @@ import (
 	"hanok/dc"
 	"hanok/manager/access"
 	"hanok/manager/event"
-	"hanok/manager/guard"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -41,32 +41,54 @@ func definitions() []task.Definition {
 	return []task.Definition{enterDefinition, exitDefinition, disconnectDefinition, reconnectDefinition, removeDefinition}
 }
 
+// request is how a task on a host is asked for: its privilege, and what admit has against it.
+type request struct {
+	typ       string
+	privilege dc.Privilege
+	admit     func(*store.View, *dc.Host) error
+}
+
 // submit starts a task on a host, if the caller has the privilege and admit has no objection.
-func (s *Service) submit(ctx context.Context, by dc.Caller, p dc.Privilege, id dc.HostID, typ string,
-	admit func(*store.View, *dc.Host) error) (*dc.Task, error) {
-	if err := s.access.Authorize(by, p, dc.ID(id)); err != nil {
-		return nil, err
-	}
-	var submitted *dc.Task
-	commit := s.store.Change
-	if typ == removeType {
-		commit = func(ctx context.Context, fn func(*store.Tx) error) error { return guard.Change(ctx, s.store, by, fn) }
-	}
-	err := commit(ctx, func(tx *store.Tx) error {
-		h, err := store.Get[*dc.Host](tx.View(), dc.ID(id))
-		if err != nil {
-			return err
-		}
-		if err := admit(tx.View(), h); err != nil {
-			return err
-		}
-		submitted, err = s.tasks.Submit(tx, by, typ, h, struct{}{})
+func (s *Service) submit(ctx context.Context, by dc.Caller, id dc.HostID, r request) (submitted *dc.Task, err error) {
+	err = s.store.Change(ctx, func(tx *store.Tx) error {
+		submitted, err = s.submitIn(tx, by, id, r)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return submitted, nil
+}
+
+// submitIn is submit as a part of tx.
+func (s *Service) submitIn(tx *store.Tx, by dc.Caller, id dc.HostID, r request) (*dc.Task, error) {
+	if err := s.access.Authorize(by, r.privilege, dc.ID(id)); err != nil {
+		return nil, err
+	}
+	h, err := store.Get[*dc.Host](tx.View(), dc.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.admit(tx.View(), h); err != nil {
+		return nil, err
+	}
+	return s.tasks.Submit(tx, by, r.typ, h, struct{}{})
+}
+
+// bulk are the tasks that bulk operations start.
+var bulk = map[dc.BulkOp]request{
+	dc.BulkEnterMaintenance: enterRequest, dc.BulkExitMaintenance: exitRequest,
+	dc.BulkDisconnect: disconnectRequest, dc.BulkReconnect: reconnectRequest, dc.BulkDelete: removeRequest,
+}
+
+// StartIn starts the task of a bulk operation with a host as a part of tx, as the method for it does, but removals are not guarded.
+// Unsupported for other operations.
+func (s *Service) StartIn(tx *store.Tx, by dc.Caller, op dc.BulkOp, id dc.HostID) (*dc.Task, error) {
+	r, ok := bulk[op]
+	if !ok { // whoever may not even look at the host learns nothing else
+		return nil, cmp.Or(s.access.Authorize(by, dc.PrivHostConnection, dc.ID(id)), error(dc.Errorf(dc.Unsupported, "%q is not for hosts", op)))
+	}
+	return s.submitIn(tx, by, id, r)
 }
 
 // finish makes change part of the end of the step, with the task's host.

@@ -8,23 +8,20 @@ import (
 	"hanok/manager/store"
 )
 
-// deletion is how objects of a kind are removed, and the privilege that it needs.
-type deletion struct {
-	privilege dc.Privilege
-	remove    func(tx *store.Tx, by dc.Caller, id dc.ID) error
+// remover removes an object of one kind.
+type remover func(tx *store.Tx, by dc.Caller, id dc.ID) error
+
+// deletable maps the kinds that this package removes to how; the privilege is dc.DeletePrivilege's.
+var deletable = map[dc.Kind]remover{
+	dc.KindFolder:     removerOf(deleteFolder),
+	dc.KindDatacenter: removerOf(deleteDatacenter),
+	dc.KindCluster:    removerOf(deleteCluster),
+	dc.KindDatastore:  removerOf(deleteDatastore),
+	dc.KindPortGroup:  removerOf(deletePortGroup),
 }
 
-// deletable maps the kinds that this package removes to how.
-var deletable = map[dc.Kind]deletion{
-	dc.KindFolder:     deletionBy(dc.PrivFolderDelete, deleteFolder),
-	dc.KindDatacenter: deletionBy(dc.PrivDatacenterDelete, deleteDatacenter),
-	dc.KindCluster:    deletionBy(dc.PrivClusterDelete, deleteCluster),
-	dc.KindDatastore:  deletionBy(dc.PrivDatastoreDelete, deleteDatastore),
-	dc.KindPortGroup:  deletionBy(dc.PrivNetworkDelete, deletePortGroup),
-}
-
-func deletionBy[T ~string](p dc.Privilege, remove func(*store.Tx, dc.Caller, T) error) deletion {
-	return deletion{p, func(tx *store.Tx, by dc.Caller, id dc.ID) error { return remove(tx, by, T(id)) }}
+func removerOf[T ~string](remove func(*store.Tx, dc.Caller, T) error) remover {
+	return func(tx *store.Tx, by dc.Caller, id dc.ID) error { return remove(tx, by, T(id)) }
 }
 
 // DeleteIn removes an object of a kind that has a call of its own to delete it, such as DeleteFolder, as a part of tx: with that call's
@@ -40,10 +37,11 @@ func (s *Service) DeleteIn(tx *store.Tx, by dc.Caller, id dc.ID) error {
 }
 
 func (s *Service) deleteIn(tx *store.Tx, by dc.Caller, kind dc.Kind, id dc.ID) error {
-	if err := s.access.Authorize(by, deletable[kind].privilege, id); err != nil {
+	privilege, _ := dc.DeletePrivilege(kind)
+	if err := s.access.Authorize(by, privilege, id); err != nil {
 		return err
 	}
-	return deletable[kind].remove(tx, by, id)
+	return deletable[kind](tx, by, id)
 }
 
 func (s *Service) delete(ctx context.Context, by dc.Caller, kind dc.Kind, id dc.ID) error {

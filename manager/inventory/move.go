@@ -7,17 +7,6 @@ import (
 	"hanok/manager/store"
 )
 
-// movable maps the kinds that Move works on to the privilege it asks for, on the object, on the folder that it leaves and on
-// the one that it comes to: vSphere's for MoveIntoFolder_Task.
-var movable = map[dc.Kind]dc.Privilege{
-	dc.KindDatacenter:     dc.PrivDatacenterMove,
-	dc.KindFolder:         dc.PrivFolderMove,
-	dc.KindCluster:        dc.PrivClusterMove,
-	dc.KindDatastore:      dc.PrivDatastoreMove,
-	dc.KindPortGroup:      dc.PrivNetworkMove,
-	dc.KindVirtualMachine: dc.PrivVMMove,
-}
-
 // Move puts an object with everything in it into another folder of the same data center. For a host that stands alone it moves
 // that host's compute resource. Moving it to where it is does nothing. Errors: Unauthenticated, Denied, NotFound; Invalid for a
 // folder that does not hold such objects, one of another data center and one in the object itself; Exists; WrongState for the
@@ -33,7 +22,7 @@ func (s *Service) MoveIn(tx *store.Tx, by dc.Caller, id dc.ID, folder dc.FolderI
 	if kind == dc.KindHost {
 		kind = dc.KindCluster
 	}
-	privilege, ok := movable[kind]
+	privilege, ok := dc.MovePrivilege(kind)
 	if !ok {
 		privilege = dc.PrivDatacenterMove // whoever may not do that learns nothing else
 	}

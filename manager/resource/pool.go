@@ -172,7 +172,12 @@ func (s *Service) Move(ctx context.Context, by dc.Caller, id, parent dc.Resource
 // WrongState for a root pool, Exists where the parent has a pool with the name of one of its child pools. Privilege:
 // PrivPoolDelete.
 func (s *Service) Delete(ctx context.Context, by dc.Caller, id dc.ResourcePoolID) error {
-	return s.change(ctx, by, dc.PrivPoolDelete, id, func(tx *store.Tx, p *dc.ResourcePool) error {
+	return guard.Change(ctx, s.store, by, func(tx *store.Tx) error { return s.DeleteIn(tx, by, id) })
+}
+
+// DeleteIn is Delete as a part of tx, and not guarded.
+func (s *Service) DeleteIn(tx *store.Tx, by dc.Caller, id dc.ResourcePoolID) error {
+	return s.changeIn(tx, by, dc.PrivPoolDelete, id, func(tx *store.Tx, p *dc.ResourcePool) error {
 		v := tx.View()
 		if _, err := s.decide(tx, id); err != nil {
 			return err
@@ -203,26 +208,25 @@ func (s *Service) Delete(ctx context.Context, by dc.Caller, id dc.ResourcePoolID
 	})
 }
 
-// change runs fn with a copy of a pool that is no root pool, where the caller has the privilege.
+// change is changeIn in a transaction of its own.
 func (s *Service) change(ctx context.Context, by dc.Caller, privilege dc.Privilege, id dc.ResourcePoolID, fn func(*store.Tx, *dc.ResourcePool) error) error {
+	return s.store.Change(ctx, func(tx *store.Tx) error { return s.changeIn(tx, by, privilege, id, fn) })
+}
+
+// changeIn runs fn with a copy of a pool that is no root pool, where the caller has the privilege.
+func (s *Service) changeIn(tx *store.Tx, by dc.Caller, privilege dc.Privilege, id dc.ResourcePoolID, fn func(*store.Tx, *dc.ResourcePool) error) error {
 	if err := s.access.Authorize(by, privilege, dc.ID(id)); err != nil {
 		return err
 	}
-	commit := s.store.Change
-	if privilege == dc.PrivPoolDelete {
-		commit = func(ctx context.Context, fn func(*store.Tx) error) error { return guard.Change(ctx, s.store, by, fn) }
+	p, err := store.Load[*dc.ResourcePool](tx, dc.ID(id))
+	if err != nil {
+		return err
 	}
-	return commit(ctx, func(tx *store.Tx) error {
-		p, err := store.Load[*dc.ResourcePool](tx, dc.ID(id))
-		if err != nil {
-			return err
-		}
-		if p.Root() {
-			return dc.Errorf(dc.WrongState, "it is a cluster's root pool, which is all that its hosts guarantee").
-				On(dc.Describe(dc.KindResourcePool, p.Name)).Fix("make a pool in it")
-		}
-		return onNew(p.Name, fn(tx, p))
-	})
+	if p.Root() {
+		return dc.Errorf(dc.WrongState, "it is a cluster's root pool, which is all that its hosts guarantee").
+			On(dc.Describe(dc.KindResourcePool, p.Name)).Fix("make a pool in it")
+	}
+	return onNew(p.Name, fn(tx, p))
 }
 
 // onNew makes the pool of the name the object of an error that has none.

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,6 +105,11 @@ func (e *Engine) SubmitParts(tx *store.Tx, by dc.Caller, typ string, target dc.O
 	return e.submit(tx, by, typ, target, dc.Task{Parts: parts}, args)
 }
 
+// SubmitFor is SubmitParts for a task that works on objects below its target, and shows what says of them in the place of the target's name.
+func (e *Engine) SubmitFor(tx *store.Tx, by dc.Caller, typ string, target dc.Object, what string, parts []string, args any) (*dc.Task, error) {
+	return e.submit(tx, by, typ, target, dc.Task{TargetName: what, Parts: parts}, args)
+}
+
 // submit completes t, which says what the task works on and reads.
 func (e *Engine) submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object, t dc.Task, args any) (*dc.Task, error) {
 	d, ok := e.definitions[typ]
@@ -133,7 +139,7 @@ func (e *Engine) submit(tx *store.Tx, by dc.Caller, typ string, target dc.Object
 	}
 	now := time.Now().UTC()
 	t.ID, t.Created = dc.TaskID(dc.NewID(dc.KindTask, random.Ordered(now))), now
-	t.Type, t.Target, t.TargetName, t.User = typ, target.Identity(), name, by.Name
+	t.Type, t.Target, t.TargetName, t.User = typ, target.Identity(), cmp.Or(t.TargetName, name), by.Name
 	t.Args, t.State, t.Steps = encoded, dc.TaskQueued, d.stepNames()
 	tx.Put(&t)
 	return &t, nil

@@ -24,11 +24,13 @@ const (
 
 type StartBulkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "powerOn", "powerOff", "reset", "suspend", "shutdownGuest", "rebootGuest", "delete", "move", "attachTag", "detachTag" or "setCustomValue".
+	// For all objects: "delete", "move", "attachTag", "detachTag", "setCustomValue", "setPermission" or "removePermission". For virtual
+	// machines: "powerOn", "powerOff", "reset", "suspend", "shutdownGuest", "rebootGuest", "markAsTemplate" or "markAsVirtualMachine".
+	// For hosts: "enterMaintenanceMode", "exitMaintenanceMode", "disconnect" or "reconnect".
 	Op string `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`
 	// References to virtual machines: ID, unique name or inventory path. One that names nothing is a failed result.
 	VirtualMachines []string `protobuf:"bytes,2,rep,name=virtual_machines,json=virtualMachines,proto3" json:"virtual_machines,omitempty"`
-	// Besides those, all virtual machines that the caller may see and that are below the folder, in the resource pool or in one
+	// Besides those that are named, all objects of the kind that the caller may see and that are below the folder, in the resource pool or in one
 	// below it, and that have all the tags. Each that is absent leaves nothing out; without all of them, none is selected.
 	Folder       string   `protobuf:"bytes,3,opt,name=folder,proto3" json:"folder,omitempty"`
 	ResourcePool string   `protobuf:"bytes,4,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
@@ -42,8 +44,19 @@ type StartBulkRequest struct {
 	// What "setCustomValue" sets, and to what.
 	CustomField string `protobuf:"bytes,9,opt,name=custom_field,json=customField,proto3" json:"custom_field,omitempty"`
 	Value       string `protobuf:"bytes,10,opt,name=value,proto3" json:"value,omitempty"`
-	// For "delete", how many virtual machines these are: needed where they are many. Without it, WrongState says how many.
-	Confirm       int32 `protobuf:"varint,11,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	// For "delete", how many objects these are: needed where they are many. Without it, WrongState says how many.
+	Confirm int32 `protobuf:"varint,11,opt,name=confirm,proto3" json:"confirm,omitempty"`
+	// References to objects of the kind, such as "Host": ID, unique name or inventory path. One that names nothing is a failed result. Without a kind
+	// they are of any, and what is selected is virtual machines.
+	Objects []string `protobuf:"bytes,12,rep,name=objects,proto3" json:"objects,omitempty"`
+	Kind    string   `protobuf:"bytes,13,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Whose permission "setPermission" and "removePermission" are about, a user's or a group's, and what the former gives.
+	Principal string `protobuf:"bytes,14,opt,name=principal,proto3" json:"principal,omitempty"`
+	Group     bool   `protobuf:"varint,15,opt,name=group,proto3" json:"group,omitempty"`
+	Role      string `protobuf:"bytes,16,opt,name=role,proto3" json:"role,omitempty"`
+	Propagate bool   `protobuf:"varint,17,opt,name=propagate,proto3" json:"propagate,omitempty"`
+	// The resource pool of "markAsVirtualMachine". Empty: the root pool of each template's host.
+	TargetPool    string `protobuf:"bytes,18,opt,name=target_pool,json=targetPool,proto3" json:"target_pool,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +168,55 @@ func (x *StartBulkRequest) GetConfirm() int32 {
 	return 0
 }
 
+func (x *StartBulkRequest) GetObjects() []string {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+func (x *StartBulkRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *StartBulkRequest) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *StartBulkRequest) GetGroup() bool {
+	if x != nil {
+		return x.Group
+	}
+	return false
+}
+
+func (x *StartBulkRequest) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *StartBulkRequest) GetPropagate() bool {
+	if x != nil {
+		return x.Propagate
+	}
+	return false
+}
+
+func (x *StartBulkRequest) GetTargetPool() string {
+	if x != nil {
+		return x.TargetPool
+	}
+	return ""
+}
+
 type StartBulkResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
@@ -203,7 +265,7 @@ var File_hanok_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\xdd\x02\n" +
+	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\x92\x04\n" +
 	"\x10StartBulkRequest\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12)\n" +
 	"\x10virtual_machines\x18\x02 \x03(\tR\x0fvirtualMachines\x12\x16\n" +
@@ -216,7 +278,15 @@ const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\fcustom_field\x18\t \x01(\tR\vcustomField\x12\x14\n" +
 	"\x05value\x18\n" +
 	" \x01(\tR\x05value\x12\x18\n" +
-	"\aconfirm\x18\v \x01(\x05R\aconfirm\"7\n" +
+	"\aconfirm\x18\v \x01(\x05R\aconfirm\x12\x18\n" +
+	"\aobjects\x18\f \x03(\tR\aobjects\x12\x12\n" +
+	"\x04kind\x18\r \x01(\tR\x04kind\x12\x1c\n" +
+	"\tprincipal\x18\x0e \x01(\tR\tprincipal\x12\x14\n" +
+	"\x05group\x18\x0f \x01(\bR\x05group\x12\x12\n" +
+	"\x04role\x18\x10 \x01(\tR\x04role\x12\x1c\n" +
+	"\tpropagate\x18\x11 \x01(\bR\tpropagate\x12\x1f\n" +
+	"\vtarget_pool\x18\x12 \x01(\tR\n" +
+	"targetPool\"7\n" +
 	"\x11StartBulkResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2S\n" +
 	"\vBulkService\x12D\n" +

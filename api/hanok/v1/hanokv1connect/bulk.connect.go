@@ -39,10 +39,10 @@ const (
 
 // BulkServiceClient is a client for the hanok.v1.BulkService service.
 type BulkServiceClient interface {
-	// StartBulk starts one task that does an operation with each of up to 1,000 virtual machines, 32 at a time. The task succeeds when each
-	// had its turn, and its results say how that went. Canceling it takes nothing back that was done. Privilege: on each machine what
+	// StartBulk starts one task that does an operation with each of up to 1,000 objects, 32 at a time. The task succeeds when each
+	// had its turn, and its results say how that went. Canceling it takes nothing back that was done. Privilege: on each object what
 	// the operation needs, which is checked when its turn comes; a call of which nothing could be done is Denied or NotFound. Invalid for an
-	// operation that there is not, for more machines and for none.
+	// operation that there is not, for more objects and for none; an object that the operation is not for is a failed result.
 	StartBulk(context.Context, *v1.StartBulkRequest) (*v1.StartBulkResponse, error)
 }
 
@@ -82,10 +82,10 @@ func (c *bulkServiceClient) StartBulk(ctx context.Context, req *v1.StartBulkRequ
 
 // BulkServiceHandler is an implementation of the hanok.v1.BulkService service.
 type BulkServiceHandler interface {
-	// StartBulk starts one task that does an operation with each of up to 1,000 virtual machines, 32 at a time. The task succeeds when each
-	// had its turn, and its results say how that went. Canceling it takes nothing back that was done. Privilege: on each machine what
+	// StartBulk starts one task that does an operation with each of up to 1,000 objects, 32 at a time. The task succeeds when each
+	// had its turn, and its results say how that went. Canceling it takes nothing back that was done. Privilege: on each object what
 	// the operation needs, which is checked when its turn comes; a call of which nothing could be done is Denied or NotFound. Invalid for an
-	// operation that there is not, for more machines and for none.
+	// operation that there is not, for more objects and for none; an object that the operation is not for is a failed result.
 	StartBulk(context.Context, *v1.StartBulkRequest) (*v1.StartBulkResponse, error)
 }
 
