@@ -147,4 +147,7 @@ type Attachment struct {
 	// UserMode connects the NIC to the driver's own user-mode network: address translation behind the host, for
 	// outgoing connections only.
 	UserMode bool
+	// Network tells the network that the NIC is on from all others: the port group's ID. A NIC whose Network has become another one is
+	// moved, and nothing passes from the one to the other.
+	Network string
 }

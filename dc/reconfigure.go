@@ -117,9 +117,6 @@ func checkHotChange(old, h Hardware) error {
 	}
 	for i, n := range h.NICs {
 		before := slices.IndexFunc(old.NICs, func(o NIC) bool { return o.Key == n.Key })
-		if before >= 0 && n.PortGroup != old.NICs[before].PortGroup {
-			return cold(fmt.Sprintf("nics[%d].portGroup", i), fixed)
-		}
 		if before >= 0 && (n.Type != old.NICs[before].Type || n.MAC != old.NICs[before].MAC) {
 			return cold(fmt.Sprintf("nics[%d]", i), "its type and address can't be changed while the machine has power")
 		}

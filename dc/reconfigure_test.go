@@ -37,6 +37,7 @@ func TestCheckReconfigure(t *testing.T) {
 		}, "", WrongState, WrongState, WrongState, ""},
 		{"root ports", func(h *Hardware) { h.RootPorts = !h.RootPorts }, Invalid, Invalid, Invalid, Invalid, "never changes"},
 		{"a cable", func(h *Hardware) { h.NICs[0].Connected = false }, "", "", "", WrongState, ""},
+		{"another port group", func(h *Hardware) { h.NICs[0].PortGroup = "network-9" }, "", "", "", WrongState, ""},
 		{"an address", func(h *Hardware) { h.NICs[0].MAC = "52:54:00:00:00:0a" }, "", WrongState, WrongState, WrongState, ""},
 		{"UUID", func(h *Hardware) { h.UUID = h.InstanceUUID }, Invalid, Invalid, Invalid, Invalid, "never changes"},
 		{"a watchdog", func(h *Hardware) { h.Watchdog = &Watchdog{} }, "", WrongState, WrongState, WrongState, ""},

@@ -151,10 +151,10 @@ func FromMachine(m *agentv1.Machine) (dc.Machine, error) {
 	return out, nil
 }
 
-// SpeaksMachine reports whether an agent of that version of the protocol can be given the machine.
-func SpeaksMachine(protocol int32, m dc.Machine) bool {
+// SpeaksMachine reports whether an agent of that version of the protocol, with those features, can be given the machine.
+func SpeaksMachine(protocol int32, features []dc.HostFeature, m dc.Machine) bool {
 	if protocol >= 3 {
-		return true
+		return dc.HasAll(features, m.Features())
 	}
 	_, ok := classic(m.Hardware, m.Folder)
 	return ok

@@ -113,7 +113,7 @@ func TestSpeaksMachine(t *testing.T) {
 		h := plain
 		test.change(&h)
 		m := dc.Machine{ID: "vm-1", Folder: "a", Hardware: h}
-		if got := convert.SpeaksMachine(2, m); got != test.want || !convert.SpeaksMachine(3, m) {
+		if got := convert.SpeaksMachine(2, nil, m); got != test.want || !convert.SpeaksMachine(3, dc.HostFeatures(), m) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

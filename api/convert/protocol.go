@@ -18,7 +18,23 @@ const (
 
 // Hello returns the message that opens an agent's connection.
 func Hello(facts dc.HostStatus, highestRevision int64) *agentv1.Hello {
-	return &agentv1.Hello{Protocol: Protocol, OldestProtocol: Protocol, Facts: HostFacts(facts), HighestRevision: highestRevision}
+	hello := &agentv1.Hello{Protocol: Protocol, OldestProtocol: Protocol, Facts: HostFacts(facts), HighestRevision: highestRevision}
+	for _, f := range dc.HostFeatures() {
+		hello.Features = append(hello.Features, string(f))
+	}
+	return hello
+}
+
+// FeaturesOf returns what the agent that says hello can do.
+func FeaturesOf(hello *agentv1.Hello) []dc.HostFeature {
+	if len(hello.GetFeatures()) == 0 {
+		return dc.UnnamedFeatures()
+	}
+	var all []dc.HostFeature
+	for _, f := range hello.Features {
+		all = append(all, dc.HostFeature(f))
+	}
+	return all
 }
 
 // ChooseProtocol returns the highest version that this program as a manager and the agent that says hello both speak. Without

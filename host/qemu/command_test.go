@@ -32,7 +32,7 @@ func commands() map[string]Command {
 				SerialPorts: []dc.SerialPort{{Key: 9000, Console: true}}, Video: dc.Video{MemoryKB: 16 << 10},
 			},
 		},
-		NICs:        []dc.Attachment{{Key: 4000, UserMode: true}},
+		NICs:        []dc.Attachment{{Key: 4000, UserMode: true, Network: "network-1"}},
 		Accelerator: dc.TCG, Type: machineType, Monitor: "fd=4", Serial: "fd=5", Agent: "fd=6",
 		Disks: map[int32]string{2000: "/dev/fdset/2"}, Files: files,
 	}
@@ -55,7 +55,7 @@ func commands() map[string]Command {
 // devices is the command of a machine with something of every kind.
 func devices(c Command) Command {
 	c.Machine.Hardware = everything()
-	c.NICs = []dc.Attachment{{Key: 4000, UserMode: true}, {Key: 4001, UserMode: true}}
+	c.NICs = []dc.Attachment{{Key: 4000, UserMode: true, Network: "network-1"}, {Key: 4001, UserMode: true, Network: "network-2"}}
 	c.Disks = map[int32]string{}
 	for i, d := range c.Machine.Disks {
 		c.Disks[d.Key] = fmt.Sprintf("/dev/fdset/%d", 10+i)

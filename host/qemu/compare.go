@@ -19,6 +19,7 @@ func (m *machine) compare(ctx context.Context) error {
 		spec := m.asked
 		said := append(differences(spec.Hardware), has.compareDevices(wanted(spec), func(string) bool { return false })...)
 		said = append(said, has.compareSize(spec.Hardware)...)
+		said = append(said, has.wiring.compare(spec)...)
 		said = append(said, m.tpmEnded()...)
 		for _, d := range spec.Disks {
 			if is, ok := has.sizes[diskID(d.Key)]; ok && is != d.CapacityBytes {

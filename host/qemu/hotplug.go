@@ -110,39 +110,3 @@ func refused(source, status int) bool {
 	)
 	return (source == ejectRequest || source == ejectByGuest) && status != 0 && status != inProgress
 }
-
-// addNIC plugs a NIC in, after what it is connected to. What a change before has left of that without a NIC is replaced.
-func (c change) addNIC(ctx context.Context, nic dc.NIC) error {
-	if err := c.removeNetwork(ctx, nicID(nic.Key)); err != nil {
-		return err
-	}
-	network := map[string]any{"id": networkID(nicID(nic.Key)), "type": "hubport", "hubid": nic.Key}
-	if c.command.attachment(nic.Key).UserMode {
-		network = map[string]any{"id": networkID(nicID(nic.Key)), "type": "user", "ipv6": false, "hostname": hostnameOf(c.spec.Name)}
-	}
-	if err := c.m.execute(ctx, "netdev_add", network, nil); err != nil {
-		return err
-	}
-	return c.plug(ctx, c.command.card(nic))
-}
-
-// removeNIC takes a NIC away, when the guest agrees, with what it is connected to.
-func (c change) removeNIC(ctx context.Context, name string) error {
-	if err := c.unplug(ctx, name); err != nil {
-		return err
-	}
-	return c.removeNetwork(ctx, name)
-}
-
-// removeNetwork removes what a NIC was connected to, if that is there.
-func (c change) removeNetwork(ctx context.Context, name string) error {
-	err := c.m.execute(ctx, "netdev_del", map[string]any{"id": networkID(name)}, nil)
-	var refusal *qmp.Error
-	if errors.As(err, &refusal) && refusal.Class == "DeviceNotFound" {
-		return nil
-	}
-	return err
-}
-
-// networkID is the name of what a NIC is connected to.
-func networkID(name string) string { return "net" + strings.TrimPrefix(name, "nic") }

@@ -26,6 +26,7 @@ type inventory struct {
 	sets  map[string]int
 	// labels say which files the sets have.
 	labels map[int]string
+	wiring wiring
 }
 
 // inventory asks QEMU for it.
@@ -72,6 +73,10 @@ func (m *machine) inventory(ctx context.Context) (inventory, error) {
 		}
 	}
 	if err := m.listMedia(ctx, &has); err != nil {
+		return has, err
+	}
+	var err error
+	if has.wiring, err = m.wiring(ctx); err != nil {
 		return has, err
 	}
 	return has, m.listSets(ctx, &has)

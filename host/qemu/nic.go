@@ -16,11 +16,7 @@ var cards = map[dc.NICType]string{
 func (c Command) nics(hostname string) []string {
 	var a []string
 	for _, nic := range c.Machine.NICs {
-		if c.attachment(nic.Key).UserMode {
-			a = append(a, "-netdev", fmt.Sprintf("user,id=net%d,ipv6=off,hostname=%s", nic.Key, hostname))
-		} else {
-			a = append(a, "-netdev", fmt.Sprintf("hubport,id=net%d,hubid=%[1]d", nic.Key))
-		}
+		a = append(a, cables(c.attachment(nic.Key), hostname)...)
 		a = append(a, "-device", c.card(nic))
 	}
 	return a

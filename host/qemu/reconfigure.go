@@ -95,6 +95,11 @@ func (c change) check() error {
 	if said = append(said, c.checkGrowth()...); len(said) > 0 {
 		return refuse(strings.Join(said, "; "))
 	}
+	for _, n := range c.spec.NICs {
+		if was := c.m.portGroup(n.Key); c.has.wiring.fixed[n.Key] && n.PortGroup != was {
+			return refuse(fmt.Sprintf("the network adapter %d stays on %s, since an older version has started the machine", n.Key, networkName(c.spec, string(was))))
+		}
+	}
 	for _, d := range c.spec.Disks {
 		is, ok := c.has.sizes[diskID(d.Key)]
 		switch {
@@ -152,7 +157,7 @@ func (c change) execute(ctx context.Context, files *volume.Files) error {
 	return c.connectNICs(ctx)
 }
 
-// connectNICs adds the NICs that are not there, and plugs the cables of all in and out.
+// connectNICs adds the NICs that are not there, moves those that are to be on another network, and plugs the cables of all in and out.
 func (c change) connectNICs(ctx context.Context) error {
 	unplugged := c.command.unplugged()
 	for _, nic := range c.spec.NICs {
@@ -160,6 +165,8 @@ func (c change) connectNICs(ctx context.Context) error {
 			if err := c.addNIC(ctx, nic); err != nil {
 				return err
 			}
+		} else if err := c.move(ctx, nic.Key); err != nil {
+			return err
 		}
 		link := map[string]any{"name": nicID(nic.Key), "up": !slices.Contains(unplugged, nicID(nic.Key))}
 		if err := c.m.execute(ctx, "set_link", link, nil); err != nil {

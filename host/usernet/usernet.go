@@ -2,6 +2,9 @@
 // machine gets an address by DHCP and may open connections to wherever its host may; nobody can open one to it. It needs
 // no privilege and changes nothing on the host, and so it is what port groups mean until the data plane fills them.
 //
+// A NIC that gets another port group while its machine has power is moved by the hypervisor: the network before ends, with all that was
+// under way in it.
+//
 // It makes no packets itself and no switch: two machines on one port group do not see each other. The agent calls it as
 // its Network.
 package usernet
@@ -19,7 +22,7 @@ type Network struct{}
 func (Network) Plug(ctx context.Context, m dc.Machine) ([]dc.Attachment, error) {
 	attachments := make([]dc.Attachment, len(m.NICs))
 	for i, nic := range m.NICs {
-		attachments[i] = dc.Attachment{Key: nic.Key, UserMode: nic.PortGroup != ""}
+		attachments[i] = dc.Attachment{Key: nic.Key, UserMode: nic.PortGroup != "", Network: string(nic.PortGroup)}
 	}
 	return attachments, nil
 }

@@ -69,6 +69,7 @@ func name(i int) string                                       { return fmt.Sprin
 func machine(i int) dc.VirtualMachineID                       { return dc.VirtualMachineID("vm-" + name(i)) }
 func (w *world) Connected(dc.HostID) bool                     { return true }
 func (w *world) Configures(dc.HostID) bool                    { return true }
+func (w *world) Offers(dc.HostID, []dc.HostFeature) bool      { return true }
 func (w *world) Executes(dc.HostID, dc.Hardware, string) bool { return true }
 func (w *world) Orphans() []dc.Orphan                         { return nil }
 func (w *world) Usage(dc.DatastoreID) (dc.DatastoreUsage, bool) {

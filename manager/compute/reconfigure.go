@@ -130,6 +130,10 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 	if err != nil {
 		return err
 	}
+	if needed := hardware.ChangeFeatures(old); vm.HasPower() && !s.hosts.Offers(vm.Spec.Host, needed) {
+		return dc.Errorf(dc.Unsupported, "its program is too old to make this change while the machine has power").On(hostName(v, vm.Spec.Host)).
+			Fix("install this manager's program on the host, or power the machine off first")
+	}
 	vm.Spec.Hardware = hardware
 	if hardware.CPUs > old.CPUs || hardware.MemoryMB > old.MemoryMB {
 		if err := s.admitGrowth(tx, vm); err != nil {

@@ -104,6 +104,31 @@ func TestReconfigureRefused(t *testing.T) {
 	}
 }
 
+// TestMoveNIC: an adapter gets another network while its machine has power, where the program of its host can do that.
+func TestMoveNIC(t *testing.T) {
+	w := newWorld(t).run()
+	w.addHardware(dc.VirtualMachineStatus{Power: dc.PoweredOn, Files: dc.FilesReady})
+	w.change(func(tx *store.Tx) error {
+		vm, err := store.Load[*dc.VirtualMachine](tx, "vm-hello")
+		vm.Spec.Hardware.NICs = []dc.NIC{{Key: dc.FirstNICKey, Type: dc.VirtioNet, MAC: "52:54:00:00:00:01"}}
+		vm.Spec.Power = vm.NextPower(dc.PowerOn, 0)
+		vm.Status.Outcome.Generation = vm.Spec.Power.Generation
+		tx.Put(vm)
+		return err
+	})
+	move := dc.HardwareChange{UpdateNICs: map[int32]dc.NICChange{dc.FirstNICKey: {PortGroup: "network-1"}}}
+	w.hosts.set(func(h *hosts) { h.features = dc.UnnamedFeatures() })
+	_, err := w.svc.Reconfigure(t.Context(), admin, "vm-hello", move)
+	if f := dc.FailureOf(err); f == nil || f.Kind != dc.Unsupported || !strings.Contains(f.Remedy, "power the machine off first") {
+		t.Errorf("a host that can't: got %+v", f)
+	}
+	w.hosts.set(func(h *hosts) { h.features = dc.HostFeatures() })
+	w.succeeded(w.svc.Reconfigure(t.Context(), admin, "vm-hello", move))
+	if n := w.vm("vm-hello").Spec.Hardware.NICs[0]; n.PortGroup != "network-1" || n.Connected {
+		t.Errorf("the adapter is %+v", n)
+	}
+}
+
 // TestOldHost: a host of the oldest protocol is asked for nothing that it has no words for, and is told what it knows.
 func TestOldHost(t *testing.T) {
 	w := newWorld(t).run()

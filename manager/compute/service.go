@@ -24,6 +24,8 @@ type Hosts interface {
 	Connected(host dc.HostID) bool
 	// Configures reports whether the host's agent answers now, and speaks of changes of the hardware.
 	Configures(host dc.HostID) bool
+	// Offers reports whether the host's agent answers now, and has the features.
+	Offers(host dc.HostID, features []dc.HostFeature) bool
 	// Executes reports whether the host's agent has words for the hardware, in a machine whose folder has that name or has none yet.
 	// One that does not answer is taken to have them.
 	Executes(host dc.HostID, h dc.Hardware, folder string) bool

@@ -39,7 +39,7 @@ type world struct {
 
 // newWorld starts the host. No engine runs yet.
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, st: store.OpenMemory(), hosts: &hosts{usage: map[dc.DatastoreID]dc.DatastoreUsage{}, fail: map[dc.PowerOp]*dc.Failure{}}}
+	w := &world{t: t, st: store.OpenMemory(), hosts: &hosts{usage: map[dc.DatastoreID]dc.DatastoreUsage{}, fail: map[dc.PowerOp]*dc.Failure{}, features: dc.HostFeatures()}}
 	t.Cleanup(func() { w.st.Close() })
 	w.hosts.st = w.st
 	root := dc.Meta{Parent: dc.ID(dc.RootFolder)}
@@ -220,6 +220,7 @@ type hosts struct {
 	// configure is how a change of the hardware to what was not there at first fails.
 	configure *dc.Failure
 	usage     map[dc.DatastoreID]dc.DatastoreUsage
+	features  []dc.HostFeature
 	// orphans are what the hosts have besides the machines of the store.
 	orphans []dc.Orphan
 	deleted int              // machines that hosts were asked to delete
@@ -330,10 +331,16 @@ func (h *hosts) Configures(id dc.HostID) bool {
 	return !h.away && !h.old
 }
 
+func (h *hosts) Offers(_ dc.HostID, features []dc.HostFeature) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return dc.HasAll(h.features, features)
+}
+
 func (h *hosts) Executes(_ dc.HostID, hw dc.Hardware, folder string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return !h.old || convert.SpeaksMachine(convert.OldestProtocol, dc.Machine{Hardware: hw, Folder: folder})
+	return !h.old || convert.SpeaksMachine(convert.OldestProtocol, h.features, dc.Machine{Hardware: hw, Folder: folder})
 }
 
 func (h *hosts) Usage(ds dc.DatastoreID) (dc.DatastoreUsage, bool) {

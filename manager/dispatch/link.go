@@ -58,6 +58,8 @@ type link struct {
 	host dc.HostID
 	// protocol is the version that both speak.
 	protocol int32
+	// features are what the agent can do besides.
+	features []dc.HostFeature
 	fence    store.Fence
 	stream   *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage]
 	// ctx ends with the connection, and its cause says why.
@@ -101,7 +103,7 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 	if err != nil {
 		return s.refuse(host.ID, err)
 	}
-	l, err := s.connect(ctx, p, protocol, stream, convert.FromHostFacts(hello.Facts))
+	l, err := s.connect(ctx, p, protocol, stream, hello)
 	if err != nil {
 		return err
 	}
@@ -112,7 +114,7 @@ func (s *Service) control(ctx context.Context, stream *connect.BidiStream[agentv
 
 // connect makes the connection the host's one, which ends the one before, and writes down what the host says of itself.
 func (s *Service) connect(ctx context.Context, p *peer, protocol int32,
-	stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage], facts dc.HostStatus) (*link, error) {
+	stream *connect.BidiStream[agentv1.AgentMessage, agentv1.ManagerMessage], hello *agentv1.Hello) (*link, error) {
 	host := p.host
 	defer s.change(host)()
 	if old := s.link(host); old != nil {
@@ -123,14 +125,14 @@ func (s *Service) connect(ctx context.Context, p *peer, protocol int32,
 		return nil, err
 	}
 	l := &link{
-		s: s, host: host, protocol: protocol, fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
+		s: s, host: host, protocol: protocol, features: convert.FeaturesOf(hello), fence: fence, stream: stream, out: make(chan *agentv1.ManagerMessage, 16),
 		machines: map[dc.VirtualMachineID]*agentv1.MachineReport{}, stores: map[dc.DatastoreID]*agentv1.DatastoreReport{},
 		reported: make(chan struct{}, 1), inbox: newInbox(),
 	}
 	l.ctx, l.end = context.WithCancelCause(ctx)
 	// The link comes first: who reads that the host is connected can speak to it.
 	former := s.replaceLink(host, l)
-	if err := s.commitConnected(ctx, p, fence, facts); err != nil {
+	if err := s.commitConnected(ctx, p, fence, convert.FromHostFacts(hello.Facts)); err != nil {
 		l.end(err)
 		s.replaceLink(host, former)
 		return nil, err
@@ -405,7 +407,7 @@ func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]
 		if !ok || o.Spec.Host != l.host {
 			return
 		}
-		if !convert.SpeaksMachine(l.protocol, a.Machine) {
+		if !convert.SpeaksMachine(l.protocol, l.features, a.Machine) {
 			return // it would execute another machine; this one waits until the host is upgraded
 		}
 		a.Machine.Names = namesOf(v, a.Machine)

@@ -99,11 +99,17 @@ func (s *Service) Configures(host dc.HostID) bool {
 	return l != nil && l.protocol >= convert.ConfiguringProtocol
 }
 
-// Executes reports whether the host's agent speaks a version of the protocol that has words for the hardware, in a machine whose folder
+// Offers reports whether the host's agent is connected and has the features.
+func (s *Service) Offers(host dc.HostID, features []dc.HostFeature) bool {
+	l := s.link(host)
+	return l != nil && dc.HasAll(l.features, features)
+}
+
+// Executes reports whether the host's agent has words for the hardware by its version of the protocol and its features, in a machine whose folder
 // has that name or has none yet. An agent that is not connected may be another one when it is.
 func (s *Service) Executes(host dc.HostID, h dc.Hardware, folder string) bool {
 	l := s.link(host)
-	return l == nil || convert.SpeaksMachine(l.protocol, dc.Machine{Hardware: h, Folder: folder})
+	return l == nil || convert.SpeaksMachine(l.protocol, l.features, dc.Machine{Hardware: h, Folder: folder})
 }
 
 // Usage returns how full the datastore was when its host last said so; ok is false where it never did.

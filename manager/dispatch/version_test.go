@@ -69,6 +69,37 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestFeatures: an agent that has no words for a machine within its version of the protocol is not asked for it.
+func TestFeatures(t *testing.T) {
+	ported := dc.Hardware{RootPorts: true}
+	for _, tt := range []struct {
+		name           string
+		named          []string
+		executes, move bool
+	}{
+		{"none is named", nil, true, false},
+		{"this program", convert.Hello(dc.HostStatus{}, 0).Features, true, true},
+		{"others", []string{"what nobody knows"}, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCenter(t, time.Minute)
+			p := c.joinPuppet("box")
+			if !c.svc.Executes(p.id, ported, "") || c.svc.Offers(p.id, nil) {
+				t.Error("a host that is away may have all features, and offers none")
+			}
+			hello := convert.Hello(dc.HostStatus{}, 0)
+			hello.Features = tt.named
+			p.dialWith(hello)
+			if got := c.svc.Executes(p.id, ported, ""); got != tt.executes {
+				t.Errorf("executes root ports: %v", got)
+			}
+			if got := c.svc.Offers(p.id, []dc.HostFeature{dc.FeatureMoveNIC}); got != tt.move || !c.svc.Offers(p.id, nil) {
+				t.Errorf("moves adapters: %v", got)
+			}
+		})
+	}
+}
+
 // TestOldStore: a manager whose store was put back to an old copy talks to no host that knows better.
 func TestOldStore(t *testing.T) {
 	c := newCenter(t, time.Minute)

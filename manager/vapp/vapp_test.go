@@ -102,6 +102,7 @@ type hosts struct{}
 
 func (hosts) Connected(dc.HostID) bool                     { return true }
 func (hosts) Configures(dc.HostID) bool                    { return true }
+func (hosts) Offers(dc.HostID, []dc.HostFeature) bool      { return true }
 func (hosts) Executes(dc.HostID, dc.Hardware, string) bool { return true }
 func (hosts) OpenStream(context.Context, dc.HostID, dc.VirtualMachineID, string) (net.Conn, error) {
 	return nil, fs.ErrNotExist

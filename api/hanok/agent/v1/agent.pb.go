@@ -843,8 +843,10 @@ type Hello struct {
 	// The highest revision of any assignment that the host has. A manager whose store has not come so far was put back to an
 	// old copy: what it asks for now would be taken for something older than what the host knows.
 	HighestRevision int64 `protobuf:"varint,4,opt,name=highest_revision,json=highestRevision,proto3" json:"highest_revision,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What the agent can do besides what every agent of its protocol version can; see dc.HostFeature. The first ones named nothing.
+	Features      []string `protobuf:"bytes,5,rep,name=features,proto3" json:"features,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -903,6 +905,13 @@ func (x *Hello) GetHighestRevision() int64 {
 		return x.HighestRevision
 	}
 	return 0
+}
+
+func (x *Hello) GetFeatures() []string {
+	if x != nil {
+		return x.Features
+	}
+	return nil
 }
 
 // Welcome accepts a connection.
@@ -2996,12 +3005,13 @@ const file_hanok_agent_v1_agent_proto_rawDesc = "" +
 	"\x0eforget_machine\x18\a \x01(\v2\x1d.hanok.agent.v1.ForgetMachineH\x00R\rforgetMachine\x12L\n" +
 	"\x10forget_datastore\x18\b \x01(\v2\x1f.hanok.agent.v1.ForgetDatastoreH\x00R\x0fforgetDatastore\x12I\n" +
 	"\x0fstatistics_kept\x18\t \x01(\v2\x1e.hanok.agent.v1.StatisticsKeptH\x00R\x0estatisticsKeptB\t\n" +
-	"\amessage\"\xa8\x01\n" +
+	"\amessage\"\xc4\x01\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12/\n" +
 	"\x05facts\x18\x02 \x01(\v2\x19.hanok.agent.v1.HostFactsR\x05facts\x12'\n" +
 	"\x0foldest_protocol\x18\x03 \x01(\x05R\x0eoldestProtocol\x12)\n" +
-	"\x10highest_revision\x18\x04 \x01(\x03R\x0fhighestRevision\"o\n" +
+	"\x10highest_revision\x18\x04 \x01(\x03R\x0fhighestRevision\x12\x1a\n" +
+	"\bfeatures\x18\x05 \x03(\tR\bfeatures\"o\n" +
 	"\aWelcome\x12H\n" +
 	"\x12heartbeat_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\x05R\bprotocol\"\b\n" +
