@@ -110,3 +110,13 @@ func (o *DeletionGuard) Stop(principal string, now time.Time) bool {
 	delete(o.Recent, principal)
 	return true
 }
+
+// Release lets a principal go on who was stopped, with nothing counted, and reports whether he was.
+func (o *DeletionGuard) Release(principal string, now time.Time) bool {
+	if !now.Before(o.Stopped[principal]) {
+		return false
+	}
+	delete(o.Stopped, principal)
+	delete(o.Recent, principal)
+	return true
+}

@@ -76,7 +76,7 @@ var needs = map[string][]dc.Privilege{
 
 	"DatacenterService.CreateDatacenter": {dc.PrivDatacenterCreate}, "DatacenterService.DeleteDatacenter": {dc.PrivDatacenterDelete},
 	"FolderService.CreateFolder": {dc.PrivFolderCreate}, "FolderService.DeleteFolder": {dc.PrivFolderDelete}, "BulkService.StartBulk": {dc.PrivVMPowerOff},
-	"GuardService.GetDeletionLimits": viewers, "GuardService.SetDeletionLimits": {dc.PrivBackup},
+	"GuardService.GetDeletionLimits": viewers, "GuardService.SetDeletionLimits": {dc.PrivBackup}, "GuardService.ReleaseUser": {dc.PrivBackup},
 	"InventoryService.RenameObject": {dc.PrivFolderRename}, "InventoryService.MoveObject": {dc.PrivFolderMove}, "ClusterService.CreateCluster": {dc.PrivClusterCreate},
 	"ClusterService.DeleteCluster": {dc.PrivClusterDelete}, "HostService.CreateJoinToken": {dc.PrivHostAdd},
 	"HostService.EnterMaintenanceMode": {dc.PrivHostMaintenance}, "HostService.ExitMaintenanceMode": {dc.PrivHostMaintenance},

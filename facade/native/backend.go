@@ -268,6 +268,10 @@ type Guard interface {
 	Limits(by dc.Caller) (dc.DeletionLimits, error)
 	// SetLimits replaces them by what change, which may be called several times, makes of them.
 	SetLimits(ctx context.Context, by dc.Caller, change func(*dc.DeletionLimits)) (dc.DeletionLimits, error)
+	// Stopped returns until when the deletions of each user are refused who is stopped.
+	Stopped(by dc.Caller) (map[string]time.Time, error)
+	// Release lets one of them go on.
+	Release(ctx context.Context, by dc.Caller, user string) error
 }
 
 // Tasks keeps the long operations.

@@ -2,19 +2,35 @@ package native
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"hanok/api/convert"
 	"hanok/api/hanok/v1"
 	"hanok/dc"
 )
 
 func (s *service) GetDeletionLimits(ctx context.Context, _ *hanokv1.GetDeletionLimitsRequest) (*hanokv1.GetDeletionLimitsResponse, error) {
-	l, err := s.Guard.Limits(caller(ctx))
+	by := caller(ctx)
+	l, err := s.Guard.Limits(by)
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.GetDeletionLimitsResponse{Limits: deletionLimits(l)}, nil
+	stopped, err := s.Guard.Stopped(by)
+	if err != nil {
+		return nil, err
+	}
+	out := &hanokv1.GetDeletionLimitsResponse{Limits: deletionLimits(l)}
+	for _, user := range slices.Sorted(maps.Keys(stopped)) {
+		out.Stopped = append(out.Stopped, &hanokv1.StoppedUser{User: user, Until: convert.Time(stopped[user])})
+	}
+	return out, nil
+}
+
+func (s *service) ReleaseUser(ctx context.Context, req *hanokv1.ReleaseUserRequest) (*hanokv1.ReleaseUserResponse, error) {
+	return &hanokv1.ReleaseUserResponse{}, s.Guard.Release(ctx, caller(ctx), req.User)
 }
 
 func (s *service) SetDeletionLimits(ctx context.Context, req *hanokv1.SetDeletionLimitsRequest) (*hanokv1.SetDeletionLimitsResponse, error) {

@@ -8,6 +8,7 @@ package guard
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"hanok/dc"
@@ -144,4 +145,40 @@ func (s *Service) SetLimits(ctx context.Context, by dc.Caller, change func(*dc.D
 		return nil
 	})
 	return out, err
+}
+
+// Stopped returns until when the single deletions of each principal are refused who is stopped now, by name. Privilege: PrivRead on the root
+// folder.
+func (s *Service) Stopped(by dc.Caller) (map[string]time.Time, error) {
+	if err := s.access.Authorize(by, dc.PrivRead, dc.ID(dc.RootFolder)); err != nil {
+		return nil, err
+	}
+	out := map[string]time.Time{}
+	if g, err := store.Get[*dc.DeletionGuard](s.store.View(), dc.ID(dc.TheDeletionGuard)); err == nil {
+		maps.Copy(out, g.Stopped)
+	}
+	maps.DeleteFunc(out, func(_ string, until time.Time) bool { return !time.Now().Before(until) })
+	return out, nil
+}
+
+// Release lets one principal go on who is stopped; what he has deleted is not counted any more. Kinds: WrongState where he is not stopped.
+// Privilege: that of SetLimits.
+func (s *Service) Release(ctx context.Context, by dc.Caller, principal string) error {
+	if err := s.access.Authorize(by, dc.PrivBackup, dc.ID(dc.RootFolder)); err != nil {
+		return err
+	}
+	return s.store.Change(ctx, func(tx *store.Tx) error {
+		g, err := load(tx)
+		if err != nil {
+			return err
+		}
+		now := time.Now().UTC()
+		if !g.Release(principal, now) {
+			return dc.Errorf(dc.WrongState, "his deletions are not stopped").On(dc.Describe(dc.KindUser, principal)).Fix("see who is stopped in the guard's limits")
+		}
+		tx.Put(g)
+		event.Add(tx, now, dc.Event{Type: dc.EventGeneral, Target: dc.ID(dc.RootFolder), User: by.Name,
+			Message: fmt.Sprintf("User %q may delete single objects again.", principal)})
+		return nil
+	})
 }

@@ -49,7 +49,7 @@ func count[T dc.Object](st *store.Store) (n int) {
 
 func TestPrivilegesComeFirst(t *testing.T) {
 	_, s := open(t)
-	accesstest.Check(t, s, "Limits")
+	accesstest.Check(t, s, "Limits", "Stopped")
 }
 
 // TestRunaway: a script of many threads deletes whatever there is. It is stopped at the limit, once, and others go on.
@@ -99,6 +99,27 @@ func TestRunaway(t *testing.T) {
 	}
 	if err := ChangeMany(t.Context(), st, ann, ids[:2], 0, nothing); dc.KindOf(err) != dc.WrongState {
 		t.Errorf("few at once by whom was stopped: %v", err)
+	}
+	// Who is stopped can be let go on alone.
+	if err := ChangeMany(t.Context(), st, dc.Caller{User: "user-2", Name: "bob"}, make([]dc.ID, limit), limit, nothing); err != nil {
+		t.Fatal(err)
+	}
+	for range limit {
+		_ = Change(t.Context(), st, dc.Caller{User: "user-2", Name: "bob"}, nothing)
+	}
+	if stopped, err := s.Stopped(dc.System); err != nil || len(stopped) != 2 {
+		t.Errorf("stopped are %v, %v", stopped, err)
+	}
+	if err := s.Release(t.Context(), dc.System, ann.Name); err != nil {
+		t.Error(err)
+	}
+	if err := s.Release(t.Context(), dc.System, ann.Name); dc.KindOf(err) != dc.WrongState {
+		t.Errorf("released twice: %v", err)
+	}
+	for who, want := range map[string]dc.ErrorKind{"ann": "", "bob": dc.WrongState} {
+		if err := Change(t.Context(), st, dc.Caller{User: "user-x", Name: who}, nothing); dc.KindOf(err) != want {
+			t.Errorf("%s: %v", who, err)
+		}
 	}
 	if _, err := s.SetLimits(t.Context(), dc.System, func(l *dc.DeletionLimits) { l.Single = 1 }); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -130,8 +131,10 @@ func (*GetDeletionLimitsRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetDeletionLimitsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Limits        *DeletionLimits        `protobuf:"bytes,1,opt,name=limits,proto3" json:"limits,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Limits *DeletionLimits        `protobuf:"bytes,1,opt,name=limits,proto3" json:"limits,omitempty"`
+	// The users whose single deletions are refused now, by name.
+	Stopped       []*StoppedUser `protobuf:"bytes,2,rep,name=stopped,proto3" json:"stopped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,6 +176,146 @@ func (x *GetDeletionLimitsResponse) GetLimits() *DeletionLimits {
 	return nil
 }
 
+func (x *GetDeletionLimitsResponse) GetStopped() []*StoppedUser {
+	if x != nil {
+		return x.Stopped
+	}
+	return nil
+}
+
+type StoppedUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoppedUser) Reset() {
+	*x = StoppedUser{}
+	mi := &file_hanok_v1_guard_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoppedUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoppedUser) ProtoMessage() {}
+
+func (x *StoppedUser) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_guard_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoppedUser.ProtoReflect.Descriptor instead.
+func (*StoppedUser) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StoppedUser) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *StoppedUser) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type ReleaseUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's name.
+	User          string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseUserRequest) Reset() {
+	*x = ReleaseUserRequest{}
+	mi := &file_hanok_v1_guard_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseUserRequest) ProtoMessage() {}
+
+func (x *ReleaseUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_guard_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseUserRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseUserRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReleaseUserRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type ReleaseUserResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseUserResponse) Reset() {
+	*x = ReleaseUserResponse{}
+	mi := &file_hanok_v1_guard_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseUserResponse) ProtoMessage() {}
+
+func (x *ReleaseUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_guard_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseUserResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseUserResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{5}
+}
+
 type SetDeletionLimitsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Each that is absent stays as it is.
@@ -186,7 +329,7 @@ type SetDeletionLimitsRequest struct {
 
 func (x *SetDeletionLimitsRequest) Reset() {
 	*x = SetDeletionLimitsRequest{}
-	mi := &file_hanok_v1_guard_proto_msgTypes[3]
+	mi := &file_hanok_v1_guard_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -198,7 +341,7 @@ func (x *SetDeletionLimitsRequest) String() string {
 func (*SetDeletionLimitsRequest) ProtoMessage() {}
 
 func (x *SetDeletionLimitsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_guard_proto_msgTypes[3]
+	mi := &file_hanok_v1_guard_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -211,7 +354,7 @@ func (x *SetDeletionLimitsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDeletionLimitsRequest.ProtoReflect.Descriptor instead.
 func (*SetDeletionLimitsRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{3}
+	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SetDeletionLimitsRequest) GetObjects() int32 {
@@ -251,7 +394,7 @@ type SetDeletionLimitsResponse struct {
 
 func (x *SetDeletionLimitsResponse) Reset() {
 	*x = SetDeletionLimitsResponse{}
-	mi := &file_hanok_v1_guard_proto_msgTypes[4]
+	mi := &file_hanok_v1_guard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +406,7 @@ func (x *SetDeletionLimitsResponse) String() string {
 func (*SetDeletionLimitsResponse) ProtoMessage() {}
 
 func (x *SetDeletionLimitsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_guard_proto_msgTypes[4]
+	mi := &file_hanok_v1_guard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +419,7 @@ func (x *SetDeletionLimitsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDeletionLimitsResponse.ProtoReflect.Descriptor instead.
 func (*SetDeletionLimitsResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{4}
+	return file_hanok_v1_guard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SetDeletionLimitsResponse) GetLimits() *DeletionLimits {
@@ -290,15 +433,22 @@ var File_hanok_v1_guard_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_guard_proto_rawDesc = "" +
 	"\n" +
-	"\x14hanok/v1/guard.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\"\x8f\x01\n" +
+	"\x14hanok/v1/guard.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x01\n" +
 	"\x0eDeletionLimits\x12\x18\n" +
 	"\aobjects\x18\x01 \x01(\x05R\aobjects\x12\x18\n" +
 	"\apercent\x18\x02 \x01(\x05R\apercent\x12\x16\n" +
 	"\x06single\x18\x03 \x01(\x05R\x06single\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06window\"\x1a\n" +
-	"\x18GetDeletionLimitsRequest\"M\n" +
+	"\x18GetDeletionLimitsRequest\"~\n" +
 	"\x19GetDeletionLimitsResponse\x120\n" +
-	"\x06limits\x18\x01 \x01(\v2\x18.hanok.v1.DeletionLimitsR\x06limits\"\xcb\x01\n" +
+	"\x06limits\x18\x01 \x01(\v2\x18.hanok.v1.DeletionLimitsR\x06limits\x12/\n" +
+	"\astopped\x18\x02 \x03(\v2\x15.hanok.v1.StoppedUserR\astopped\"S\n" +
+	"\vStoppedUser\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"(\n" +
+	"\x12ReleaseUserRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\x15\n" +
+	"\x13ReleaseUserResponse\"\xcb\x01\n" +
 	"\x18SetDeletionLimitsRequest\x12\x1d\n" +
 	"\aobjects\x18\x01 \x01(\x05H\x00R\aobjects\x88\x01\x01\x12\x1d\n" +
 	"\apercent\x18\x02 \x01(\x05H\x01R\apercent\x88\x01\x01\x12\x1b\n" +
@@ -310,10 +460,11 @@ const file_hanok_v1_guard_proto_rawDesc = "" +
 	"\b_percentB\t\n" +
 	"\a_single\"M\n" +
 	"\x19SetDeletionLimitsResponse\x120\n" +
-	"\x06limits\x18\x01 \x01(\v2\x18.hanok.v1.DeletionLimitsR\x06limits2\xca\x01\n" +
+	"\x06limits\x18\x01 \x01(\v2\x18.hanok.v1.DeletionLimitsR\x06limits2\x96\x02\n" +
 	"\fGuardService\x12\\\n" +
 	"\x11GetDeletionLimits\x12\".hanok.v1.GetDeletionLimitsRequest\x1a#.hanok.v1.GetDeletionLimitsResponse\x12\\\n" +
-	"\x11SetDeletionLimits\x12\".hanok.v1.SetDeletionLimitsRequest\x1a#.hanok.v1.SetDeletionLimitsResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
+	"\x11SetDeletionLimits\x12\".hanok.v1.SetDeletionLimitsRequest\x1a#.hanok.v1.SetDeletionLimitsResponse\x12J\n" +
+	"\vReleaseUser\x12\x1c.hanok.v1.ReleaseUserRequest\x1a\x1d.hanok.v1.ReleaseUserResponseB\x1cZ\x1ahanok/api/hanok/v1;hanokv1b\x06proto3"
 
 var (
 	file_hanok_v1_guard_proto_rawDescOnce sync.Once
@@ -327,29 +478,37 @@ func file_hanok_v1_guard_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_guard_proto_rawDescData
 }
 
-var file_hanok_v1_guard_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_hanok_v1_guard_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_hanok_v1_guard_proto_goTypes = []any{
 	(*DeletionLimits)(nil),            // 0: hanok.v1.DeletionLimits
 	(*GetDeletionLimitsRequest)(nil),  // 1: hanok.v1.GetDeletionLimitsRequest
 	(*GetDeletionLimitsResponse)(nil), // 2: hanok.v1.GetDeletionLimitsResponse
-	(*SetDeletionLimitsRequest)(nil),  // 3: hanok.v1.SetDeletionLimitsRequest
-	(*SetDeletionLimitsResponse)(nil), // 4: hanok.v1.SetDeletionLimitsResponse
-	(*durationpb.Duration)(nil),       // 5: google.protobuf.Duration
+	(*StoppedUser)(nil),               // 3: hanok.v1.StoppedUser
+	(*ReleaseUserRequest)(nil),        // 4: hanok.v1.ReleaseUserRequest
+	(*ReleaseUserResponse)(nil),       // 5: hanok.v1.ReleaseUserResponse
+	(*SetDeletionLimitsRequest)(nil),  // 6: hanok.v1.SetDeletionLimitsRequest
+	(*SetDeletionLimitsResponse)(nil), // 7: hanok.v1.SetDeletionLimitsResponse
+	(*durationpb.Duration)(nil),       // 8: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),     // 9: google.protobuf.Timestamp
 }
 var file_hanok_v1_guard_proto_depIdxs = []int32{
-	5, // 0: hanok.v1.DeletionLimits.window:type_name -> google.protobuf.Duration
+	8, // 0: hanok.v1.DeletionLimits.window:type_name -> google.protobuf.Duration
 	0, // 1: hanok.v1.GetDeletionLimitsResponse.limits:type_name -> hanok.v1.DeletionLimits
-	5, // 2: hanok.v1.SetDeletionLimitsRequest.window:type_name -> google.protobuf.Duration
-	0, // 3: hanok.v1.SetDeletionLimitsResponse.limits:type_name -> hanok.v1.DeletionLimits
-	1, // 4: hanok.v1.GuardService.GetDeletionLimits:input_type -> hanok.v1.GetDeletionLimitsRequest
-	3, // 5: hanok.v1.GuardService.SetDeletionLimits:input_type -> hanok.v1.SetDeletionLimitsRequest
-	2, // 6: hanok.v1.GuardService.GetDeletionLimits:output_type -> hanok.v1.GetDeletionLimitsResponse
-	4, // 7: hanok.v1.GuardService.SetDeletionLimits:output_type -> hanok.v1.SetDeletionLimitsResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 2: hanok.v1.GetDeletionLimitsResponse.stopped:type_name -> hanok.v1.StoppedUser
+	9, // 3: hanok.v1.StoppedUser.until:type_name -> google.protobuf.Timestamp
+	8, // 4: hanok.v1.SetDeletionLimitsRequest.window:type_name -> google.protobuf.Duration
+	0, // 5: hanok.v1.SetDeletionLimitsResponse.limits:type_name -> hanok.v1.DeletionLimits
+	1, // 6: hanok.v1.GuardService.GetDeletionLimits:input_type -> hanok.v1.GetDeletionLimitsRequest
+	6, // 7: hanok.v1.GuardService.SetDeletionLimits:input_type -> hanok.v1.SetDeletionLimitsRequest
+	4, // 8: hanok.v1.GuardService.ReleaseUser:input_type -> hanok.v1.ReleaseUserRequest
+	2, // 9: hanok.v1.GuardService.GetDeletionLimits:output_type -> hanok.v1.GetDeletionLimitsResponse
+	7, // 10: hanok.v1.GuardService.SetDeletionLimits:output_type -> hanok.v1.SetDeletionLimitsResponse
+	5, // 11: hanok.v1.GuardService.ReleaseUser:output_type -> hanok.v1.ReleaseUserResponse
+	9, // [9:12] is the sub-list for method output_type
+	6, // [6:9] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_guard_proto_init() }
@@ -357,14 +516,14 @@ func file_hanok_v1_guard_proto_init() {
 	if File_hanok_v1_guard_proto != nil {
 		return
 	}
-	file_hanok_v1_guard_proto_msgTypes[3].OneofWrappers = []any{}
+	file_hanok_v1_guard_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_guard_proto_rawDesc), len(file_hanok_v1_guard_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

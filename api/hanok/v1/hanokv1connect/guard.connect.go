@@ -39,6 +39,9 @@ const (
 	// GuardServiceSetDeletionLimitsProcedure is the fully-qualified name of the GuardService's
 	// SetDeletionLimits RPC.
 	GuardServiceSetDeletionLimitsProcedure = "/hanok.v1.GuardService/SetDeletionLimits"
+	// GuardServiceReleaseUserProcedure is the fully-qualified name of the GuardService's ReleaseUser
+	// RPC.
+	GuardServiceReleaseUserProcedure = "/hanok.v1.GuardService/ReleaseUser"
 )
 
 // GuardServiceClient is a client for the hanok.v1.GuardService service.
@@ -47,6 +50,8 @@ type GuardServiceClient interface {
 	GetDeletionLimits(context.Context, *v1.GetDeletionLimitsRequest) (*v1.GetDeletionLimitsResponse, error)
 	// SetDeletionLimits changes them, and lets everybody go on who was stopped. Privilege: Global.Settings on the root folder. Invalid.
 	SetDeletionLimits(context.Context, *v1.SetDeletionLimitsRequest) (*v1.SetDeletionLimitsResponse, error)
+	// ReleaseUser lets one user go on whose deletions are stopped. Privilege: Global.Settings on the root folder. WrongState where they are not.
+	ReleaseUser(context.Context, *v1.ReleaseUserRequest) (*v1.ReleaseUserResponse, error)
 }
 
 // NewGuardServiceClient constructs a client for the hanok.v1.GuardService service. By default, it
@@ -72,6 +77,12 @@ func NewGuardServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(guardServiceMethods.ByName("SetDeletionLimits")),
 			connect.WithClientOptions(opts...),
 		),
+		releaseUser: connect.NewClient[v1.ReleaseUserRequest, v1.ReleaseUserResponse](
+			httpClient,
+			baseURL+GuardServiceReleaseUserProcedure,
+			connect.WithSchema(guardServiceMethods.ByName("ReleaseUser")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -79,6 +90,7 @@ func NewGuardServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type guardServiceClient struct {
 	getDeletionLimits *connect.Client[v1.GetDeletionLimitsRequest, v1.GetDeletionLimitsResponse]
 	setDeletionLimits *connect.Client[v1.SetDeletionLimitsRequest, v1.SetDeletionLimitsResponse]
+	releaseUser       *connect.Client[v1.ReleaseUserRequest, v1.ReleaseUserResponse]
 }
 
 // GetDeletionLimits calls hanok.v1.GuardService.GetDeletionLimits.
@@ -99,12 +111,23 @@ func (c *guardServiceClient) SetDeletionLimits(ctx context.Context, req *v1.SetD
 	return nil, err
 }
 
+// ReleaseUser calls hanok.v1.GuardService.ReleaseUser.
+func (c *guardServiceClient) ReleaseUser(ctx context.Context, req *v1.ReleaseUserRequest) (*v1.ReleaseUserResponse, error) {
+	response, err := c.releaseUser.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // GuardServiceHandler is an implementation of the hanok.v1.GuardService service.
 type GuardServiceHandler interface {
 	// GetDeletionLimits returns the limits. Privilege: System.Read on the root folder.
 	GetDeletionLimits(context.Context, *v1.GetDeletionLimitsRequest) (*v1.GetDeletionLimitsResponse, error)
 	// SetDeletionLimits changes them, and lets everybody go on who was stopped. Privilege: Global.Settings on the root folder. Invalid.
 	SetDeletionLimits(context.Context, *v1.SetDeletionLimitsRequest) (*v1.SetDeletionLimitsResponse, error)
+	// ReleaseUser lets one user go on whose deletions are stopped. Privilege: Global.Settings on the root folder. WrongState where they are not.
+	ReleaseUser(context.Context, *v1.ReleaseUserRequest) (*v1.ReleaseUserResponse, error)
 }
 
 // NewGuardServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -126,12 +149,20 @@ func NewGuardServiceHandler(svc GuardServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(guardServiceMethods.ByName("SetDeletionLimits")),
 		connect.WithHandlerOptions(opts...),
 	)
+	guardServiceReleaseUserHandler := connect.NewUnaryHandlerSimple(
+		GuardServiceReleaseUserProcedure,
+		svc.ReleaseUser,
+		connect.WithSchema(guardServiceMethods.ByName("ReleaseUser")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/hanok.v1.GuardService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GuardServiceGetDeletionLimitsProcedure:
 			guardServiceGetDeletionLimitsHandler.ServeHTTP(w, r)
 		case GuardServiceSetDeletionLimitsProcedure:
 			guardServiceSetDeletionLimitsHandler.ServeHTTP(w, r)
+		case GuardServiceReleaseUserProcedure:
+			guardServiceReleaseUserHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -147,4 +178,8 @@ func (UnimplementedGuardServiceHandler) GetDeletionLimits(context.Context, *v1.G
 
 func (UnimplementedGuardServiceHandler) SetDeletionLimits(context.Context, *v1.SetDeletionLimitsRequest) (*v1.SetDeletionLimitsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.GuardService.SetDeletionLimits is not implemented"))
+}
+
+func (UnimplementedGuardServiceHandler) ReleaseUser(context.Context, *v1.ReleaseUserRequest) (*v1.ReleaseUserResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.GuardService.ReleaseUser is not implemented"))
 }
