@@ -177,8 +177,10 @@ type Drive struct {
 	Unit       int32 `json:"unit"`
 	// Media is what lies in it: an ISO image, or an image of a floppy disk.
 	Media Media `json:"media,omitzero"`
-	// Connected says whether the guest is shown the media.
-	Connected bool `json:"connected,omitempty"`
+	// Connected says whether the guest is shown the media, and StartDisconnected that it is not after a power-on: vSphere's
+	// startConnected the other way round, so that drives of before it are connected then.
+	Connected         bool `json:"connected,omitempty"`
+	StartDisconnected bool `json:"startDisconnected,omitempty"`
 }
 
 // NICType is a model of network adapter.

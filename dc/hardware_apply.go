@@ -85,7 +85,7 @@ func (c HardwareChange) changeDisks(h *Hardware) error {
 
 func (c HardwareChange) changeDrives(h *Hardware) error {
 	for _, d := range c.AddDrives {
-		drive := Drive{Type: d.Type, Media: d.Media, Connected: d.Media != Media{}}
+		drive := Drive{Type: d.Type, Media: d.Media, Connected: !d.Media.none() && !d.Disconnected, StartDisconnected: d.Disconnected}
 		if d.Type == Floppy {
 			for drive.Key = FirstFloppyKey; slices.ContainsFunc(h.Drives, func(o Drive) bool { return o.Key == drive.Key }); drive.Key++ {
 				drive.Unit++
@@ -108,7 +108,23 @@ func (c HardwareChange) changeDrives(h *Hardware) error {
 		if i < 0 {
 			return noDevice("drive", key)
 		}
-		h.Drives[i].Media, h.Drives[i].Connected = media, media != Media{}
+		h.Drives[i].Media, h.Drives[i].Connected = media, !media.none()
+	}
+	for key, change := range c.UpdateDrives {
+		i := slices.IndexFunc(h.Drives, func(d Drive) bool { return d.Key == key })
+		if i < 0 {
+			return noDevice("drive", key)
+		}
+		d := &h.Drives[i]
+		if change.Connected != nil {
+			if *change.Connected && d.Media.none() {
+				return badField("connected", fmt.Sprintf("nothing lies in the drive %d", key), "put an image into it")
+			}
+			d.Connected = *change.Connected
+		}
+		if change.StartConnected != nil {
+			d.StartDisconnected = !*change.StartConnected
+		}
 	}
 	return nil
 }

@@ -48,6 +48,20 @@ func TestApply(t *testing.T) {
 		{"more NICs than there is room for", HardwareChange{AddNICs: make([]NewNIC, 9)}, Invalid, nil},
 		{"more ports than there is room for", HardwareChange{AddSerialPorts: make([]SerialPort, 4)}, Invalid, nil},
 		{"more disks than there is room for", HardwareChange{AddDisks: make([]NewDisk, 100)}, Invalid, nil},
+		{"a disconnected drive", HardwareChange{AddDrives: []NewDrive{{Type: CDROM, On: ControllerIDE, Media: iso, Disconnected: true}}}, "",
+			func(h Hardware) bool {
+				return h.Drives[0] == Drive{Key: 3000, Type: CDROM, Controller: 200, Media: iso, StartDisconnected: true}
+			}},
+		{"a drive that is connected for now", HardwareChange{AddDrives: []NewDrive{{Type: Floppy, Media: iso, Disconnected: true}},
+			UpdateDrives: map[int32]DriveChange{8000: {Connected: &yes}}}, "", func(h Hardware) bool { return h.Drives[0].Connected && h.Drives[0].StartDisconnected }},
+		{"a drive that is disconnected for now", HardwareChange{AddDrives: []NewDrive{{Type: Floppy, Media: iso}},
+			UpdateDrives: map[int32]DriveChange{8000: {Connected: &no, StartConnected: &yes}}}, "",
+			func(h Hardware) bool {
+				return !h.Drives[0].Connected && !h.Drives[0].StartDisconnected && h.Drives[0].Media == iso
+			}},
+		{"connecting an empty drive", HardwareChange{AddDrives: []NewDrive{{Type: Floppy}}, UpdateDrives: map[int32]DriveChange{8000: {Connected: &yes}}},
+			Invalid, nil},
+		{"connecting no drive", HardwareChange{UpdateDrives: map[int32]DriveChange{3000: {Connected: &yes}}}, NotFound, nil},
 		{"media in nothing", HardwareChange{SetMedia: map[int32]Media{3000: iso}}, NotFound, nil},
 		{"a NIC like the first", HardwareChange{AddNICs: []NewNIC{{PortGroup: "network-2", Disconnected: true}}}, "",
 			func(h Hardware) bool { return h.NICs[2] == NIC{Key: 4002, Type: VirtioNet, PortGroup: "network-2"} }},
@@ -124,6 +138,8 @@ func TestHardwareChangePrivileges(t *testing.T) {
 		{HardwareChange{UpdateNICs: map[int32]NICChange{4000: {Connected: &yes}}}, []Privilege{PrivVMDeviceConnection}},
 		{HardwareChange{UpdateNICs: map[int32]NICChange{4000: {Type: E1000}}, Video: Video{Model: VideoVGA}}, []Privilege{PrivVMEditDevice}},
 		{HardwareChange{SetMedia: map[int32]Media{3000: {}, 8000: {}}}, []Privilege{PrivVMSetCDMedia, PrivVMSetFloppyMedia}},
+		{HardwareChange{UpdateDrives: map[int32]DriveChange{3000: {Connected: &yes}}}, []Privilege{PrivVMDeviceConnection}},
+		{HardwareChange{UpdateDrives: map[int32]DriveChange{3000: {StartConnected: &yes}}}, []Privilege{PrivVMEditDevice}},
 		{HardwareChange{Boot: BootChange{Secure: &yes}}, []Privilege{PrivVMSettings}},
 	} {
 		if got := tt.change.Privileges(); !slices.Equal(got, tt.want) {

@@ -24,9 +24,11 @@ type HardwareChange struct {
 	RemoveDisks []int32
 	AddDrives   []NewDrive
 	// SetMedia is what is put into drives, by their keys; no media empties a drive.
-	SetMedia   map[int32]Media
-	AddNICs    []NewNIC
-	UpdateNICs map[int32]NICChange
+	SetMedia map[int32]Media
+	// UpdateDrives is what else changes about drives, by their keys, after the media.
+	UpdateDrives map[int32]DriveChange
+	AddNICs      []NewNIC
+	UpdateNICs   map[int32]NICChange
 	// AddSerialPorts are new ports, whose keys are chosen.
 	AddSerialPorts          []SerialPort
 	AddInputs, RemoveInputs []InputType
@@ -69,8 +71,14 @@ type NewDrive struct {
 	Controller int32
 	Unit       *int32
 	On         ControllerType
-	// Media is put into it, and shown to the guest.
-	Media Media
+	// Media is put into it, and shown to the guest unless Disconnected, which counts at power-ons, too.
+	Media        Media
+	Disconnected bool
+}
+
+// DriveChange is what is to change about a drive. What is nil stays.
+type DriveChange struct {
+	Connected, StartConnected *bool
 }
 
 // NewNIC is a network adapter that is added.
@@ -102,6 +110,9 @@ func (c HardwareChange) Privileges() []Privilege {
 	for _, n := range c.UpdateNICs {
 		cables = cables || n.Connected != nil
 		cards = cards || n.PortGroup != "" || n.Type != "" || n.StartConnected != nil
+	}
+	for _, d := range c.UpdateDrives {
+		cables, cards = cables || d.Connected != nil, cards || d.StartConnected != nil
 	}
 	var all []Privilege
 	for _, need := range []struct {

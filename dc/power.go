@@ -54,9 +54,13 @@ func (o *VirtualMachine) NextPower(op PowerOp, timeout time.Duration) PowerReque
 	return last.Next(op, timeout)
 }
 
-// PlugCables returns h as it is powered on: the cables of the network adapters are where they are to be then.
-func (h Hardware) PlugCables() Hardware {
-	h.NICs = slices.Clone(h.NICs)
+// StartConnected returns h as it is powered on: network adapters and drives are connected where they are to be then.
+func (h Hardware) StartConnected() Hardware {
+	h.NICs, h.Drives = slices.Clone(h.NICs), slices.Clone(h.Drives)
+	for i := range h.Drives {
+		d := &h.Drives[i]
+		d.Connected = !d.StartDisconnected && !d.Media.none()
+	}
 	for i := range h.NICs {
 		h.NICs[i].Connected = h.NICs[i].StartConnected
 	}

@@ -133,9 +133,9 @@ func (h Hardware) fixedControllers() []Controller {
 	return slices.DeleteFunc(slices.Clone(h.Controllers), func(c Controller) bool { return c.Type == ControllerVirtio || c.Type == ControllerPVSCSI })
 }
 
-// sameDrive reports whether both are one drive, whatever lies in it.
+// sameDrive reports whether both are one drive, whatever lies in it and whether the guest is shown it.
 func sameDrive(a, b Drive) bool {
-	a.Media, a.Connected = b.Media, b.Connected
+	a.Media, a.Connected, a.StartDisconnected = b.Media, b.Connected, b.StartDisconnected
 	return a == b
 }
 

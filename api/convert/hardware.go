@@ -72,13 +72,14 @@ func fromDisk(d *hanokv1.Disk) dc.Disk {
 }
 
 func drive(d dc.Drive) *hanokv1.Drive {
+	startConnected := !d.StartDisconnected
 	return &hanokv1.Drive{Key: d.Key, Type: string(d.Type), Controller: d.Controller, Unit: d.Unit, Media: media(d.Media),
-		Connected: d.Connected}
+		Connected: d.Connected, StartConnected: &startConnected}
 }
 
 func fromDrive(d *hanokv1.Drive) dc.Drive {
 	return dc.Drive{Key: d.Key, Type: dc.DriveType(d.Type), Controller: d.Controller, Unit: d.Unit, Media: fromMedia(d.Media),
-		Connected: d.Connected}
+		Connected: d.Connected, StartDisconnected: d.StartConnected != nil && !*d.StartConnected}
 }
 
 func nic(n dc.NIC) *hanokv1.Nic {

@@ -46,6 +46,7 @@ or an input device by its type, "tablet" or "keyboard". Disks go with "hanok vm 
 				change.SetMedia = []*hanokv1.DriveMedia{{Key: key, File: args[1]}}
 				return err
 			}),
+		a.vmDeviceUpdateCommand(),
 		a.reconfigureCommand(command{use: "eject VM KEY", short: "Empty a drive", args: cobra.ExactArgs(2)},
 			func(change *hanokv1.HardwareChange, args []string) error {
 				key, err := deviceKey(args[0])
@@ -55,18 +56,43 @@ or an input device by its type, "tablet" or "keyboard". Disks go with "hanok vm 
 	)
 }
 
+func (a *app) vmDeviceUpdateCommand() *cobra.Command {
+	var cmd *cobra.Command
+	var connected, startConnected bool
+	cmd = a.reconfigureCommand(command{use: "update VM KEY", short: "Connect or disconnect a drive", args: cobra.ExactArgs(2),
+		long: `Show the guest what lies in a drive, or hide it, now and after power-ons. Network adapters have "hanok vm nic update".`},
+		func(change *hanokv1.HardwareChange, args []string) error {
+			key, err := deviceKey(args[0])
+			d := &hanokv1.DriveChange{Key: key}
+			if cmd.Flags().Changed("connected") {
+				d.Connected = &connected
+			}
+			if cmd.Flags().Changed("start-connected") {
+				d.StartConnected = &startConnected
+			}
+			change.UpdateDrives = []*hanokv1.DriveChange{d}
+			return err
+		})
+	cmd.Flags().BoolVar(&connected, "connected", false, "whether the guest is shown what lies in it")
+	cmd.Flags().BoolVar(&startConnected, "start-connected", false, "whether the guest is shown it after a power-on")
+	return cmd
+}
+
 func isInput(word string) bool { return word == string(dc.USBTablet) || word == string(dc.USBKeyboard) }
 
 func (a *app) vmDeviceAddCommand() *cobra.Command {
 	var file, controller string
+	var disconnected bool
 	cmd := a.reconfigureCommand(command{use: "add VM TYPE", short: "Add a device that is no disk or network adapter", args: cobra.ExactArgs(2),
 		long: `Add a device: a controller (pvscsi, lsisas1068, lsilogic, virtio-scsi, ahci, nvme, ehci, xhci), a drive (cdrom, floppy), a serial port
 (serial), an input device on USB (tablet, keyboard), a TPM 2.0 (tpm) or a watchdog (watchdog).`},
 		func(change *hanokv1.HardwareChange, args []string) error {
 			switch kind := args[0]; {
 			case kind == string(dc.CDROM) || kind == string(dc.Floppy):
-				change.AddDrives = []*hanokv1.NewDrive{{Type: kind, ControllerType: controller, File: file}}
+				change.AddDrives = []*hanokv1.NewDrive{{Type: kind, ControllerType: controller, File: file, Disconnected: disconnected}}
 				return nil
+			case disconnected:
+				return fmt.Errorf("a device of the type %q is no drive", kind)
 			case kind == "serial":
 				change.AddSerialPorts = []*hanokv1.NewSerialPort{{File: file}}
 				return nil
@@ -85,6 +111,7 @@ func (a *app) vmDeviceAddCommand() *cobra.Command {
 		})
 	cmd.Flags().StringVar(&file, "file", "", `the image in a drive, or the file that a serial port appends to: "[datastore1] iso/debian.iso"`)
 	cmd.Flags().StringVar(&controller, "controller", "", `what a CD-ROM drive is on: "ide", "ahci", "virtio-scsi", "pvscsi" or "lsisas1068" (default: by the guest)`)
+	cmd.Flags().BoolVar(&disconnected, "disconnected", false, "hide from the guest what lies in the drive, now and after power-ons")
 	return cmd
 }
 
@@ -136,7 +163,11 @@ func devicesOf(h *hanokv1.Hardware, datastores map[string]string) []device {
 		if d.Controller != 0 {
 			where = instanceText(d.Controller, d.Unit)
 		}
-		add(d.Key, d.Type, where, cmp.Or(media(d.Media), "empty"))
+		about := cmp.Or(media(d.Media), "empty")
+		if d.Media != nil && !d.Connected {
+			about += " disconnected"
+		}
+		add(d.Key, d.Type, where, about)
 	}
 	for _, n := range h.Nics {
 		about := n.Mac + " " + cmp.Or(n.PortGroup, n.PortGroupId)

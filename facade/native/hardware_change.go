@@ -70,7 +70,13 @@ func (s *service) changeFiles(by dc.Caller, c *hanokv1.HardwareChange, out *dc.H
 			return err
 		}
 		out.AddDrives = append(out.AddDrives, dc.NewDrive{Type: dc.DriveType(d.GetType()), Controller: d.GetController(), Unit: d.Unit,
-			On: dc.ControllerType(d.GetControllerType()), Media: media})
+			On: dc.ControllerType(d.GetControllerType()), Media: media, Disconnected: d.GetDisconnected()})
+	}
+	for _, d := range c.GetUpdateDrives() {
+		if out.UpdateDrives == nil {
+			out.UpdateDrives = map[int32]dc.DriveChange{}
+		}
+		out.UpdateDrives[d.GetKey()] = dc.DriveChange{Connected: d.Connected, StartConnected: d.StartConnected}
 	}
 	for _, d := range c.GetSetMedia() {
 		media, err := s.media(by, d.GetFile())

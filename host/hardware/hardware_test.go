@@ -171,7 +171,7 @@ func everything() Machine {
 			Drives: []dc.Drive{
 				{Key: 3003, Type: dc.CDROM, Controller: 201, Unit: 1},
 				{Key: 8001, Type: dc.Floppy, Unit: 1, Media: dc.Media{Datastore: "datastore-1", Path: "f.flp"}, Connected: true},
-				{Key: 16119, Type: dc.CDROM, Controller: 15003, Unit: 29, Media: dc.Media{Datastore: "datastore-1", Path: "a/b.iso"}},
+				{Key: 16119, Type: dc.CDROM, Controller: 15003, Unit: 29, Media: dc.Media{Datastore: "datastore-1", Path: "a/b.iso"}, StartDisconnected: true},
 			},
 			NICs: []dc.NIC{
 				{Key: 4000, Type: dc.VirtioNet, MAC: "52:54:00:00:00:01", Connected: true, StartConnected: true},

@@ -207,11 +207,11 @@ func (r *reader) units(h *dc.Hardware, b bus, n int32) {
 		case kind == diskUnit:
 			h.Disks = append(h.Disks, r.disk(name, dc.Disk{Key: key, Controller: b.first + n, Unit: unit}))
 		case kind == driveUnit:
-			d := dc.Drive{Key: key, Type: dc.CDROM, Controller: b.first + n, Unit: unit, Connected: r.boolOr(name+"startConnected", true)}
+			d := dc.Drive{Key: key, Type: dc.CDROM, Controller: b.first + n, Unit: unit}
 			if kind, _ := r.c.Get(name + "deviceType"); strings.EqualFold(kind, "cdrom-image") {
 				d.Media = r.media(name + "fileName")
 			}
-			h.Drives = append(h.Drives, d)
+			h.Drives = append(h.Drives, r.connected(name, d))
 		default:
 			r.bool(name + "present")
 			kind, _ := r.c.Get(name + "deviceType")
@@ -227,6 +227,21 @@ func (r *reader) disk(name string, d dc.Disk) dc.Disk {
 	}
 	mode := r.word(name+"mode", "persistent", "persistent", "independent-persistent")
 	d.Mode = dc.DiskMode(strings.ReplaceAll(mode, "-", "_"))
+	return d
+}
+
+// connected returns the drive as it is after a power-on.
+func (r *reader) connected(name string, d dc.Drive) dc.Drive {
+	d.StartDisconnected = !r.boolOr(name+"startConnected", true)
+	return started(d)
+}
+
+// started is the drive as a configuration has it, which says nothing of now: as it is after a power-on. ESXi writes that an empty drive
+// is not connected then, which is not meant for what is put into it later.
+func started(d dc.Drive) dc.Drive {
+	full := d.Media != (dc.Media{})
+	d.StartDisconnected = d.StartDisconnected && full
+	d.Connected = full && !d.StartDisconnected
 	return d
 }
 
@@ -247,11 +262,11 @@ func (r *reader) floppies(h *dc.Hardware) {
 		if !r.bool(name + "present") {
 			continue
 		}
-		d := dc.Drive{Key: dc.FirstFloppyKey + n, Type: dc.Floppy, Unit: n, Connected: r.boolOr(name+"startConnected", true)}
+		d := dc.Drive{Key: dc.FirstFloppyKey + n, Type: dc.Floppy, Unit: n}
 		if r.word(name+"fileType", "device", "device", "file") == "file" {
 			d.Media = r.media(name + "fileName")
 		}
-		h.Drives = append(h.Drives, d)
+		h.Drives = append(h.Drives, r.connected(name, d))
 	}
 	slices.SortFunc(h.Drives, func(a, b dc.Drive) int { return int(a.Key - b.Key) })
 }

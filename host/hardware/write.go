@@ -236,6 +236,7 @@ func unitName(controller, unit int32) string {
 
 // drive writes a drive for removable media, whose kind stands under the key type.
 func (w *writer) drive(name, kind, empty, image, nothing string, d dc.Drive) {
+	d = started(d)
 	if had(w, func(h dc.Hardware) []dc.Drive { return h.Drives }, d) {
 		return
 	}

@@ -70,8 +70,8 @@ func (s *Service) requestPower(tx *store.Tx, t *dc.Task) error {
 			return err
 		}
 	}
-	if op == dc.PowerOn && vm.Status.Power == dc.PoweredOff { // a machine that wakes up has its cables as they were
-		vm.Spec.Hardware = vm.Spec.Hardware.PlugCables()
+	if op == dc.PowerOn && vm.Status.Power == dc.PoweredOff { // a machine that wakes up has all as it was
+		vm.Spec.Hardware = vm.Spec.Hardware.StartConnected()
 	}
 	vm.Spec.Power = vm.NextPower(op, args.Power.Timeout)
 	tx.Put(vm)

@@ -110,7 +110,7 @@ func TestPowerEventsAndTimeouts(t *testing.T) {
 	}
 }
 
-// A machine that is powered on has its cables where they are to be then, and is asked once to open its firmware's setup. One that wakes
+// A machine that is powered on has its cables and drives connected where they are to be then, and is asked once to open its firmware's setup. One that wakes
 // up is as it was.
 func TestPowerOnPlugsCables(t *testing.T) {
 	for _, status := range []dc.PowerState{dc.PoweredOff, dc.Suspended} {
@@ -122,6 +122,8 @@ func TestPowerOnPlugsCables(t *testing.T) {
 				vm.Spec.Hardware.Boot.EnterSetup = true
 				vm.Spec.Hardware.NICs = []dc.NIC{{Key: 4000, MAC: "52:54:00:00:00:01", PortGroup: "network-1", StartConnected: true},
 					{Key: 4001, MAC: "52:54:00:00:00:02", PortGroup: "network-1", Connected: true}}
+				iso := dc.Media{Datastore: "datastore-1", Path: "a.iso"}
+				vm.Spec.Hardware.Drives = []dc.Drive{{Key: 3000, Media: iso}, {Key: 3001, Media: iso, Connected: true, StartDisconnected: true}, {Key: 3002}}
 				tx.Put(vm)
 				return err
 			})
@@ -131,6 +133,9 @@ func TestPowerOnPlugsCables(t *testing.T) {
 			h := w.vm(vm.ID).Spec.Hardware
 			if h.NICs[0].Connected == was || h.NICs[1].Connected != was || h.Boot.EnterSetup != was {
 				t.Errorf("it has %+v, and enters its setup: %v", h.NICs, h.Boot.EnterSetup)
+			}
+			if h.Drives[0].Connected == was || h.Drives[1].Connected != was || h.Drives[2].Connected {
+				t.Errorf("it has %+v", h.Drives)
 			}
 		})
 	}

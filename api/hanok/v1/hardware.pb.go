@@ -487,9 +487,11 @@ type Drive struct {
 	// What lies in it.
 	Media *Media `protobuf:"bytes,5,opt,name=media,proto3" json:"media,omitempty"`
 	// Whether the guest is shown the media.
-	Connected     bool `protobuf:"varint,6,opt,name=connected,proto3" json:"connected,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Connected bool `protobuf:"varint,6,opt,name=connected,proto3" json:"connected,omitempty"`
+	// Whether it is after a power-on; unset says that it is.
+	StartConnected *bool `protobuf:"varint,7,opt,name=start_connected,json=startConnected,proto3,oneof" json:"start_connected,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Drive) Reset() {
@@ -560,6 +562,13 @@ func (x *Drive) GetMedia() *Media {
 func (x *Drive) GetConnected() bool {
 	if x != nil {
 		return x.Connected
+	}
+	return false
+}
+
+func (x *Drive) GetStartConnected() bool {
+	if x != nil && x.StartConnected != nil {
+		return *x.StartConnected
 	}
 	return false
 }
@@ -923,7 +932,7 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\x04unit\x18\x05 \x01(\x05R\x04unit\x12\"\n" +
 	"\fprovisioning\x18\x06 \x01(\tR\fprovisioning\x12\x12\n" +
 	"\x04mode\x18\a \x01(\tR\x04mode\x12\x12\n" +
-	"\x04file\x18\b \x01(\tR\x04file\"\xa6\x01\n" +
+	"\x04file\x18\b \x01(\tR\x04file\"\xe8\x01\n" +
 	"\x05Drive\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +
@@ -932,7 +941,9 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"controller\x12\x12\n" +
 	"\x04unit\x18\x04 \x01(\x05R\x04unit\x12%\n" +
 	"\x05media\x18\x05 \x01(\v2\x0f.hanok.v1.MediaR\x05media\x12\x1c\n" +
-	"\tconnected\x18\x06 \x01(\bR\tconnected\">\n" +
+	"\tconnected\x18\x06 \x01(\bR\tconnected\x12,\n" +
+	"\x0fstart_connected\x18\a \x01(\bH\x00R\x0estartConnected\x88\x01\x01B\x12\n" +
+	"\x10_start_connected\">\n" +
 	"\x05Media\x12!\n" +
 	"\fdatastore_id\x18\x01 \x01(\tR\vdatastoreId\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\"\xc7\x01\n" +
@@ -1004,6 +1015,7 @@ func file_hanok_v1_hardware_proto_init() {
 	if File_hanok_v1_hardware_proto != nil {
 		return
 	}
+	file_hanok_v1_hardware_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

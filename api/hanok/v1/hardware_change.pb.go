@@ -53,7 +53,8 @@ type HardwareChange struct {
 	AddWatchdog  *Watchdog `protobuf:"bytes,23,opt,name=add_watchdog,json=addWatchdog,proto3" json:"add_watchdog,omitempty"`
 	// The keys of what else goes: controllers without devices, drives, network adapters, serial ports, the TPM (11000) and the
 	// watchdog (18000).
-	RemoveDevices []int32 `protobuf:"varint,24,rep,packed,name=remove_devices,json=removeDevices,proto3" json:"remove_devices,omitempty"`
+	RemoveDevices []int32        `protobuf:"varint,24,rep,packed,name=remove_devices,json=removeDevices,proto3" json:"remove_devices,omitempty"`
+	UpdateDrives  []*DriveChange `protobuf:"bytes,25,rep,name=update_drives,json=updateDrives,proto3" json:"update_drives,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,6 +253,13 @@ func (x *HardwareChange) GetAddWatchdog() *Watchdog {
 func (x *HardwareChange) GetRemoveDevices() []int32 {
 	if x != nil {
 		return x.RemoveDevices
+	}
+	return nil
+}
+
+func (x *HardwareChange) GetUpdateDrives() []*DriveChange {
+	if x != nil {
+		return x.UpdateDrives
 	}
 	return nil
 }
@@ -533,7 +541,9 @@ type NewDrive struct {
 	Unit           *int32 `protobuf:"varint,3,opt,name=unit,proto3,oneof" json:"unit,omitempty"`
 	ControllerType string `protobuf:"bytes,4,opt,name=controller_type,json=controllerType,proto3" json:"controller_type,omitempty"`
 	// A file on a datastore, as "[datastore1] iso/debian.iso", that is put into it. Empty: none.
-	File          string `protobuf:"bytes,5,opt,name=file,proto3" json:"file,omitempty"`
+	File string `protobuf:"bytes,5,opt,name=file,proto3" json:"file,omitempty"`
+	// The guest is not shown it, now and after power-ons.
+	Disconnected  bool `protobuf:"varint,6,opt,name=disconnected,proto3" json:"disconnected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -603,6 +613,76 @@ func (x *NewDrive) GetFile() string {
 	return ""
 }
 
+func (x *NewDrive) GetDisconnected() bool {
+	if x != nil {
+		return x.Disconnected
+	}
+	return false
+}
+
+// DriveChange is what is to change about a drive. What is unset stays.
+type DriveChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   int32                  `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Whether the guest is shown the media.
+	Connected *bool `protobuf:"varint,2,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	// Whether it is after a power-on.
+	StartConnected *bool `protobuf:"varint,3,opt,name=start_connected,json=startConnected,proto3,oneof" json:"start_connected,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *DriveChange) Reset() {
+	*x = DriveChange{}
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DriveChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DriveChange) ProtoMessage() {}
+
+func (x *DriveChange) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DriveChange.ProtoReflect.Descriptor instead.
+func (*DriveChange) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DriveChange) GetKey() int32 {
+	if x != nil {
+		return x.Key
+	}
+	return 0
+}
+
+func (x *DriveChange) GetConnected() bool {
+	if x != nil && x.Connected != nil {
+		return *x.Connected
+	}
+	return false
+}
+
+func (x *DriveChange) GetStartConnected() bool {
+	if x != nil && x.StartConnected != nil {
+		return *x.StartConnected
+	}
+	return false
+}
+
 // DriveMedia is what is put into a drive.
 type DriveMedia struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -615,7 +695,7 @@ type DriveMedia struct {
 
 func (x *DriveMedia) Reset() {
 	*x = DriveMedia{}
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[6]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -627,7 +707,7 @@ func (x *DriveMedia) String() string {
 func (*DriveMedia) ProtoMessage() {}
 
 func (x *DriveMedia) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[6]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -640,7 +720,7 @@ func (x *DriveMedia) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveMedia.ProtoReflect.Descriptor instead.
 func (*DriveMedia) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{6}
+	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DriveMedia) GetKey() int32 {
@@ -674,7 +754,7 @@ type NewNic struct {
 
 func (x *NewNic) Reset() {
 	*x = NewNic{}
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[7]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +766,7 @@ func (x *NewNic) String() string {
 func (*NewNic) ProtoMessage() {}
 
 func (x *NewNic) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[7]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +779,7 @@ func (x *NewNic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewNic.ProtoReflect.Descriptor instead.
 func (*NewNic) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{7}
+	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *NewNic) GetPortGroup() string {
@@ -745,7 +825,7 @@ type NicChange struct {
 
 func (x *NicChange) Reset() {
 	*x = NicChange{}
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[8]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +837,7 @@ func (x *NicChange) String() string {
 func (*NicChange) ProtoMessage() {}
 
 func (x *NicChange) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[8]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +850,7 @@ func (x *NicChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NicChange.ProtoReflect.Descriptor instead.
 func (*NicChange) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{8}
+	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NicChange) GetKey() int32 {
@@ -821,7 +901,7 @@ type NewSerialPort struct {
 
 func (x *NewSerialPort) Reset() {
 	*x = NewSerialPort{}
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[9]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +913,7 @@ func (x *NewSerialPort) String() string {
 func (*NewSerialPort) ProtoMessage() {}
 
 func (x *NewSerialPort) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_hardware_change_proto_msgTypes[9]
+	mi := &file_hanok_v1_hardware_change_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +926,7 @@ func (x *NewSerialPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewSerialPort.ProtoReflect.Descriptor instead.
 func (*NewSerialPort) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{9}
+	return file_hanok_v1_hardware_change_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *NewSerialPort) GetConsole() bool {
@@ -867,7 +947,7 @@ var File_hanok_v1_hardware_change_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/hardware_change.proto\x12\bhanok.v1\x1a\x17hanok/v1/hardware.proto\"\xa3\b\n" +
+	"\x1ehanok/v1/hardware_change.proto\x12\bhanok.v1\x1a\x17hanok/v1/hardware.proto\"\xdf\b\n" +
 	"\x0eHardwareChange\x12\x12\n" +
 	"\x04cpus\x18\x01 \x01(\x05R\x04cpus\x12(\n" +
 	"\x10cores_per_socket\x18\x02 \x01(\x05R\x0ecoresPerSocket\x12\x1b\n" +
@@ -896,7 +976,8 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\rremove_inputs\x18\x15 \x03(\tR\fremoveInputs\x12\x17\n" +
 	"\aadd_tpm\x18\x16 \x01(\bR\x06addTpm\x125\n" +
 	"\fadd_watchdog\x18\x17 \x01(\v2\x12.hanok.v1.WatchdogR\vaddWatchdog\x12%\n" +
-	"\x0eremove_devices\x18\x18 \x03(\x05R\rremoveDevicesB\x0e\n" +
+	"\x0eremove_devices\x18\x18 \x03(\x05R\rremoveDevices\x12:\n" +
+	"\rupdate_drives\x18\x19 \x03(\v2\x15.hanok.v1.DriveChangeR\fupdateDrivesB\x0e\n" +
 	"\f_cpu_hot_addB\x11\n" +
 	"\x0f_cpu_hot_removeB\x11\n" +
 	"\x0f_memory_hot_add\"\xc2\x01\n" +
@@ -925,7 +1006,7 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\x05_unit\"H\n" +
 	"\rDiskExtension\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
-	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\"\x9d\x01\n" +
+	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\"\xc1\x01\n" +
 	"\bNewDrive\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1e\n" +
 	"\n" +
@@ -933,8 +1014,16 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"controller\x12\x17\n" +
 	"\x04unit\x18\x03 \x01(\x05H\x00R\x04unit\x88\x01\x01\x12'\n" +
 	"\x0fcontroller_type\x18\x04 \x01(\tR\x0econtrollerType\x12\x12\n" +
-	"\x04file\x18\x05 \x01(\tR\x04fileB\a\n" +
-	"\x05_unit\"2\n" +
+	"\x04file\x18\x05 \x01(\tR\x04file\x12\"\n" +
+	"\fdisconnected\x18\x06 \x01(\bR\fdisconnectedB\a\n" +
+	"\x05_unit\"\x92\x01\n" +
+	"\vDriveChange\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12!\n" +
+	"\tconnected\x18\x02 \x01(\bH\x00R\tconnected\x88\x01\x01\x12,\n" +
+	"\x0fstart_connected\x18\x03 \x01(\bH\x01R\x0estartConnected\x88\x01\x01B\f\n" +
+	"\n" +
+	"_connectedB\x12\n" +
+	"\x10_start_connected\"2\n" +
 	"\n" +
 	"DriveMedia\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x12\n" +
@@ -971,7 +1060,7 @@ func file_hanok_v1_hardware_change_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_hardware_change_proto_rawDescData
 }
 
-var file_hanok_v1_hardware_change_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_hanok_v1_hardware_change_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_hanok_v1_hardware_change_proto_goTypes = []any{
 	(*HardwareChange)(nil), // 0: hanok.v1.HardwareChange
 	(*BootChange)(nil),     // 1: hanok.v1.BootChange
@@ -979,30 +1068,32 @@ var file_hanok_v1_hardware_change_proto_goTypes = []any{
 	(*NewDisk)(nil),        // 3: hanok.v1.NewDisk
 	(*DiskExtension)(nil),  // 4: hanok.v1.DiskExtension
 	(*NewDrive)(nil),       // 5: hanok.v1.NewDrive
-	(*DriveMedia)(nil),     // 6: hanok.v1.DriveMedia
-	(*NewNic)(nil),         // 7: hanok.v1.NewNic
-	(*NicChange)(nil),      // 8: hanok.v1.NicChange
-	(*NewSerialPort)(nil),  // 9: hanok.v1.NewSerialPort
-	(*Video)(nil),          // 10: hanok.v1.Video
-	(*Watchdog)(nil),       // 11: hanok.v1.Watchdog
+	(*DriveChange)(nil),    // 6: hanok.v1.DriveChange
+	(*DriveMedia)(nil),     // 7: hanok.v1.DriveMedia
+	(*NewNic)(nil),         // 8: hanok.v1.NewNic
+	(*NicChange)(nil),      // 9: hanok.v1.NicChange
+	(*NewSerialPort)(nil),  // 10: hanok.v1.NewSerialPort
+	(*Video)(nil),          // 11: hanok.v1.Video
+	(*Watchdog)(nil),       // 12: hanok.v1.Watchdog
 }
 var file_hanok_v1_hardware_change_proto_depIdxs = []int32{
 	1,  // 0: hanok.v1.HardwareChange.boot:type_name -> hanok.v1.BootChange
-	10, // 1: hanok.v1.HardwareChange.video:type_name -> hanok.v1.Video
+	11, // 1: hanok.v1.HardwareChange.video:type_name -> hanok.v1.Video
 	3,  // 2: hanok.v1.HardwareChange.add_disks:type_name -> hanok.v1.NewDisk
 	4,  // 3: hanok.v1.HardwareChange.extend_disks:type_name -> hanok.v1.DiskExtension
 	5,  // 4: hanok.v1.HardwareChange.add_drives:type_name -> hanok.v1.NewDrive
-	6,  // 5: hanok.v1.HardwareChange.set_media:type_name -> hanok.v1.DriveMedia
-	7,  // 6: hanok.v1.HardwareChange.add_nics:type_name -> hanok.v1.NewNic
-	8,  // 7: hanok.v1.HardwareChange.update_nics:type_name -> hanok.v1.NicChange
-	9,  // 8: hanok.v1.HardwareChange.add_serial_ports:type_name -> hanok.v1.NewSerialPort
-	11, // 9: hanok.v1.HardwareChange.add_watchdog:type_name -> hanok.v1.Watchdog
-	2,  // 10: hanok.v1.BootChange.order:type_name -> hanok.v1.BootOrder
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 5: hanok.v1.HardwareChange.set_media:type_name -> hanok.v1.DriveMedia
+	8,  // 6: hanok.v1.HardwareChange.add_nics:type_name -> hanok.v1.NewNic
+	9,  // 7: hanok.v1.HardwareChange.update_nics:type_name -> hanok.v1.NicChange
+	10, // 8: hanok.v1.HardwareChange.add_serial_ports:type_name -> hanok.v1.NewSerialPort
+	12, // 9: hanok.v1.HardwareChange.add_watchdog:type_name -> hanok.v1.Watchdog
+	6,  // 10: hanok.v1.HardwareChange.update_drives:type_name -> hanok.v1.DriveChange
+	2,  // 11: hanok.v1.BootChange.order:type_name -> hanok.v1.BootOrder
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_hardware_change_proto_init() }
@@ -1015,14 +1106,15 @@ func file_hanok_v1_hardware_change_proto_init() {
 	file_hanok_v1_hardware_change_proto_msgTypes[1].OneofWrappers = []any{}
 	file_hanok_v1_hardware_change_proto_msgTypes[3].OneofWrappers = []any{}
 	file_hanok_v1_hardware_change_proto_msgTypes[5].OneofWrappers = []any{}
-	file_hanok_v1_hardware_change_proto_msgTypes[8].OneofWrappers = []any{}
+	file_hanok_v1_hardware_change_proto_msgTypes[6].OneofWrappers = []any{}
+	file_hanok_v1_hardware_change_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_hardware_change_proto_rawDesc), len(file_hanok_v1_hardware_change_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
