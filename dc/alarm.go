@@ -116,8 +116,8 @@ func (s AlarmSpec) OnEvents() bool { return len(s.Expressions) > 0 && s.Expressi
 
 // Observation is what is known of one object at a moment.
 type Observation struct {
-	// Figures are the newest of the whole object, or nil where none were measured lately.
-	Figures []Figure
+	// Values are the newest of the whole object, or nil where none were measured lately.
+	Values []CounterValue
 	// Resting is set where the object can have no figures and needs none: a machine without power.
 	Resting bool
 	// States are the words for what can be asked for by a state expression, by its path.

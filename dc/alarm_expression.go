@@ -147,7 +147,7 @@ func (e AlarmExpression) level(now AlarmColor, tolerance int64, o Observation) L
 }
 
 func (m *MetricExpression) level(now AlarmColor, tolerance int64, o Observation) Level {
-	v, ok := m.value(o.Figures)
+	v, ok := m.value(o.Values)
 	if !ok {
 		return Level{Color: Green, Known: o.Resting}
 	}
@@ -174,18 +174,15 @@ func (m *MetricExpression) level(now AlarmColor, tolerance int64, o Observation)
 	return Level{Color: Green, Known: true}
 }
 
-func (m *MetricExpression) value(figures []Figure) (int64, bool) {
+func (m *MetricExpression) value(values []CounterValue) (int64, bool) {
 	var v, all int64
 	found, foundAll := false, m.PartOf == 0
-	for _, f := range figures {
-		if f.Instance != "" {
-			continue
+	for _, c := range values {
+		if c.Counter == m.Counter {
+			v, found = c.Value, true
 		}
-		if f.Counter == m.Counter {
-			v, found = f.Value, true
-		}
-		if f.Counter == m.PartOf {
-			all, foundAll = f.Value, true
+		if c.Counter == m.PartOf {
+			all, foundAll = c.Value, true
 		}
 	}
 	if !found || !foundAll {

@@ -28,9 +28,9 @@ func spec(t *testing.T, of dc.Kind, all bool, expressions ...string) dc.AlarmSpe
 
 func TestAlarmLevel(t *testing.T) {
 	cpu := func(hundredths int64) dc.Observation {
-		return dc.Observation{Figures: []dc.Figure{{Counter: dc.CPUUsage, Value: hundredths}, {Counter: dc.CPUUsage, Instance: "0", Value: 10000}}}
+		return dc.Observation{Values: []dc.CounterValue{{Counter: dc.CPUUsage, Value: hundredths}}}
 	}
-	disk := dc.Observation{Figures: []dc.Figure{{Counter: dc.DatastoreUsed, Value: 80}, {Counter: dc.DatastoreCapacity, Value: 100}}}
+	disk := dc.Observation{Values: []dc.CounterValue{{Counter: dc.DatastoreUsed, Value: 80}, {Counter: dc.DatastoreCapacity, Value: 100}}}
 	usage := spec(t, dc.KindHost, false, "metric cpu.usage.average above 75 yellow 90 red for 5m0s")
 	low := spec(t, dc.KindHost, false, "metric mem.consumed.average below 100 yellow 50 red")
 	space := spec(t, dc.KindDatastore, false, "metric disk.used.latest of disk.capacity.latest above 75 yellow 85 red")
@@ -62,10 +62,10 @@ func TestAlarmLevel(t *testing.T) {
 		{"well back from yellow", usage, dc.Yellow, cpu(7200), dc.Level{Color: dc.Green, Known: true}},
 		{"nothing measured", usage, dc.Red, dc.Observation{}, dc.Level{Color: dc.Green}},
 		{"without power", usage, dc.Red, dc.Observation{Resting: true}, dc.Level{Color: dc.Green, Known: true}},
-		{"below", low, dc.Green, dc.Observation{Figures: []dc.Figure{{Counter: dc.MemoryConsumed, Value: 49}}}, dc.Level{Color: dc.Red, Known: true}},
-		{"below, nearly back", low, dc.Yellow, dc.Observation{Figures: []dc.Figure{{Counter: dc.MemoryConsumed, Value: 103}}}, dc.Level{Color: dc.Yellow, Known: true}},
+		{"below", low, dc.Green, dc.Observation{Values: []dc.CounterValue{{Counter: dc.MemoryConsumed, Value: 49}}}, dc.Level{Color: dc.Red, Known: true}},
+		{"below, nearly back", low, dc.Yellow, dc.Observation{Values: []dc.CounterValue{{Counter: dc.MemoryConsumed, Value: 103}}}, dc.Level{Color: dc.Yellow, Known: true}},
 		{"part", space, dc.Green, disk, dc.Level{Color: dc.Yellow, Known: true}},
-		{"part of nothing", space, dc.Green, dc.Observation{Figures: []dc.Figure{{Counter: dc.DatastoreUsed, Value: 80}, {Counter: dc.DatastoreCapacity}}}, dc.Level{Color: dc.Green}},
+		{"part of nothing", space, dc.Green, dc.Observation{Values: []dc.CounterValue{{Counter: dc.DatastoreUsed, Value: 80}, {Counter: dc.DatastoreCapacity}}}, dc.Level{Color: dc.Green}},
 		{"only red", onlyRed, dc.Green, cpu(9050), dc.Level{Color: dc.Green, Known: true}},
 		{"only red", onlyRed, dc.Green, cpu(9051), dc.Level{Color: dc.Red, Known: true}},
 		{"any, none", power, dc.Green, states("poweredOn", "false"), dc.Level{Color: dc.Green, Known: true}},

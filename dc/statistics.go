@@ -35,6 +35,12 @@ type Figure struct {
 	Value    int64
 }
 
+// CounterValue is what was measured of a whole object by one counter: a Figure where the object is known.
+type CounterValue struct {
+	Counter CounterID
+	Value   int64
+}
+
 // Historical reports whether the manager keeps the figure: those of whole objects whose counters matter, as in a vCenter with
 // statistics level 2. The others a host remembers for an hour.
 func (f Figure) Historical() bool {

@@ -127,7 +127,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Packages = vapp.New(m.Machines, m.Images)
 	m.Exports = export.New(export.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents})
 	m.Doctor = doctor.New(cfg.Store, m.Access, m.Agents, ends, cfg.Version)
-	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Figures: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
+	m.Alarms = alarm.New(alarm.Config{Store: cfg.Store, Access: m.Access, Values: m.Stats.Now, AuthorityEnds: ends, Log: cfg.Log})
 	m.Fields = attribute.New(cfg.Store, m.Access)
 	m.Tags = tag.New(cfg.Store, m.Access)
 	m.Bulk = bulk.New(bulk.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Machines: m.Machines, Hosts: m.Hosts, Pools: m.Pools,

@@ -43,6 +43,11 @@ func FromStatistics(m *agentv1.Statistics, host dc.HostID, now time.Time) (dc.Fr
 	if period != dc.SampleInterval {
 		f.End = f.End.Round(period)
 	}
+	counters := 0
+	for _, o := range m.Objects {
+		counters += len(o.Counters)
+	}
+	f.Figures = make([]dc.Figure, 0, counters)
 	for _, o := range m.Objects {
 		if len(o.Counters) != len(o.Values) {
 			return dc.Frame{}, dc.Errorf(dc.Invalid, "the statistics of %q have %d counters and %d values", o.Id, len(o.Counters), len(o.Values))

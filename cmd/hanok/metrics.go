@@ -12,7 +12,7 @@ import (
 
 // metricsBackend returns the manager as the page of metrics sees it.
 func metricsBackend(m *manager.Manager) metrics.Backend {
-	return metrics.Backend{Access: m.Access, State: metricsState{m.Store}, Figures: m.Stats.Now, Version: version,
+	return metrics.Backend{Access: m.Access, State: metricsState{m.Store}, Values: m.Stats.Now, Version: version,
 		Store: func(ctx context.Context) (used, quota int64, err error) {
 			u, err := m.Store.Usage(ctx)
 			return u.UsedBytes, u.QuotaBytes, err

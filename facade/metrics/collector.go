@@ -175,7 +175,7 @@ func (c *collector) collectMachines(s sheet, objects func(dc.Kind) iter.Seq[dc.O
 
 // collectUsage shows what an object uses, as far as it was measured lately.
 func (c *collector) collectUsage(s sheet, o dc.Object) {
-	for _, f := range c.Figures(o.Identity()) {
+	for _, f := range c.Values(o.Identity()) {
 		if d := usage[o.Kind()][f.Counter]; d != nil {
 			s.gauge(d, float64(f.Value)*measures[f.Counter].factor, string(o.Identity()), o.Metadata().Name)
 		}

@@ -24,8 +24,8 @@ import (
 type Backend struct {
 	Access Access
 	State  State
-	// Figures returns the newest figures of a whole object, or nil where nothing was measured lately.
-	Figures func(object dc.ID) []dc.Figure
+	// Values returns the newest values of a whole object, or nil where nothing was measured lately.
+	Values func(object dc.ID) []dc.CounterValue
 	// Store says how many bytes of the store are used, and how many may be; 0 is no limit.
 	Store   func(context.Context) (used, quota int64, err error)
 	Version string

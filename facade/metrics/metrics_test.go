@@ -36,11 +36,11 @@ func (c center) View() (int64, func(dc.Kind) iter.Seq[dc.Object]) {
 	}
 }
 
-func figures(id dc.ID) []dc.Figure {
-	var out []dc.Figure
+func values(id dc.ID) []dc.CounterValue {
+	var out []dc.CounterValue
 	for _, c := range dc.Counters() {
 		if slices.Contains(c.Of, id.Kind()) && id != "vm-b" {
-			out = append(out, dc.Figure{Object: id, Counter: c.ID, Value: 2500})
+			out = append(out, dc.CounterValue{Counter: c.ID, Value: 2500})
 		}
 	}
 	return out
@@ -71,7 +71,7 @@ func (users) Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error {
 }
 
 func backend(more int) Backend {
-	return Backend{Access: users{}, State: center{more}, Figures: figures, Version: "v1",
+	return Backend{Access: users{}, State: center{more}, Values: values, Version: "v1",
 		Store: func(context.Context) (int64, int64, error) { return 5, 10, nil }}
 }
 

@@ -40,11 +40,11 @@ func newLab(t *testing.T) *lab {
 // restart is a new process of the manager.
 func (l *lab) restart() {
 	log := slog.New(slog.DiscardHandler)
-	l.svc = New(Config{Store: l.st, Access: access.New(l.st, log), AuthorityEnds: l.now.Add(100 * 24 * time.Hour), Log: log, Figures: func(object dc.ID) []dc.Figure {
+	l.svc = New(Config{Store: l.st, Access: access.New(l.st, log), AuthorityEnds: l.now.Add(100 * 24 * time.Hour), Log: log, Values: func(object dc.ID) []dc.CounterValue {
 		if object != dc.ID(vm) || l.cpu < 0 {
 			return nil
 		}
-		return []dc.Figure{{Object: object, Counter: dc.CPUUsage, Value: l.cpu}}
+		return []dc.CounterValue{{Counter: dc.CPUUsage, Value: l.cpu}}
 	}})
 	l.w = &watcher{Service: l.svc, waiting: map[place]candidate{}}
 	if err := l.svc.Defaults(l.Context()); err != nil {

@@ -24,8 +24,8 @@ import (
 type Config struct {
 	Store  *store.Store
 	Access *access.Service
-	// Figures returns the newest figures of a whole object, or nil where nothing was measured lately. It is quick.
-	Figures func(object dc.ID) []dc.Figure
+	// Values returns the newest values of a whole object, or nil where nothing was measured lately. It is quick.
+	Values func(object dc.ID) []dc.CounterValue
 	// AuthorityEnds is when the certificate of the data center's authority ends.
 	AuthorityEnds time.Time
 	Log           *slog.Logger

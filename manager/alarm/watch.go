@@ -201,7 +201,7 @@ func (w *watcher) lasted(at place, level dc.Level, now time.Time) bool {
 
 // observe returns what is known of an object.
 func (w *watcher) observe(object dc.Object, now time.Time) dc.Observation {
-	o := dc.Observation{Figures: w.cfg.Figures(object.Identity())}
+	o := dc.Observation{Values: w.cfg.Values(object.Identity())}
 	switch object := object.(type) {
 	case *dc.Host:
 		o.States = map[string]string{dc.StateConnection: string(object.Connection())}

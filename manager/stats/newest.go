@@ -14,15 +14,18 @@ const freshness = 3 * dc.SampleInterval
 type newest struct {
 	mu    sync.RWMutex
 	hosts map[dc.HostID]reported
-	// at is where the figures of an object are.
+	// at is where the values of an object are.
 	at map[dc.ID]place
 }
 
+// reported is one sample of a host: the values of all objects, one object after the other.
 type reported struct {
 	end     time.Time
-	figures []dc.Figure
+	objects []dc.ID
+	values  []dc.CounterValue
 }
 
+// place is where the values of an object are among those of its host.
 type place struct {
 	host       dc.HostID
 	begin, end int
@@ -30,45 +33,48 @@ type place struct {
 
 func newNewest() *newest { return &newest{hosts: map[dc.HostID]reported{}, at: map[dc.ID]place{}} }
 
-// set replaces what a host has measured.
+// set replaces what a host has measured, in which the figures of an object stand together. Of 100,000 machines that is 20 MB; as
+// figures, each with its object's name, it would be five times that.
 func (n *newest) set(host dc.HostID, f dc.Frame) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.drop(host)
-	n.hosts[host] = reported{f.End, f.Figures}
+	r := reported{end: f.End, values: make([]dc.CounterValue, len(f.Figures))}
 	for begin := 0; begin < len(f.Figures); {
-		end := begin + 1
-		for end < len(f.Figures) && f.Figures[end].Object == f.Figures[begin].Object {
-			end++
+		object, end := f.Figures[begin].Object, begin
+		for ; end < len(f.Figures) && f.Figures[end].Object == object; end++ {
+			r.values[end] = dc.CounterValue{Counter: f.Figures[end].Counter, Value: f.Figures[end].Value}
 		}
-		n.at[f.Figures[begin].Object] = place{host, begin, end}
+		r.objects = append(r.objects, object)
+		n.at[object] = place{host, begin, end}
 		begin = end
 	}
+	n.hosts[host] = r
 }
 
 // drop forgets what a host has measured.
 func (n *newest) drop(host dc.HostID) {
-	for _, f := range n.hosts[host].figures {
-		if n.at[f.Object].host == host {
-			delete(n.at, f.Object)
+	for _, object := range n.hosts[host].objects {
+		if n.at[object].host == host {
+			delete(n.at, object)
 		}
 	}
 	delete(n.hosts, host)
 }
 
-// of returns the newest figures of an object, or nil where there are none that are fresh at now. They are shared.
-func (n *newest) of(object dc.ID, now time.Time) ([]dc.Figure, time.Time) {
+// of returns the newest values of an object, or nil where there are none that are fresh at now. They are shared.
+func (n *newest) of(object dc.ID, now time.Time) []dc.CounterValue {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	p, ok := n.at[object]
 	if !ok {
-		return nil, time.Time{}
+		return nil
 	}
 	r := n.hosts[p.host]
 	if now.Sub(r.end) > freshness {
-		return nil, time.Time{}
+		return nil
 	}
-	return r.figures[p.begin:p.end], r.end
+	return r.values[p.begin:p.end]
 }
 
 // forget drops the hosts that have sent nothing for long.

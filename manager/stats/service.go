@@ -65,7 +65,7 @@ func (s *Service) Ask(hosts Hosts) { s.hosts = hosts }
 // Close ends the use of the file.
 func (s *Service) Close() error { return s.db.close() }
 
-// Measured takes the newest samples of a host and what is on it. It keeps f.
+// Measured takes the newest samples of a host and what is on it.
 func (s *Service) Measured(host dc.HostID, f dc.Frame) { s.newest.set(host, f) }
 
 // Keep takes a rolled-up frame, and calls kept once it is on the disk. Where that cannot be done, kept is never called: the host
@@ -77,11 +77,10 @@ func (s *Service) Keep(f dc.Frame, kept func()) {
 	}
 }
 
-// Now returns the newest figures of a whole object, or nil where nothing was measured within the last minute. The slice is shared.
+// Now returns the newest values of a whole object, or nil where nothing was measured within the last minute. The slice is shared.
 // It checks no privilege: what shows it to users does.
-func (s *Service) Now(object dc.ID) []dc.Figure {
-	figures, _ := s.newest.of(object, time.Now())
-	return figures
+func (s *Service) Now(object dc.ID) []dc.CounterValue {
+	return s.newest.of(object, time.Now())
 }
 
 // Run writes what comes and drops what is over, until ctx ends.
