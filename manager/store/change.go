@@ -24,8 +24,8 @@ type ring struct {
 	floor int64
 }
 
-// ringSize is how many changes are kept at least.
-const ringSize = 1 << 14
+// ringSize is how many changes are kept at least, and ringSlack how many more may be: each keeps the object before it in memory.
+const ringSize, ringSlack = 1 << 14, 1 << 12
 
 // start empties the ring: it holds what happens after revision.
 func (r *ring) start(revision int64) { *r = ring{floor: revision} }
@@ -34,7 +34,7 @@ func (r *ring) start(revision int64) { *r = ring{floor: revision} }
 // through a transaction, the floor is its revision: since does not return the rest of it.
 func (r *ring) add(changes []Change) {
 	r.changes = append(r.changes, changes...)
-	if len(r.changes) < 2*ringSize {
+	if len(r.changes) < ringSize+ringSlack {
 		return
 	}
 	cut := len(r.changes) - ringSize

@@ -37,7 +37,7 @@ const (
 	// minFree is what must be free on the file system to start: two segments of etcd's log and room to work.
 	minFree = 48 << 20
 	// history is how long etcd keeps what was overwritten. The view needs none of it; a watch that lags is a bug.
-	history = "5m"
+	history = "1m"
 	// tick is raft's, in milliseconds. A single member elects itself after up to 20 of them, at every start.
 	tick = 10
 	// snapshotEvery is after how many transactions etcd need not read its log from the beginning at the next start, and catchUp

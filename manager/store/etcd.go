@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -126,7 +125,7 @@ func (e *etcd) read(ctx context.Context) (int64, []keyValue, error) {
 }
 
 func (e *etcd) keyValue(kv *mvccpb.KeyValue) keyValue {
-	return keyValue{key: strings.TrimPrefix(string(kv.Key), e.prefix), value: kv.Value, revision: e.base + kv.ModRevision}
+	return keyValue{key: string(kv.Key[len(e.prefix):]), value: kv.Value, revision: e.base + kv.ModRevision}
 }
 
 // modRevision returns etcd's own revision for one of the store's. 0 stands for a key that is not there; what was before the

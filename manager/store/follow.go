@@ -25,6 +25,7 @@ func (s *Store) apply(revision int64, changes []keyValue) error {
 	for _, kv := range changes {
 		obj, err := kv.object()
 		if err == nil {
+			s.words.share(obj)
 			err = d.set(kv, obj)
 		}
 		if err != nil {

@@ -68,6 +68,7 @@ func decodeAll(all []keyValue) ([]dc.Object, error) {
 	)
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
+			known := words{}
 			for failed.Load() == nil {
 				begin := int(next.Add(portion)) - portion
 				if begin >= len(all) {
@@ -79,6 +80,7 @@ func decodeAll(all []keyValue) ([]dc.Object, error) {
 						failed.Store(&err)
 						return
 					}
+					known.share(obj)
 					decoded[i] = obj
 				}
 			}

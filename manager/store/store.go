@@ -13,6 +13,8 @@ import (
 type Store struct {
 	backend backend
 	view    atomic.Pointer[View]
+	// words are the sink's.
+	words words
 	// turn is held by the change that is being tried again, so that changes which conflict with each other all the
 	// time get through one after the other.
 	turn chan struct{}
@@ -41,7 +43,7 @@ type Usage struct {
 const attempts = 100
 
 func newStore() *Store {
-	s := &Store{turn: make(chan struct{}, 1)}
+	s := &Store{turn: make(chan struct{}, 1), words: words{}}
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closed = sync.OnceValue(func() error { return s.backend.close() })
 	s.view.Store(emptyView())
