@@ -162,6 +162,7 @@ type PoolRuntime struct{ ReservationUsed, Unreserved, Reservation dc.Amount }
 
 // Machines keeps the virtual machines.
 type Machines interface {
+	// List returns the machines that the caller may see, by name.
 	List(by dc.Caller) ([]*dc.VirtualMachine, error)
 	Get(by dc.Caller, id dc.VirtualMachineID) (*dc.VirtualMachine, error)
 	Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error)

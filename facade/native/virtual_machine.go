@@ -13,13 +13,19 @@ func (s *service) ListVirtualMachines(ctx context.Context, req *hanokv1.ListVirt
 	if err != nil {
 		return nil, err
 	}
-	names := s.names(caller(ctx))
-	of := convert.VirtualMachine
+	machines, err := withTags(tags)(s.Machines.List(caller(ctx)))
+	if err != nil {
+		return nil, err
+	}
+	names, of := s.names(caller(ctx)), convert.VirtualMachine
 	if req.Summary {
 		of = convert.VirtualMachineSummary
 	}
-	all, err := each(func(o *dc.VirtualMachine) *hanokv1.VirtualMachine { return of(o, names) })(withTags(tags)(s.Machines.List(caller(ctx))))
-	return &hanokv1.ListVirtualMachinesResponse{VirtualMachines: all}, err
+	out := &hanokv1.ListVirtualMachinesResponse{VirtualMachines: make([]*hanokv1.VirtualMachine, len(machines))}
+	for i, o := range machines { // by name, as they came
+		out.VirtualMachines[i] = of(o, names)
+	}
+	return out, nil
 }
 
 func (s *service) GetVirtualMachine(ctx context.Context, req *hanokv1.GetVirtualMachineRequest) (*hanokv1.GetVirtualMachineResponse, error) {

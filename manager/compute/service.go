@@ -103,7 +103,7 @@ func (s *Service) List(by dc.Caller) ([]*dc.VirtualMachine, error) {
 		return nil, err
 	}
 	var out []*dc.VirtualMachine
-	for vm := range store.List[*dc.VirtualMachine](s.store.View()) {
+	for vm := range store.InTree[*dc.VirtualMachine](s.store.View()) { // of one folder they are in order already
 		if visible(vm) {
 			out = append(out, vm)
 		}

@@ -55,6 +55,12 @@ func List[T dc.Object](v *View) iter.Seq[T] {
 	return objects[T](v.tables.table(none.Kind()).ids.all())
 }
 
+// InTree yields every object of type T that stands in a tree or has a name, in the order of parents, and of names below each of them.
+func InTree[T dc.Object](v *View) iter.Seq[T] {
+	var none T
+	return objects[T](v.tables.table(none.Kind()).children.all())
+}
+
 // Children yields the objects of type T whose parent is parent, in the order of names.
 func Children[T dc.Object](v *View, parent dc.ID) iter.Seq[T] {
 	var none T

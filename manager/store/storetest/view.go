@@ -22,6 +22,7 @@ var viewTests = []test{
 		wantIDs(b, store.Children[*dc.VirtualMachine](b.View(), "group-a"), "vm-b", "vm-a")
 		wantIDs(b, store.Children[*dc.Folder](b.View(), "group-a"), "group-c")
 		wantIDs(b, store.Children[*dc.VirtualMachine](b.View(), "group-x"))
+		wantIDs(b, store.InTree[*dc.VirtualMachine](b.View()), "vm-b", "vm-a", "vm-c")
 	}},
 	{"children follow a move", func(b *bench) {
 		b.put(vm("vm-a", "group-a", "web"))
