@@ -411,24 +411,27 @@ func (l *link) assign(v *store.View, id dc.ID, object dc.Object, sent map[dc.ID]
 			return // it would execute another machine; this one waits until the host is upgraded
 		}
 		a.Machine.Names = namesOf(v, a.Machine)
-		sum := digest(a)
+		wire := convert.MachineAssignment(a)
+		sum := digest(wire)
 		if sent[id] == sum {
 			return
 		}
 		sent[id] = sum
-		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: convert.MachineAssignment(a)}})
+		l.send(l.ctx, &agentv1.ManagerMessage{Message: &agentv1.ManagerMessage_MachineAssignment{MachineAssignment: wire}})
 	}
 }
 
 // digest tells an assignment from another one that asks for something else: a machine itself takes a kilobyte. What numbers it, and what
 // is known of the host, ask for nothing.
-func digest(a dc.Assignment) any {
-	a.Revision, a.Known = 0, dc.Known{}
-	wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(convert.MachineAssignment(a))
+func digest(a *agentv1.MachineAssignment) any {
+	revision, known := a.Revision, a.Known
+	a.Revision, a.Known = 0, nil
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(a)
+	a.Revision, a.Known = revision, known
 	if err != nil {
 		return err // unlike any other: it is sent again each time
 	}
-	return sha256.Sum256(wire)
+	return sha256.Sum256(content)
 }
 
 // namesOf returns what the port groups and datastores are called that the machine refers to.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"hanok/api/convert"
 	"hanok/api/hanok/agent/v1/agentv1connect"
 	"hanok/dc"
@@ -81,7 +83,8 @@ func (s *Service) Close() { s.close() }
 // with TLS settings as of pki.CA.ServerConfig, HTTP/2, and no time limit on requests and responses.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	path, protocol := agentv1connect.NewAgentServiceHandler(protocolHandler{s})
+	// What a thousand hosts get is not compressed: it takes more of the manager than to send it, and a megabyte for each that does.
+	path, protocol := agentv1connect.NewAgentServiceHandler(protocolHandler{s}, connect.WithCompression("gzip", nil, nil))
 	mux.Handle(path, s.withPeer(protocol))
 	mux.HandleFunc("GET /agent/ca.pem", s.serveAuthority)
 	mux.Handle("GET /agent/images/{digest}", s.withPeer(http.HandlerFunc(s.serveImage)))
