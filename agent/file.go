@@ -159,7 +159,7 @@ func (a *Agent) checkFileUse(root, path string) error {
 	var refused error
 	a.eachMachine(func(m *machine) {
 		if own := m.assigned(); refused == nil && a.datastores.path(own.Datastore) == root {
-			refused = dc.CheckFileUse(true, path, own.Name, own.Folder, "")
+			refused = dc.CheckFileUse(true, path, own.Name, own.Folder, own.Disks, "")
 		}
 	})
 	return refused

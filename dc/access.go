@@ -95,6 +95,7 @@ const (
 	// Those of hardware.
 	PrivVMCPUCount         Privilege = "VirtualMachine.Config.CPUCount"
 	PrivVMMemory           Privilege = "VirtualMachine.Config.Memory"
+	PrivVMAddExistingDisk  Privilege = "VirtualMachine.Config.AddExistingDisk"
 	PrivVMAddNewDisk       Privilege = "VirtualMachine.Config.AddNewDisk"
 	PrivVMRemoveDisk       Privilege = "VirtualMachine.Config.RemoveDisk"
 	PrivVMDiskExtend       Privilege = "VirtualMachine.Config.DiskExtend"

@@ -135,6 +135,8 @@ type Disk struct {
 	// Image is the digest of the image that the disk started as, or "" for one that started empty or was there before. While the
 	// files of a clone are made it is ContentOf what is copied.
 	Image string `json:"image,omitempty"`
+	// Attached says that its file was there before it was this machine's: no host makes it, and it stays where its attaching is taken back.
+	Attached bool `json:"attached,omitempty"`
 }
 
 // Instance names the disk among the statistics of its machine by its place, as in vSphere: "scsi0:0".

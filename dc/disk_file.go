@@ -3,7 +3,16 @@ package dc
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
+
+// FlatFile returns the file with the bytes of the disk whose descriptor is at the path: both are in one folder.
+func FlatFile(descriptor string) string {
+	if descriptor == "" {
+		return ""
+	}
+	return strings.TrimSuffix(descriptor, ".vmdk") + "-flat.vmdk"
+}
 
 // NameDisks gives each disk without a file the first name in the machine's folder that no other disk of it has: "hello/hello.vmdk",
 // "hello/hello_1.vmdk" and so on, as vSphere does.

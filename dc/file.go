@@ -207,9 +207,18 @@ func WithinFile(p, folder string) bool {
 }
 
 // CheckFileUse returns an error of kind WrongState where the reading or changing of the path p, with all that is in it, would
-// touch the files of a machine, which are in the folder; name is the machine's. Reading disturbs only a machine with power: its
-// disks, firmware variables and memory change under the reader.
-func CheckFileUse(change bool, p, name, folder string, power PowerState) error {
+// touch the files of a machine, which are in the folder, or those of its disks elsewhere; name is the machine's. Reading disturbs only a
+// machine with power: its disks, firmware variables and memory change under the reader.
+func CheckFileUse(change bool, p, name, folder string, disks []Disk, power PowerState) error {
+	for _, d := range disks {
+		for _, file := range []string{d.File, FlatFile(d.File)} {
+			if file == "" || WithinFile(file, folder) || !WithinFile(file, p) || !change && power != PoweredOn {
+				continue
+			}
+			return Errorf(WrongState, "%s is its disk %s", file, d.Instance()).On(Describe(KindVirtualMachine, name)).
+				Fix("choose another path, or take the disk out of the machine first: hanok vm disk remove --keep")
+		}
+	}
 	if folder == "" || !WithinFile(p, folder) && !WithinFile(folder, p) {
 		return nil
 	}

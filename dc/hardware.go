@@ -88,6 +88,9 @@ func checkDisks(h Hardware) error {
 			return err
 		}
 		last = d.Key
+		if d.File != "" && slices.ContainsFunc(h.Disks[:i], func(o Disk) bool { return o.File == d.File }) {
+			return badField(field("file"), fmt.Sprintf("%q is another disk's", d.File), "give each disk a file of its own")
+		}
 	}
 	return nil
 }

@@ -72,13 +72,17 @@ func (c HardwareChange) changeDisks(h *Hardware) error {
 		h.Disks[i].CapacityBytes = capacity
 	}
 	for _, d := range c.AddDisks {
+		if d.existing() && (d.CapacityBytes == 0 || d.Image != "") {
+			return &Error{Kind: Invalid, Message: "a disk that is there already has its own capacity and no image", Remedy: "give its file only"}
+		}
 		p, err := h.place(d.Controller, d.Unit, cmp.Or(d.On, h.diskController()))
 		if err != nil {
 			return err
 		}
 		g, _ := GuestSystemOf(h.GuestID)
 		h.insertDisk(Disk{Key: p.key, Controller: p.controller, Unit: p.unit, CapacityBytes: cmp.Or(d.CapacityBytes, g.DiskBytes),
-			Provisioning: cmp.Or(d.Provisioning, Thin), Mode: cmp.Or(d.Mode, Persistent), Image: d.Image})
+			Provisioning: cmp.Or(d.Provisioning, Thin), Mode: cmp.Or(d.Mode, Persistent), Image: d.Image,
+			File: d.File.Path, Attached: d.existing()})
 	}
 	return nil
 }
@@ -194,7 +198,7 @@ func (c HardwareChange) addOthers(h *Hardware) error {
 }
 
 func (c HardwareChange) remove(h *Hardware) error {
-	for _, key := range c.RemoveDisks {
+	for _, key := range slices.Concat(c.RemoveDisks, c.KeepDisks) {
 		if !removeKey(&h.Disks, func(d Disk) int32 { return d.Key }, key) {
 			return noDevice("disk", key)
 		}

@@ -27,6 +27,11 @@ func TestApply(t *testing.T) {
 		{"disks on IDE", HardwareChange{AddDisks: []NewDisk{{On: ControllerIDE}, {Controller: 201}}}, "", func(h Hardware) bool {
 			return len(h.Controllers) == 1 && h.Disks[2].Key == 3000 && h.Disks[3].Key == 3002
 		}},
+		{"a disk that is there", HardwareChange{AddDisks: []NewDisk{{File: FileRef{"datastore-1", "disks/a.vmdk"}, CapacityBytes: 1 << 20, Provisioning: ThickLazyZeroed}}}, "",
+			func(h Hardware) bool { return h.Disks[1].File == "disks/a.vmdk" && h.Disks[1].Attached }},
+		{"a disk that is there and nobody has described", HardwareChange{AddDisks: []NewDisk{{File: FileRef{"datastore-1", "disks/a.vmdk"}}}}, Invalid, nil},
+		{"a disk that stays", HardwareChange{KeepDisks: []int32{2002}}, "", func(h Hardware) bool { return len(h.Disks) == 1 }},
+		{"a disk that goes and stays", HardwareChange{RemoveDisks: []int32{2002}, KeepDisks: []int32{2002}}, NotFound, nil},
 		{"a disk at a unit", HardwareChange{AddDisks: []NewDisk{{Controller: 1000, Unit: unit(5)}}}, "", func(h Hardware) bool { return h.Disks[2].Key == 2005 }},
 		{"a disk at a unit that is taken", HardwareChange{AddDisks: []NewDisk{{Controller: 1000, Unit: unit(2)}}}, Invalid, nil},
 		{"a disk at the controller's unit", HardwareChange{AddDisks: []NewDisk{{Controller: 1000, Unit: unit(7)}}}, Invalid, nil},
@@ -134,6 +139,8 @@ func TestHardwareChangePrivileges(t *testing.T) {
 		{HardwareChange{}, []Privilege{PrivVMSettings}},
 		{HardwareChange{CPUs: 2, MemoryMB: 4}, []Privilege{PrivVMCPUCount, PrivVMMemory}},
 		{HardwareChange{AddDisks: []NewDisk{{}}, ExtendDisks: map[int32]int64{1: 1}, RemoveDisks: []int32{1}}, []Privilege{PrivVMAddNewDisk, PrivVMDiskExtend, PrivVMRemoveDisk}},
+		{HardwareChange{AddDisks: []NewDisk{{File: FileRef{"datastore-1", "a/a.vmdk"}}}, KeepDisks: []int32{1}}, []Privilege{PrivVMAddExistingDisk, PrivVMRemoveDisk}},
+		{HardwareChange{AddDisks: []NewDisk{{}, {File: FileRef{"datastore-1", "a/a.vmdk"}}}}, []Privilege{PrivVMAddNewDisk, PrivVMAddExistingDisk}},
 		{HardwareChange{AddTPM: true}, []Privilege{PrivVMAddRemoveDevice}},
 		{HardwareChange{UpdateNICs: map[int32]NICChange{4000: {Connected: &yes}}}, []Privilege{PrivVMDeviceConnection}},
 		{HardwareChange{UpdateNICs: map[int32]NICChange{4000: {Type: E1000}}, Video: Video{Model: VideoVGA}}, []Privilege{PrivVMEditDevice}},
@@ -161,6 +168,36 @@ func TestCheckFiles(t *testing.T) {
 			if err := c.CheckFiles(); (err == nil) != ok || err != nil && KindOf(err) != Invalid {
 				t.Errorf("%q: %v", path, err)
 			}
+		}
+	}
+}
+
+func TestCheckDiskFiles(t *testing.T) {
+	for path, ok := range map[string]bool{"disks/a.vmdk": true, "a/b/c.vmdk": true, "a.vmdk": false, "a/a-flat.vmdk": false, "a/a-delta.vmdk": false, "a/a.iso": false,
+		"../a/a.vmdk": false, "a/.hanok-a.vmdk": false, "/a/a.vmdk": false} {
+		err := HardwareChange{AddDisks: []NewDisk{{File: FileRef{"datastore-1", path}}}}.CheckFiles()
+		if (err == nil) != ok || err != nil && KindOf(err) != Invalid {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+// A disk elsewhere than in its machine's folder is the machine's, too.
+func TestCheckFileUseOfDisks(t *testing.T) {
+	disks := []Disk{{Controller: 1000, File: "web/web.vmdk"}, {Controller: 1000, Unit: 1, File: "disks/data.vmdk"}}
+	for _, tt := range []struct {
+		path   string
+		change bool
+		power  PowerState
+		ok     bool
+	}{
+		{"disks/data.vmdk", true, PoweredOff, false}, {"disks/data-flat.vmdk", true, PoweredOff, false}, {"disks", true, PoweredOff, false},
+		{"disks/other.vmdk", true, PoweredOff, true}, {"disks/data.vmdk", false, PoweredOff, true}, {"disks/data-flat.vmdk", false, PoweredOn, false},
+		{"web/web.vmdk", true, PoweredOff, false},
+	} {
+		err := CheckFileUse(tt.change, tt.path, "web", "web", disks, tt.power)
+		if (err == nil) != tt.ok || err != nil && KindOf(err) != WrongState {
+			t.Errorf("%+v: %v", tt, err)
 		}
 	}
 }

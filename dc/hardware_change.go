@@ -3,6 +3,7 @@ package dc
 import (
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // HardwareChange is what is to change about a machine's hardware. What is zero stays as it is. A new machine is its guest's hardware
@@ -20,9 +21,9 @@ type HardwareChange struct {
 	AddDisks       []NewDisk
 	// ExtendDisks are disks that grow, by their keys, to a capacity in bytes.
 	ExtendDisks map[int32]int64
-	// RemoveDisks are the keys of disks that go, with their files.
-	RemoveDisks []int32
-	AddDrives   []NewDrive
+	// RemoveDisks are the keys of disks that go, with their files, and KeepDisks of those that go and leave them.
+	RemoveDisks, KeepDisks []int32
+	AddDrives              []NewDrive
 	// SetMedia is what is put into drives, by their keys; no media empties a drive.
 	SetMedia map[int32]Media
 	// UpdateDrives is what else changes about drives, by their keys, after the media.
@@ -63,7 +64,13 @@ type NewDisk struct {
 	On         ControllerType
 	// Image is the digest of the image that it starts as, or "" for an empty disk. Only new machines have such disks.
 	Image string
+	// File is the descriptor of a disk that is there already, on the machine's datastore; the zero value is a new disk. Capacity and
+	// provisioning are then what its host has found, and nobody else's to say.
+	File FileRef
 }
+
+// existing reports whether the disk is there already.
+func (d NewDisk) existing() bool { return d.File != FileRef{} }
 
 // NewDrive is a drive that is added. Where it is put goes by the rules of NewDisk, an empty On being its guest's for CD-ROM drives.
 type NewDrive struct {
@@ -121,9 +128,10 @@ func (c HardwareChange) Privileges() []Privilege {
 	}{
 		{PrivVMCPUCount, c.CPUs != 0 || c.CoresPerSocket != 0},
 		{PrivVMMemory, c.MemoryMB != 0},
-		{PrivVMAddNewDisk, len(c.AddDisks) > 0},
+		{PrivVMAddNewDisk, len(c.AddDisks) > len(c.DiskFiles())},
+		{PrivVMAddExistingDisk, len(c.DiskFiles()) > 0},
 		{PrivVMDiskExtend, len(c.ExtendDisks) > 0},
-		{PrivVMRemoveDisk, len(c.RemoveDisks) > 0},
+		{PrivVMRemoveDisk, len(c.RemoveDisks)+len(c.KeepDisks) > 0},
 		{PrivVMAddRemoveDevice, len(c.AddControllers)+len(c.AddDrives)+len(c.AddNICs)+len(c.AddSerialPorts)+len(c.AddInputs)+
 			len(c.RemoveInputs)+len(c.RemoveDevices) > 0 || c.AddTPM || c.AddWatchdog != nil},
 		{PrivVMEditDevice, cards || c.Video != Video{}},
@@ -178,6 +186,17 @@ func (c HardwareChange) PortFiles() []Media {
 	return slices.DeleteFunc(all, Media.none)
 }
 
+// DiskFiles returns the descriptors of disks that are there already.
+func (c HardwareChange) DiskFiles() []FileRef {
+	var all []FileRef
+	for _, d := range c.AddDisks {
+		if d.existing() {
+			all = append(all, d.File)
+		}
+	}
+	return all
+}
+
 // CheckFiles returns nil where all its files may be what they are to be, else an error of kind Invalid: nobody reads or writes the
 // files of machines through a drive or a port.
 func (c HardwareChange) CheckFiles() error {
@@ -189,6 +208,14 @@ func (c HardwareChange) CheckFiles() error {
 		case FileISO, FileFloppy, FileLog, FileOther:
 		default:
 			return Errorf(Invalid, "%s belongs to a machine", m.Path).Fix("choose an image of a CD or of a floppy disk, or a file for text")
+		}
+	}
+	for _, file := range c.DiskFiles() {
+		if err := CheckFilePath(file.Path); err != nil {
+			return err
+		}
+		if FileKindOf(file.Path) != FileDisk || !strings.Contains(file.Path, "/") {
+			return Errorf(Invalid, "%s is not the descriptor of a disk in a folder", file.Path).Fix("give a path such as [datastore] folder/disk.vmdk")
 		}
 	}
 	return nil

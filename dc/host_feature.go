@@ -12,20 +12,28 @@ const (
 	FeatureRootPorts HostFeature = "rootPorts"
 	// FeatureMoveNIC is that a network adapter gets another port group while its machine has power.
 	FeatureMoveNIC HostFeature = "moveNIC"
+	// FeatureAttachDisk is a disk that was there before its machine, and is never made anew.
+	FeatureAttachDisk HostFeature = "attachDisk"
 )
 
 // HostFeatures returns what hosts of this program can do.
-func HostFeatures() []HostFeature { return []HostFeature{FeatureRootPorts, FeatureMoveNIC} }
+func HostFeatures() []HostFeature {
+	return []HostFeature{FeatureRootPorts, FeatureMoveNIC, FeatureAttachDisk}
+}
 
 // UnnamedFeatures returns what is taken for the features of a host that names none, since its program is older than the names.
 func UnnamedFeatures() []HostFeature { return []HostFeature{FeatureRootPorts} }
 
 // Features returns what a host must be able to do to execute the machine.
 func (h Hardware) Features() []HostFeature {
+	var all []HostFeature
 	if h.RootPorts {
-		return []HostFeature{FeatureRootPorts}
+		all = append(all, FeatureRootPorts)
 	}
-	return nil
+	if slices.ContainsFunc(h.Disks, func(d Disk) bool { return d.Attached }) {
+		all = append(all, FeatureAttachDisk)
+	}
+	return all
 }
 
 // ChangeFeatures returns what a host must be able to do to change a machine with power from old to h, besides h.Features.

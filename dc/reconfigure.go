@@ -159,6 +159,13 @@ func (h Hardware) KeepGrowth(other Hardware) Hardware {
 	return h
 }
 
+// NewFiles returns the descriptors of the disks of h that other does not have and that were made for h: what was there before is not
+// among them.
+func (h Hardware) NewFiles(other Hardware) []string {
+	h.Disks = slices.DeleteFunc(slices.Clone(h.Disks), func(d Disk) bool { return d.Attached })
+	return h.RemovedDisks(other)
+}
+
 // RemovedDisks returns the descriptors of the disks of h that other does not have.
 func (h Hardware) RemovedDisks(other Hardware) []string {
 	var files []string

@@ -24,6 +24,9 @@ type VirtualMachineSpec struct {
 	// Discarded are the descriptors of disks that were removed with their files, on the machine's datastore, until the host has
 	// removed them.
 	Discarded []string `json:"discarded,omitempty"`
+	// Leaving are the descriptors of disks that a change of the hardware has taken out, which the host may still have open: no other
+	// machine gets them before the change is done.
+	Leaving []string `json:"leaving,omitempty"`
 	// Annotation is the administrator's note.
 	Annotation string `json:"annotation,omitempty"`
 	// Pool is the resource pool it draws from, "" for a template, and Resources what it gets of it.
@@ -199,7 +202,7 @@ func DiskClaim(ds DatastoreID, file string) string { return "disk/" + string(ds)
 func (*VirtualMachine) Kind() Kind     { return KindVirtualMachine }
 func (o *VirtualMachine) Identity() ID { return ID(o.ID) }
 
-// Claims are the machine's name in its folder, its folder and the files of its disks on its datastore (of discarded ones until they are
+// Claims are the machine's name in its folder, its folder and the files of its disks on its datastore (of those that go until they are
 // gone), its MAC addresses, and the use of its resource pool, datastores and port groups, which cannot be deleted before the machine.
 func (o *VirtualMachine) Claims() []string {
 	claims := o.nameClaim()
@@ -220,11 +223,11 @@ func (o *VirtualMachine) Claims() []string {
 		use(ID(p.File.Datastore))
 	}
 	for _, d := range o.Spec.Hardware.Disks {
-		if d.File != "" {
+		if d.File != "" && o.Spec.Datastore != "" {
 			claims = append(claims, DiskClaim(o.Spec.Datastore, d.File))
 		}
 	}
-	for _, file := range o.Spec.Discarded {
+	for _, file := range slices.Concat(o.Spec.Leaving, o.Spec.Discarded) {
 		if claim := DiskClaim(o.Spec.Datastore, file); !slices.Contains(claims, claim) {
 			claims = append(claims, claim)
 		}

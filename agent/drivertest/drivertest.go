@@ -58,6 +58,7 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 		{"Files", testFiles},
 		{"Configure", testConfigure},
 		{"Reconfigure", testReconfigure},
+		{"Attach", testAttach},
 		{"Register", testRegister},
 		{"Unknown", testUnknown},
 		{"Power", testPower},

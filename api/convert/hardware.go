@@ -63,12 +63,12 @@ func FromHardware(h *hanokv1.Hardware) dc.Hardware {
 
 func disk(d dc.Disk) *hanokv1.Disk {
 	return &hanokv1.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image, Controller: d.Controller, Unit: d.Unit,
-		Provisioning: string(d.Provisioning), Mode: string(d.Mode), File: d.File}
+		Provisioning: string(d.Provisioning), Mode: string(d.Mode), File: d.File, Attached: d.Attached}
 }
 
 func fromDisk(d *hanokv1.Disk) dc.Disk {
 	return dc.Disk{Key: d.Key, CapacityBytes: d.CapacityBytes, Image: d.Image, Controller: d.Controller, Unit: d.Unit,
-		Provisioning: dc.Provisioning(d.Provisioning), Mode: dc.DiskMode(d.Mode), File: d.File}
+		Provisioning: dc.Provisioning(d.Provisioning), Mode: dc.DiskMode(d.Mode), File: d.File, Attached: d.Attached}
 }
 
 func drive(d dc.Drive) *hanokv1.Drive {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,6 +180,7 @@ func (a *app) vmCreateCommand() *cobra.Command {
 		cdrom    string
 		tpm      bool
 		image    string
+		existing []string
 		networks []string
 		async    bool
 	)
@@ -202,6 +204,9 @@ controller for the disks, an e1000e adapter for each network and 4 GB of memory.
 				}
 				req.Disks[0].Image = image
 			}
+			for i, file := range existing {
+				req.Disks = slices.Insert(req.Disks, i, &hanokv1.NewDisk{File: file, ControllerType: form.controller})
+			}
 			for _, name := range networks {
 				req.Nics = append(req.Nics, &hanokv1.NewNic{PortGroup: name, Type: nicType})
 			}
@@ -224,6 +229,7 @@ controller for the disks, an e1000e adapter for each network and 4 GB of memory.
 	f.BoolVar(&tpm, "tpm", false, "a TPM 2.0")
 	f.Var(&disks, "disk", "the size of a disk; may be given several times")
 	f.StringVar(&image, "image", "", "the image that the first disk starts as; without --disk the disk is as large as the image")
+	f.StringArrayVar(&existing, "disk-file", nil, `a disk that is there already, before all others: "[datastore1] disks/data.vmdk"; may be given several times`)
 	f.StringArrayVar(&networks, "network", nil, "the port group of a NIC; may be given several times")
 	f.StringVar(&req.Folder, "folder", "", `the folder (default: the data center's "vm" folder)`)
 	f.StringVar(&req.ResourcePool, "pool", "", "the resource pool (default: the only cluster's)")

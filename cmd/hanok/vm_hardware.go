@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -160,15 +161,43 @@ func (d *diskFlags) disk(size int64) *hanokv1.NewDisk {
 }
 
 func (a *app) vmDiskCommands() *cobra.Command {
-	var form diskFlags
-	add := a.reconfigureCommand(command{use: "add VM SIZE", short: "Add an empty disk", args: cobra.ExactArgs(2)},
+	var (
+		form diskFlags
+		file string
+		keep bool
+	)
+	add := a.reconfigureCommand(command{use: "add VM [SIZE]", short: "Add an empty disk, or one that is there already", args: cobra.RangeArgs(1, 2),
+		long: `Add an empty disk of a size, or a disk that is on the machine's datastore already and no other machine's, for example
+
+  hanok vm disk add web1 10G
+  hanok vm disk add web1 --file "[datastore1] disks/data.vmdk"`},
 		func(change *hanokv1.HardwareChange, args []string) error {
 			var size sizeFlag
-			err := size.Set(args[0])
-			change.AddDisks = []*hanokv1.NewDisk{form.disk(int64(size))}
+			var err error
+			switch {
+			case (len(args) == 0) == (file == ""):
+				return errors.New("give either the size of a new disk, or --file for one that is there already")
+			case file == "":
+				err = size.Set(args[0])
+			}
+			disk := form.disk(int64(size))
+			disk.File = file
+			change.AddDisks = []*hanokv1.NewDisk{disk}
 			return err
 		})
 	form.add(add)
+	add.Flags().StringVar(&file, "file", "", `a disk that is there already: "[datastore1] disks/data.vmdk"`)
+	remove := a.reconfigureCommand(command{use: "remove VM KEY", short: "Remove a disk, and its files", args: cobra.ExactArgs(2)},
+		func(change *hanokv1.HardwareChange, args []string) error {
+			key, err := deviceKey(args[0])
+			if keep {
+				change.KeepDisks = []int32{key}
+			} else {
+				change.RemoveDisks = []int32{key}
+			}
+			return err
+		})
+	remove.Flags().BoolVar(&keep, "keep", false, "leave the disk's files where they are")
 	return group("disk", "Disks of a virtual machine; \"vm device list\" shows their keys", add,
 		a.reconfigureCommand(command{use: "extend VM KEY SIZE", short: "Make a disk larger; what is on it stays", args: cobra.ExactArgs(3)},
 			func(change *hanokv1.HardwareChange, args []string) error {
@@ -180,13 +209,7 @@ func (a *app) vmDiskCommands() *cobra.Command {
 				change.ExtendDisks = []*hanokv1.DiskExtension{{Key: key, CapacityBytes: int64(size)}}
 				return err
 			}),
-		a.reconfigureCommand(command{use: "remove VM KEY", short: "Remove a disk, and its files", args: cobra.ExactArgs(2)},
-			func(change *hanokv1.HardwareChange, args []string) error {
-				key, err := deviceKey(args[0])
-				change.RemoveDisks = []int32{key}
-				return err
-			}),
-	)
+		remove)
 }
 
 func (a *app) vmNICCommands() *cobra.Command {

@@ -10,7 +10,7 @@ func (s *service) hardwareChange(by dc.Caller, c *hanokv1.HardwareChange) (dc.Ha
 	boot, video := c.GetBoot(), c.GetVideo()
 	out := dc.HardwareChange{
 		CPUs: int(c.GetCpus()), CoresPerSocket: int(c.GetCoresPerSocket()), MemoryMB: c.GetMemoryMb(), GuestID: c.GetGuestId(),
-		Firmware: dc.Firmware(c.GetFirmware()), RemoveDisks: c.GetRemoveDisks(), RemoveDevices: c.GetRemoveDevices(),
+		Firmware: dc.Firmware(c.GetFirmware()), RemoveDisks: c.GetRemoveDisks(), KeepDisks: c.GetKeepDisks(), RemoveDevices: c.GetRemoveDevices(),
 		AddInputs: inputs(c.GetAddInputs()), RemoveInputs: inputs(c.GetRemoveInputs()), AddTPM: c.GetAddTpm(),
 		Video: dc.Video{MemoryKB: video.GetMemoryKb(), Model: dc.VideoModel(video.GetModel())},
 	}
@@ -99,9 +99,10 @@ func (s *service) changeFiles(by dc.Caller, c *hanokv1.HardwareChange, out *dc.H
 }
 
 // newDisk returns all of a disk but its image.
-func newDisk(d *hanokv1.NewDisk) dc.NewDisk {
+func (s *service) newDisk(by dc.Caller, d *hanokv1.NewDisk) (dc.NewDisk, error) {
+	file, err := s.media(by, d.GetFile())
 	return dc.NewDisk{CapacityBytes: d.GetCapacityBytes(), Provisioning: dc.Provisioning(d.GetProvisioning()), Mode: dc.DiskMode(d.GetMode()),
-		Controller: d.GetController(), Unit: d.Unit, On: dc.ControllerType(d.GetControllerType())}
+		Controller: d.GetController(), Unit: d.Unit, On: dc.ControllerType(d.GetControllerType()), File: dc.FileRef(file)}, err
 }
 
 func (s *service) newNIC(by dc.Caller, n *hanokv1.NewNic) (dc.NewNIC, error) {

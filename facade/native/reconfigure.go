@@ -21,7 +21,11 @@ func (s *service) ReconfigureVirtualMachine(ctx context.Context, req *hanokv1.Re
 		if d.GetImage() != "" {
 			return nil, dc.Errorf(dc.Invalid, "a disk that is added to a machine starts empty").Fix("leave the image out, or create a machine with it")
 		}
-		change.AddDisks = append(change.AddDisks, newDisk(d))
+		disk, err := s.newDisk(by, d)
+		if err != nil {
+			return nil, err
+		}
+		change.AddDisks = append(change.AddDisks, disk)
 	}
 	t, err := s.Machines.Reconfigure(ctx, by, id, change)
 	if err != nil {

@@ -92,7 +92,11 @@ func (s *service) createRequest(by dc.Caller, req *hanokv1.CreateVirtualMachineR
 		if err != nil {
 			return out, err
 		}
-		out.Disks = append(out.Disks, NewDisk{CapacityBytes: d.GetCapacityBytes(), Image: image, Form: newDisk(d)})
+		form, err := s.newDisk(by, d)
+		if err != nil {
+			return out, err
+		}
+		out.Disks = append(out.Disks, NewDisk{CapacityBytes: d.GetCapacityBytes(), Image: image, Form: form})
 	}
 	for _, n := range req.Nics {
 		nic, err := s.newNIC(by, n)

@@ -126,7 +126,7 @@ func (h *Host) Reconfigure(ctx context.Context, m dc.Machine, _ []dc.Attachment)
 		return err
 	}
 	for _, d := range m.Disks {
-		if !f.disks[d.File] {
+		if !f.has(d.File) {
 			return diskMissing(m, d)
 		}
 	}

@@ -34,7 +34,7 @@ func (h *Host) DescribeMachine(ctx context.Context, id dc.DatastoreID, name, fil
 		nic.PortGroup = ""
 	}
 	for _, d := range found.Hardware.Disks {
-		if !f.disks[d.File] {
+		if !f.has(d.File) {
 			return dc.FoundMachine{}, noFile(d.File)
 		}
 	}
@@ -58,11 +58,9 @@ func (h *Host) DescribeDisk(ctx context.Context, id dc.DatastoreID, file string)
 	if err != nil {
 		return dc.Disk{}, err
 	}
-	if f := ds.folders[path.Dir(file)]; f != nil && f.disks[file] {
-		for _, d := range f.spec.Disks {
-			if d.File == file {
-				return dc.Disk{File: file, CapacityBytes: d.CapacityBytes, Provisioning: d.Provisioning}, nil
-			}
+	for _, f := range ds.folders {
+		if d, has := f.disks[file]; has {
+			return dc.Disk{File: file, CapacityBytes: d.CapacityBytes, Provisioning: d.Provisioning}, nil
 		}
 	}
 	return dc.Disk{}, noFile(file)
@@ -86,7 +84,7 @@ func (h *Host) RegisterMachine(ctx context.Context, m dc.Machine, r dc.Registrat
 		return err
 	}
 	for _, d := range m.Disks {
-		if !f.disks[d.File] {
+		if !f.has(d.File) {
 			return diskMissing(m, d)
 		}
 	}

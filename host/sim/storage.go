@@ -59,7 +59,7 @@ func (h *Host) CreateMachine(ctx context.Context, m dc.Machine, fetch func(conte
 	}
 	progress(0, total)
 	for _, d := range m.Disks {
-		if d.Image != "" && !existing[d.File] {
+		if d.Image != "" && !has(existing, d) {
 			if err := read(ctx, fetch, d.Image); err != nil {
 				return err
 			}
@@ -82,13 +82,13 @@ func (h *Host) ConfigureMachine(ctx context.Context, m dc.Machine, added []int32
 	}
 	var total, done int64
 	for _, d := range m.Disks {
-		if !existing[d.File] {
+		if !has(existing, d) {
 			total += d.CapacityBytes
 		}
 	}
 	progress(0, total)
 	for _, d := range m.Disks {
-		if existing[d.File] {
+		if has(existing, d) {
 			continue
 		}
 		if d.Image != "" {
@@ -106,7 +106,7 @@ func (h *Host) ConfigureMachine(ctx context.Context, m dc.Machine, added []int32
 }
 
 // existing returns which disks of the machine are there, by their descriptors. All that are not in added must be.
-func (h *Host) existing(ctx context.Context, m dc.Machine, added []int32) (map[string]bool, error) {
+func (h *Host) existing(ctx context.Context, m dc.Machine, added []int32) (map[string]dc.Disk, error) {
 	if err := h.lock(ctx, h.w.options.Copy); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,8 @@ func (h *Host) existing(ctx context.Context, m dc.Machine, added []int32) (map[s
 	}
 	for _, d := range m.Disks {
 		switch {
-		case f.disks[d.File]:
+		case f.has(d.File):
+		case d.Attached && slices.Contains(added, d.Key) && attach(ds, f, d.File):
 		case !slices.Contains(added, d.Key):
 			return nil, diskMissing(m, d)
 		case ds.full:
@@ -129,6 +130,23 @@ func (h *Host) existing(ctx context.Context, m dc.Machine, added []int32) (map[s
 		}
 	}
 	return maps.Clone(f.disks), nil
+}
+
+func has(disks map[string]dc.Disk, d dc.Disk) bool {
+	_, has := disks[d.File]
+	return has
+}
+
+// attach puts a disk that is in another machine's folder into f's, and reports whether there was one. The world is locked.
+func attach(ds *datastore, f *folder, file string) bool {
+	for _, other := range ds.folders {
+		if d, has := other.disks[file]; has {
+			delete(other.disks, file)
+			f.disks[file] = d
+			return true
+		}
+	}
+	return false
 }
 
 // discard removes disks that the machine has no more.
@@ -156,7 +174,7 @@ func (h *Host) discard(ctx context.Context, m dc.Machine, discarded []string) er
 }
 
 // createFolder makes the machine's folder and returns which disks are in it.
-func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[string]bool, error) {
+func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[string]dc.Disk, error) {
 	if err := h.lock(ctx, h.w.options.Copy); err != nil {
 		return nil, err
 	}
@@ -172,7 +190,7 @@ func (h *Host) createFolder(ctx context.Context, m dc.Machine) (map[string]bool,
 	case ds.full:
 		return nil, dc.Errorf(dc.Exhausted, "the datastore is full").Fix("make room on it")
 	case f == nil:
-		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[string]bool{}, spec: m}
+		ds.folders[m.Folder] = &folder{owner: m.ID, disks: map[string]dc.Disk{}, spec: m}
 		h.w.count(m.ID, "create")
 		return nil, nil
 	}
@@ -188,7 +206,10 @@ func (h *Host) createDisk(ctx context.Context, m dc.Machine, d dc.Disk) error {
 	if err != nil {
 		return err
 	}
-	f.disks[d.File] = true
+	if ds := h.w.datastore(h.paths[m.Datastore]); d.Attached && !f.has(d.File) && !attach(ds, f, d.File) {
+		return diskMissing(m, d)
+	}
+	f.disks[d.File] = d
 	return nil
 }
 
@@ -230,7 +251,7 @@ func (h *Host) FindMachine(ctx context.Context, m dc.Machine) error {
 		return err
 	}
 	for _, d := range m.Disks {
-		if !f.disks[d.File] {
+		if !f.has(d.File) {
 			return diskMissing(m, d)
 		}
 	}
@@ -271,7 +292,12 @@ func (h *Host) DeleteMachine(ctx context.Context, m dc.Machine) error {
 		return dc.Errorf(dc.WrongState, "it has power")
 	}
 	if f := ds.folders[m.Folder]; f != nil && f.owner == m.ID {
-		delete(ds.folders, m.Folder)
+		for _, d := range m.Disks {
+			delete(f.disks, d.File)
+		}
+		if f.owner = ""; len(f.disks) == 0 {
+			delete(ds.folders, m.Folder)
+		}
 	}
 	return nil
 }
@@ -303,9 +329,9 @@ func (h *Host) keep(ds *datastore, m dc.Machine) {
 	if !h.w.options.Kept || ds.folders[m.Folder] != nil {
 		return
 	}
-	f := &folder{owner: m.ID, disks: map[string]bool{}, spec: m}
+	f := &folder{owner: m.ID, disks: map[string]dc.Disk{}, spec: m}
 	for _, d := range m.Disks {
-		f.disks[d.File] = true
+		f.disks[d.File] = d
 	}
 	ds.folders[m.Folder] = f
 }

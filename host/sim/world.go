@@ -66,10 +66,15 @@ type datastore struct {
 
 type folder struct {
 	owner     dc.VirtualMachineID
-	disks     map[string]bool // by descriptor
+	disks     map[string]dc.Disk // by descriptor
 	suspended bool
 	// spec is the machine as its files were written last.
 	spec dc.Machine
+}
+
+func (f *folder) has(file string) bool {
+	_, has := f.disks[file]
+	return has
 }
 
 // NewWorld returns a host that was just switched on for the first time.

@@ -29,6 +29,13 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 		return err
 	}
 	defer f.Close()
+	for _, d := range m.Disks {
+		if slices.Contains(added, d.Key) {
+			if err := l.checkAttached(f.root, m, d); err != nil {
+				return err
+			}
+		}
+	}
 	missing, err := missingDisks(f.root, f.names, m)
 	if err != nil {
 		return l.failure(m, "looking for the disks", err)
@@ -63,6 +70,9 @@ func (l *Local) ConfigureMachine(ctx context.Context, m dc.Machine, added []int3
 // extend lengthens the file of a disk that has grown. The descriptor comes first: as long as the file is shorter, both are done again.
 func (f *Files) extend(ctx context.Context, d dc.Disk) error {
 	file, err := f.root.Open(f.names.flatPath(d), os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f.lost(f.names.flat(d))
+	}
 	if err != nil {
 		return err
 	}

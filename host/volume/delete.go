@@ -5,13 +5,15 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 
 	"hanok/dc"
 	"hanok/internal/beneath"
 )
 
-// DeleteMachine removes the machine's files and then its folder if nothing else is in it; what else is in it stays. Absent
+// DeleteMachine removes the machine's files and then its folder if nothing else is in it; what else is in it stays. Disks in other folders
+// go, too, but for those in another machine's. Absent
 // files are a success, and so is a folder that belongs to another machine: nothing in it is touched. A deletion that was
 // cut short goes on: the .vmx, which says whose the files are, goes last. Kinds: Unavailable when the machine runs,
 // WrongState when the .vmx can't be read.
@@ -71,16 +73,23 @@ func (f *Files) delete(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	for _, d := range f.m.Disks {
+	disks, err := f.ownDisks()
+	if err != nil {
+		return err
+	}
+	for _, d := range disks {
 		if err := f.checkUnused(f.names.flatPath(d)); err != nil {
 			return err
 		}
 	}
-	for _, d := range f.m.Disks {
+	for _, d := range disks {
 		for _, name := range []string{d.File, f.names.flatPath(d)} {
 			if err := discard(f.root, name); err != nil {
 				return err
 			}
+		}
+		if err := f.root.SyncParent(d.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	doomed := []string{f.names.suspend(f.m.ID), f.names.nvram(), f.names.variables(), f.names.snapshots(), f.names.team(), logName}
@@ -109,6 +118,23 @@ func (f *Files) delete(ctx context.Context) error {
 		return err
 	}
 	return f.dir.Sync()
+}
+
+// ownDisks are the disks that are not in another machine's folder.
+func (f *Files) ownDisks() ([]dc.Disk, error) {
+	var own []dc.Disk
+	for _, d := range f.m.Disks {
+		others, err := f.anothers(path.Dir(d.File))
+		if err != nil {
+			return nil, err
+		}
+		if others {
+			f.l.log.Warn("a disk of a deleted machine stays: it is in another machine's folder", "machine", f.m.ID, "disk", d.File)
+			continue
+		}
+		own = append(own, d)
+	}
+	return own, nil
 }
 
 // checkUnused refuses the use of a disk that is locked by itself, not through its machine; name is its path on the datastore.

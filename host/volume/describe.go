@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"hanok/dc"
 	"hanok/host/hardware"
 	"hanok/internal/beneath"
@@ -34,7 +36,7 @@ func (l *Local) DescribeMachine(ctx context.Context, id dc.DatastoreID, name, fi
 }
 
 // DescribeDisk reads the descriptor at the path on the datastore as that of a disk that a machine can have: its file, capacity and
-// provisioning. Kinds: as DescribeMachine.
+// provisioning. Kinds: as DescribeMachine, and Unavailable for one that somebody writes to.
 func (l *Local) DescribeDisk(ctx context.Context, id dc.DatastoreID, file string) (dc.Disk, error) {
 	d, err := l.describing(id, "")
 	if err != nil {
@@ -46,6 +48,9 @@ func (l *Local) DescribeDisk(ctx context.Context, id dc.DatastoreID, file string
 		err = dc.Errorf(dc.Invalid, "it is not the descriptor of a disk in a folder").Fix("give a path such as [datastore] folder/disk.vmdk")
 	} else {
 		err = d.disk(&disk)
+	}
+	if err == nil {
+		err = d.unused(dc.FlatFile(file))
 	}
 	return disk, d.failure(file, err)
 }
@@ -276,6 +281,16 @@ func (d *description) disk(disk *dc.Disk) error {
 		disk.Provisioning = dc.ThickLazyZeroed // which of the two thick ones it was nobody says
 	}
 	return nil
+}
+
+// unused refuses the bytes of a disk that somebody writes to.
+func (d *description) unused(flat string) error {
+	file, err := d.root.Open(flat, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return lockAs("file "+flat, flat, file, unix.LOCK_SH)
 }
 
 func unusable(what string) error {

@@ -16,20 +16,22 @@ import (
 
 // lock locks an open file against every other opener. The lock belongs to the open file itself (flock(2)): every copy
 // of the descriptor, inherited or passed, holds it, and closing the last copy gives it up.
-func lock(m dc.Machine, name string, file *os.File) error { return lockAs(m, name, file, unix.LOCK_EX) }
+func lock(m dc.Machine, name string, file *os.File) error {
+	return lockAs(describe(m), name, file, unix.LOCK_EX)
+}
 
 // lockToRead locks an open file against those who lock it.
 func lockToRead(m dc.Machine, name string, file *os.File) error {
-	return lockAs(m, name, file, unix.LOCK_SH)
+	return lockAs(describe(m), name, file, unix.LOCK_SH)
 }
 
-func lockAs(m dc.Machine, name string, file *os.File, how int) error {
+func lockAs(object, name string, file *os.File, how int) error {
 	if sabotage.Is(sabotage.SecondQEMU) {
 		return nil
 	}
 	err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return dc.Errorf(dc.Unavailable, "it is in use%s: %s is locked", holder(file), name).On(describe(m)).
+		return dc.Errorf(dc.Unavailable, "it is in use%s: %s is locked", holder(file), name).On(object).
 			Fix("power it off where it runs, then try again")
 	}
 	if err != nil {

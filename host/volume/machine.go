@@ -39,6 +39,11 @@ func (l *Local) CreateMachine(ctx context.Context, m dc.Machine,
 		return err
 	}
 	defer store.Close()
+	for _, d := range m.Disks {
+		if err := l.checkAttached(store, m, d); err != nil {
+			return err
+		}
+	}
 	dir, err := l.claimFolder(store, m, n)
 	if err != nil {
 		return l.failure(m, "making the folder", err)
@@ -140,10 +145,13 @@ func foreign(m dc.Machine, owner dc.VirtualMachineID) error {
 		describeStore(m.Datastore), owner).On(describe(m)).Fix("choose another name for the machine")
 }
 
-// missingDisks returns the disks whose bytes are not there, by their keys, and removes what a crash left of them.
+// missingDisks returns the disks that are to be made, by their keys, and removes what a crash left of them.
 func missingDisks(root *beneath.Dir, n names, m dc.Machine) ([]dc.Disk, error) {
 	var missing []dc.Disk
 	for _, d := range m.Disks {
+		if d.Attached {
+			continue
+		}
 		name := n.flatPath(d)
 		if err := root.Remove(name + beneath.Temporary); err != nil {
 			return nil, err
@@ -217,11 +225,27 @@ func (l *Local) makeDisk(ctx context.Context, root *beneath.Dir, n names, m dc.M
 
 // checkOwn refuses to make a disk elsewhere than in the machine's folder.
 func checkOwn(m dc.Machine, d dc.Disk) error {
-	if path.Dir(d.File) == m.Folder {
+	if d.Attached || path.Dir(d.File) == m.Folder {
 		return nil
 	}
 	return dc.Errorf(dc.Invalid, "the disk %d has no file in the machine's folder, where it could be made: %q", d.Key, d.File).On(describe(m)).
 		Fix("make it in the machine's folder, or bring it back")
+}
+
+// checkAttached refuses a disk that was there before the machine, and is another one by now than the one that was described.
+func (l *Local) checkAttached(root *beneath.Dir, m dc.Machine, d dc.Disk) error {
+	if !d.Attached {
+		return nil
+	}
+	found, at := dc.Disk{File: d.File}, &description{l: l, id: m.Datastore, root: root}
+	if err := at.disk(&found); err != nil {
+		return at.failure(d.File, err)
+	}
+	if found.CapacityBytes != d.CapacityBytes {
+		return dc.Errorf(dc.WrongState, "the disk %s has %d bytes instead of %d", d.File, found.CapacityBytes, d.CapacityBytes).On(describe(m)).
+			Fix("add it again")
+	}
+	return nil
 }
 
 // unreadable says that an image could not be read. Where the reader gave no kind, reading it again may help.

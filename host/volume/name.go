@@ -80,9 +80,7 @@ func (n names) suspend(id dc.VirtualMachineID) string {
 // the machine's folder, and all have both files in one folder.
 func (n names) descriptor(d dc.Disk) string { return path.Base(d.File) }
 func (n names) flat(d dc.Disk) string       { return path.Base(n.flatPath(d)) }
-func (n names) flatPath(d dc.Disk) string {
-	return strings.TrimSuffix(d.File, diskEnding) + "-flat" + diskEnding
-}
+func (n names) flatPath(d dc.Disk) string   { return dc.FlatFile(d.File) }
 
 // diskEnding ends the name of a disk's descriptor.
 const diskEnding = ".vmdk"

@@ -118,6 +118,18 @@ var broken = []example{
 	{"no configuration", func(w *world) { w.folder("vm-2").Owner = "" }, []string{"problem files vm-2 no configuration"}},
 	{"another's configuration", func(w *world) { w.folder("vm-2").Owner = "vm-3" },
 		[]string{"problem files vm-2 is that of the virtual machine vm-3", "warning files vm-3 second folder"}},
+	{"disk in another folder", func(w *world) {
+		vm, other := w.vm("vm-2"), w.folder("vm-3")
+		vm.Spec.Hardware.Disks[1].File, vm.Spec.Hardware.Disks[1].Attached = other.Name+"/data.vmdk", true
+		data := w.folder("vm-2").Disks[1]
+		data.Name, data.Extent = "data.vmdk", "data-flat.vmdk"
+		other.Disks = append(other.Disks, data)
+		w.claim()
+	}, nil},
+	{"disk in another folder is gone", func(w *world) {
+		w.vm("vm-2").Spec.Hardware.Disks[1].File = "elsewhere/data.vmdk"
+		w.claim()
+	}, []string{"problem files vm-2 elsewhere/data.vmdk is not there"}},
 	{"descriptor is gone", func(w *world) { w.folder("vm-2").Disks = w.folder("vm-2").Disks[:1] }, []string{"problem files vm-2 db_3.vmdk is not there"}},
 	{"descriptor is nonsense", func(w *world) { w.folder("vm-2").Disks[0].Failure = "line 1" }, []string{"problem files vm-2 can't be used: line 1"}},
 	{"descriptor leads elsewhere", func(w *world) { w.folder("vm-2").Disks[0].Extent = "db_3-flat.vmdk" }, []string{"problem files vm-2 leads to another file"}},

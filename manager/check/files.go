@@ -57,7 +57,7 @@ func checkFiles(p *picture, c *collector, vm *dc.VirtualMachine) {
 		c.problem(Files, s, missingFiles, "its folder %s is that of the virtual machine %s", at, f.Owner)
 	default:
 		for _, d := range vm.Spec.Hardware.Disks {
-			checkDiskFile(c, s, at, f, d)
+			checkDiskFile(c, s, ds.Spec.Path, store.Folders, d)
 		}
 		checkMemory(c, vm, at, f)
 	}
@@ -88,8 +88,17 @@ func (p *picture) store(host dc.HostID, ds *dc.Datastore) *dc.InspectedDatastore
 	return &h.Datastores[i]
 }
 
-// checkDiskFile checks one disk.
-func checkDiskFile(c *collector, s subject, at string, f *dc.InspectedFolder, d dc.Disk) {
+// checkDiskFile checks one disk, which may be in another folder of the datastore at the path. Hosts look into the folders directly on it.
+func checkDiskFile(c *collector, s subject, datastore string, folders []dc.InspectedFolder, d dc.Disk) {
+	at := path.Join(datastore, path.Dir(d.File))
+	if strings.Contains(path.Dir(d.File), "/") {
+		c.notes[Files] = "disks in folders of folders were not looked at"
+		return
+	}
+	f := dc.InspectedFolder{}
+	if i := slices.IndexFunc(folders, func(f dc.InspectedFolder) bool { return f.Name == path.Dir(d.File) }); i >= 0 {
+		f = folders[i]
+	}
 	name := strings.TrimSuffix(path.Base(d.File), ".vmdk")
 	const remedy = "restore the file from a backup, or delete the machine"
 	i := slices.IndexFunc(f.Disks, func(found dc.InspectedDisk) bool { return found.Name == name+".vmdk" })

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"hanok/dc"
@@ -173,6 +172,7 @@ func cloneHardware(v *store.View, source *dc.VirtualMachine, req CloneRequest) d
 	for i := range h.Disks {
 		d := &h.Disks[i]
 		d.File, d.Image, d.Provisioning = "", dc.ContentOf(source.ID, d.Key), cmp.Or(req.Provisioning, d.Provisioning)
+		d.Attached = false
 	}
 	nics := slices.Clone(h.NICs)
 	h.NICs = nil
@@ -220,7 +220,7 @@ func (s *Service) allocated(ctx context.Context, vm *dc.VirtualMachine) map[int3
 }
 
 func (s *Service) allocatedOf(ctx context.Context, vm *dc.VirtualMachine, d dc.Disk) (int64, error) {
-	flat := strings.TrimSuffix(d.File, ".vmdk") + "-flat.vmdk"
+	flat := dc.FlatFile(d.File)
 	reply, err := s.askFiles(ctx, vm.Spec.Host, dc.FileRequest{Op: dc.FileStat, FileRef: dc.FileRef{Datastore: vm.Spec.Datastore, Path: flat}})
 	if err == nil && reply.File == nil {
 		err = errors.New("the host does not say what the file is")

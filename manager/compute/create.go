@@ -48,8 +48,19 @@ type DiskRequest struct {
 	CapacityBytes int64
 	// Image is what the disk starts as; "" is an empty disk.
 	Image dc.ImageID
-	// Form says where it is put and how it is provisioned; the capacity and the image are those above.
+	// Form says where it is put and how it is provisioned, or which disk it is that is there already; the capacity and the image are those above.
 	Form dc.NewDisk
+}
+
+// forms returns the disks but for their images.
+func (req CreateRequest) forms() []dc.NewDisk {
+	var all []dc.NewDisk
+	for _, d := range req.Disks {
+		form := d.Form
+		form.CapacityBytes = d.CapacityBytes
+		all = append(all, form)
+	}
+	return all
 }
 
 // NICRequest asks for a network adapter. Its address is chosen here.
@@ -76,12 +87,23 @@ const defaultGuestID = "otherLinux64Guest"
 
 // Create admits a new machine and starts the task that makes it, which the task's target names. Kinds: Invalid for what
 // CheckName and CheckHardware refuse, Exists for a name that is taken, NotFound for what the request refers to. That no
-// host can hold it is the task's failure. Privileges: PrivVMCreate on the folder, and PrivVMPowerOn with PowerOn,
+// host can hold it is the task's failure. Disks that are there already stay where it is not made; their errors are those of findDisks.
+// Privileges: PrivVMCreate on the folder, and PrivVMPowerOn with PowerOn, PrivDatastoreBrowse on the datastore of disks that are there already,
 // PrivAssignVMToPool on the resource pool, PrivAllocateSpace on the datastore, which is chosen among those on which the caller has it, PrivNetworkAssign on the port groups.
 func (s *Service) Create(ctx context.Context, by dc.Caller, req CreateRequest) (*dc.Task, error) {
 	object := dc.Describe(dc.KindVirtualMachine, req.Name)
+	existing := dc.HardwareChange{AddDisks: req.forms()}.DiskFiles()
+	if len(existing) > 0 {
+		req.Datastore = cmp.Or(req.Datastore, existing[0].Datastore)
+	}
 	if err := s.authorizeUse(by, dc.PrivVMCreate, req); err != nil {
 		return nil, err
+	}
+	if len(existing) > 0 {
+		var err error
+		if req.Disks, err = s.findAttached(ctx, req); err != nil {
+			return nil, on(err, object)
+		}
 	}
 	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
 		vm, imageBytes, err := s.admit(tx, by, req, random.MAC)
@@ -194,7 +216,8 @@ func (s *Service) authorizeUse(by dc.Caller, create dc.Privilege, req CreateRequ
 	for _, id := range req.portGroups() {
 		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(id)})
 	}
-	for _, u := range append(uses, fileUses(req.Change)...) {
+	disks := dc.HardwareChange{AddDisks: req.forms()}
+	for _, u := range slices.Concat(uses, fileUses(req.Change), fileUses(disks)) {
 		if u.on == "" {
 			continue
 		}

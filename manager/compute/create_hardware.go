@@ -57,7 +57,10 @@ func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() 
 func newDisks(tx *store.Tx, requests []DiskRequest) (disks []dc.NewDisk, imageBytes int64, guest string, err error) {
 	for i, d := range requests {
 		disk := d.Form
-		disk.CapacityBytes, disk.Image = d.CapacityBytes, ""
+		disk.Image = ""
+		if disk.File == (dc.FileRef{}) {
+			disk.CapacityBytes = d.CapacityBytes
+		}
 		if d.Image != "" {
 			image, err := store.Get[*dc.Image](tx.View(), dc.ID(d.Image))
 			if err != nil {
@@ -105,6 +108,9 @@ func fileUses(change dc.HardwareChange) []use {
 	var uses []use
 	for _, m := range change.Media() {
 		uses = append(uses, use{dc.PrivDatastoreBrowse, dc.ID(m.Datastore)})
+	}
+	for _, file := range change.DiskFiles() {
+		uses = append(uses, use{dc.PrivDatastoreBrowse, dc.ID(file.Datastore)})
 	}
 	for _, m := range change.PortFiles() {
 		uses = append(uses, use{dc.PrivFileManagement, dc.ID(m.Datastore)})

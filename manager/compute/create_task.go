@@ -74,6 +74,9 @@ func (s *Service) placeWith(ctx context.Context, r *task.Run, complete func(v *s
 		tx.Exists(dc.ID(ds))
 		vm.Spec.Host, vm.Spec.Datastore, vm.Spec.Folder = host, ds, s.folderName(v, ds, vm.Name, nil)
 		vm.Spec.Hardware.NameDisks(vm.Spec.Folder)
+		if err := s.checkAttached(v, vm, dc.Hardware{}); err != nil {
+			return on(err, describe(vm))
+		}
 		complete(v, vm)
 		tx.Put(vm)
 		return nil
@@ -209,6 +212,7 @@ func (s *Service) removeVM(ctx context.Context, r *task.Run) error {
 			return err
 		}
 		vm.Spec.Deleted = true
+		detach(vm)
 		tx.Put(vm)
 		return nil
 	})

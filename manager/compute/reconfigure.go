@@ -32,9 +32,10 @@ type configureArgs struct {
 // Reconfigure starts a change of a machine's hardware, which its host carries out, at once where it has power. Kinds: NotFound,
 // Invalid for what dc.CheckHardware refuses, WrongState for what dc.CheckReconfigure refuses and for a machine without files,
 // Conflict while another task works on it, Unavailable while its host is away, Unsupported where the host's program is too old,
-// Exhausted where its host or its resource pool can't give it what it is to have. Privileges: change.Privileges, PrivNetworkAssign
+// Exhausted where its host or its resource pool can't give it what it is to have; for disks that are there already those of findDisks, and
+// Exists where another machine has one. Privileges: change.Privileges, PrivNetworkAssign
 // on the port groups that adapters are put on, PrivAllocateSpace on its datastore for disks that are new or grow, PrivDatastoreBrowse
-// on the datastores of media, and PrivFileManagement on those of files behind serial ports.
+// on the datastores of media and of disks that are there already, and PrivFileManagement on those of files behind serial ports.
 func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error) {
 	for _, p := range change.Privileges() {
 		if err := s.access.Authorize(by, p, dc.ID(id)); err != nil {
@@ -50,12 +51,19 @@ func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMa
 			return nil, err
 		}
 	}
+	known, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	if change.AddDisks, err = s.findDisks(ctx, change.AddDisks, known.Spec.Datastore, known.Spec.Host); err != nil {
+		return nil, err
+	}
 	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
 		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
 		if err != nil {
 			return nil, err
 		}
-		if len(change.AddDisks)+len(change.ExtendDisks) > 0 {
+		if len(change.AddDisks)-len(change.DiskFiles())+len(change.ExtendDisks) > 0 {
 			if err := s.access.Authorize(by, dc.PrivAllocateSpace, dc.ID(vm.Spec.Datastore)); err != nil {
 				return nil, err
 			}
@@ -134,7 +142,10 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 		return dc.Errorf(dc.Unsupported, "its program is too old to make this change while the machine has power").On(hostName(v, vm.Spec.Host)).
 			Fix("install this manager's program on the host, or power the machine off first")
 	}
-	vm.Spec.Hardware = hardware
+	vm.Spec.Hardware, vm.Spec.Leaving = hardware, old.RemovedDisks(hardware)
+	if err := s.checkAttached(tx.View(), vm, old); err != nil {
+		return err
+	}
 	if hardware.CPUs > old.CPUs || hardware.MemoryMB > old.MemoryMB {
 		if err := s.admitGrowth(tx, vm); err != nil {
 			return err
@@ -142,7 +153,12 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 	}
 	vm.Spec.Configuration = nextConfiguration(vm)
 	tx.Put(vm)
-	args.From, args.Generation, args.Discarded = old, vm.Spec.Configuration, old.RemovedDisks(hardware)
+	args.From, args.Generation, args.Discarded = old, vm.Spec.Configuration, nil
+	for _, d := range old.Disks {
+		if slices.Contains(args.Change.RemoveDisks, d.Key) {
+			args.Discarded = append(args.Discarded, d.File)
+		}
+	}
 	return task.SetArgs(t, args)
 }
 
@@ -232,7 +248,7 @@ func (s *Service) restoreHardware(_ context.Context, r *task.Run) error {
 		if err != nil {
 			return err
 		}
-		vm.Spec.Discarded = append(slices.Clone(vm.Spec.Discarded), vm.Spec.Hardware.RemovedDisks(args.From)...)
+		vm.Spec.Discarded, vm.Spec.Leaving = append(slices.Clone(vm.Spec.Discarded), vm.Spec.Hardware.NewFiles(args.From)...), nil
 		vm.Spec.Hardware, vm.Spec.Configuration = args.From.KeepGrowth(vm.Spec.Hardware), nextConfiguration(vm)
 		tx.Put(vm)
 		return nil
@@ -254,7 +270,7 @@ func (s *Service) awaitHardware(ctx context.Context, r *task.Run) error {
 		if err != nil {
 			return err
 		}
-		vm.Spec.Discarded = args.Discarded // what was there before is gone with this change
+		vm.Spec.Discarded, vm.Spec.Leaving = args.Discarded, nil // what was there before is gone with this change
 		if len(args.Discarded) > 0 {
 			vm.Spec.Configuration = nextConfiguration(vm)
 		}

@@ -223,11 +223,12 @@ type hosts struct {
 	features  []dc.HostFeature
 	// orphans are what the hosts have besides the machines of the store.
 	orphans []dc.Orphan
-	deleted int              // machines that hosts were asked to delete
-	found   *dc.FoundMachine // what its files say of a machine, or nil for a host that reads none
-	sends   string           // what a stream sends
-	silent  bool             // a stream sends nothing and stays open
-	opened  func()           // called with every stream, if not nil
+	deleted int                // machines that hosts were asked to delete
+	found   *dc.FoundMachine   // what its files say of a machine, or nil for a host that reads none
+	disks   map[string]dc.Disk // what they find of disks, by their descriptors
+	sends   string             // what a stream sends
+	silent  bool               // a stream sends nothing and stays open
+	opened  func()             // called with every stream, if not nil
 }
 
 // set changes the settings, and makes the hosts look again.
@@ -386,7 +387,7 @@ func (h *hosts) deletions() int {
 // openFiles answers one operation on files: a description with what the host has found.
 func (h *hosts) openFiles() (net.Conn, error) {
 	h.mu.Lock()
-	found, away := h.found, h.away
+	found, disks, away := h.found, h.disks, h.away
 	h.mu.Unlock()
 	if away {
 		return nil, dc.Errorf(dc.Unavailable, "it is not connected")
@@ -397,6 +398,12 @@ func (h *hosts) openFiles() (net.Conn, error) {
 		s, req, err := filestream.Accept(far)
 		switch {
 		case err != nil:
+		case req.Op == dc.FileDescribe && disks != nil:
+			if d, found := disks[req.Path]; found {
+				_ = s.Reply(dc.FileReply{Disk: &d})
+				return
+			}
+			_ = s.Fail(dc.Errorf(dc.NotFound, "there is no such file"))
 		case req.Op == dc.FileDescribe && found != nil:
 			_ = s.Reply(dc.FileReply{Machine: found})
 		default:

@@ -138,7 +138,7 @@ func checkUse(v *store.View, change bool, ds *dc.Datastore, path string) error {
 		if err != nil || at.Spec.Host != ds.Spec.Host || at.Spec.Path != ds.Spec.Path {
 			continue
 		}
-		if err := dc.CheckFileUse(change, path, vm.Name, vm.Spec.Folder, vm.Status.Power); err != nil {
+		if err := dc.CheckFileUse(change, path, vm.Name, vm.Spec.Folder, vm.Spec.Hardware.Disks, vm.Status.Power); err != nil {
 			return err
 		}
 	}

@@ -385,7 +385,9 @@ type Disk struct {
 	// "persistent" or "independent_persistent".
 	Mode string `protobuf:"bytes,7,opt,name=mode,proto3" json:"mode,omitempty"`
 	// The path of its descriptor on the machine's datastore.
-	File          string `protobuf:"bytes,8,opt,name=file,proto3" json:"file,omitempty"`
+	File string `protobuf:"bytes,8,opt,name=file,proto3" json:"file,omitempty"`
+	// Whether its file was there before it was this machine's.
+	Attached      bool `protobuf:"varint,9,opt,name=attached,proto3" json:"attached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,6 +476,13 @@ func (x *Disk) GetFile() string {
 		return x.File
 	}
 	return ""
+}
+
+func (x *Disk) GetAttached() bool {
+	if x != nil {
+		return x.Attached
+	}
+	return false
 }
 
 // Drive is a drive for removable media.
@@ -921,7 +930,7 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\n" +
 	"Controller\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\"\xd5\x01\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"\xf1\x01\n" +
 	"\x04Disk\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
 	"\x0ecapacity_bytes\x18\x02 \x01(\x03R\rcapacityBytes\x12\x14\n" +
@@ -932,7 +941,8 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\x04unit\x18\x05 \x01(\x05R\x04unit\x12\"\n" +
 	"\fprovisioning\x18\x06 \x01(\tR\fprovisioning\x12\x12\n" +
 	"\x04mode\x18\a \x01(\tR\x04mode\x12\x12\n" +
-	"\x04file\x18\b \x01(\tR\x04file\"\xe8\x01\n" +
+	"\x04file\x18\b \x01(\tR\x04file\x12\x1a\n" +
+	"\battached\x18\t \x01(\bR\battached\"\xe8\x01\n" +
 	"\x05Drive\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +

@@ -55,6 +55,8 @@ type HardwareChange struct {
 	// watchdog (18000).
 	RemoveDevices []int32        `protobuf:"varint,24,rep,packed,name=remove_devices,json=removeDevices,proto3" json:"remove_devices,omitempty"`
 	UpdateDrives  []*DriveChange `protobuf:"bytes,25,rep,name=update_drives,json=updateDrives,proto3" json:"update_drives,omitempty"`
+	// The keys of disks that go, and leave their files.
+	KeepDisks     []int32 `protobuf:"varint,26,rep,packed,name=keep_disks,json=keepDisks,proto3" json:"keep_disks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +266,13 @@ func (x *HardwareChange) GetUpdateDrives() []*DriveChange {
 	return nil
 }
 
+func (x *HardwareChange) GetKeepDisks() []int32 {
+	if x != nil {
+		return x.KeepDisks
+	}
+	return nil
+}
+
 // BootChange is what is to change about how a machine starts.
 type BootChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -395,8 +404,11 @@ type NewDisk struct {
 	Unit       *int32 `protobuf:"varint,6,opt,name=unit,proto3,oneof" json:"unit,omitempty"`
 	// "pvscsi", "lsisas1068", "lsilogic", "virtio-scsi", "ahci", "nvme" or "ide". Empty: that of the machine's disks, or its guest's.
 	ControllerType string `protobuf:"bytes,7,opt,name=controller_type,json=controllerType,proto3" json:"controller_type,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// A disk that is there already, by its descriptor on the machine's datastore: "[datastore1] disks/data.vmdk". It has its own capacity
+	// and provisioning, and no image.
+	File          string `protobuf:"bytes,8,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NewDisk) Reset() {
@@ -474,6 +486,13 @@ func (x *NewDisk) GetUnit() int32 {
 func (x *NewDisk) GetControllerType() string {
 	if x != nil {
 		return x.ControllerType
+	}
+	return ""
+}
+
+func (x *NewDisk) GetFile() string {
+	if x != nil {
+		return x.File
 	}
 	return ""
 }
@@ -947,7 +966,7 @@ var File_hanok_v1_hardware_change_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehanok/v1/hardware_change.proto\x12\bhanok.v1\x1a\x17hanok/v1/hardware.proto\"\xdf\b\n" +
+	"\x1ehanok/v1/hardware_change.proto\x12\bhanok.v1\x1a\x17hanok/v1/hardware.proto\"\xfe\b\n" +
 	"\x0eHardwareChange\x12\x12\n" +
 	"\x04cpus\x18\x01 \x01(\x05R\x04cpus\x12(\n" +
 	"\x10cores_per_socket\x18\x02 \x01(\x05R\x0ecoresPerSocket\x12\x1b\n" +
@@ -977,7 +996,9 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\aadd_tpm\x18\x16 \x01(\bR\x06addTpm\x125\n" +
 	"\fadd_watchdog\x18\x17 \x01(\v2\x12.hanok.v1.WatchdogR\vaddWatchdog\x12%\n" +
 	"\x0eremove_devices\x18\x18 \x03(\x05R\rremoveDevices\x12:\n" +
-	"\rupdate_drives\x18\x19 \x03(\v2\x15.hanok.v1.DriveChangeR\fupdateDrivesB\x0e\n" +
+	"\rupdate_drives\x18\x19 \x03(\v2\x15.hanok.v1.DriveChangeR\fupdateDrives\x12\x1d\n" +
+	"\n" +
+	"keep_disks\x18\x1a \x03(\x05R\tkeepDisksB\x0e\n" +
 	"\f_cpu_hot_addB\x11\n" +
 	"\x0f_cpu_hot_removeB\x11\n" +
 	"\x0f_memory_hot_add\"\xc2\x01\n" +
@@ -992,7 +1013,7 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\f_enter_setupB\t\n" +
 	"\a_secure\"\x1f\n" +
 	"\tBootOrder\x12\x12\n" +
-	"\x04keys\x18\x01 \x03(\x05R\x04keys\"\xe9\x01\n" +
+	"\x04keys\x18\x01 \x03(\x05R\x04keys\"\xfd\x01\n" +
 	"\aNewDisk\x12%\n" +
 	"\x0ecapacity_bytes\x18\x01 \x01(\x03R\rcapacityBytes\x12\x14\n" +
 	"\x05image\x18\x02 \x01(\tR\x05image\x12\"\n" +
@@ -1002,7 +1023,8 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"controller\x18\x05 \x01(\x05R\n" +
 	"controller\x12\x17\n" +
 	"\x04unit\x18\x06 \x01(\x05H\x00R\x04unit\x88\x01\x01\x12'\n" +
-	"\x0fcontroller_type\x18\a \x01(\tR\x0econtrollerTypeB\a\n" +
+	"\x0fcontroller_type\x18\a \x01(\tR\x0econtrollerType\x12\x12\n" +
+	"\x04file\x18\b \x01(\tR\x04fileB\a\n" +
 	"\x05_unit\"H\n" +
 	"\rDiskExtension\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +

@@ -163,11 +163,11 @@ type VirtualMachineServiceClient interface {
 	// its host or its resource pool lacks a reservation.
 	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
 	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges, by
-	// what changes: VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice, EditDevice (type and
+	// what changes: VirtualMachine.Config.CPUCount, Memory, AddNewDisk, AddExistingDisk, DiskExtend, RemoveDisk, AddRemoveDevice, EditDevice (type and
 	// port group of adapters, graphics) and Settings (the rest), VirtualMachine.Interact.DeviceConnection (cables), SetCDMedia and
 	// SetFloppyMedia; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for port groups, Datastore.Browse for
-	// media and Datastore.FileManagement for the files of serial ports. Invalid for what can't be, NotFound for a device that it does
-	// not have, WrongState for what needs another power state, Conflict while another task works on it, Unavailable while its host is
+	// media and disks that are there already, and Datastore.FileManagement for the files of serial ports. Invalid for what can't be, NotFound for a device that it does
+	// not have, WrongState for what needs another power state, Exists for a disk that is another machine's, Conflict while another task works on it, Unavailable while its host is
 	// away, Unsupported where its host's program is too old, Exhausted where its host or its resource pool can't give it what it is to
 	// have.
 	ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error)
@@ -678,11 +678,11 @@ type VirtualMachineServiceHandler interface {
 	// its host or its resource pool lacks a reservation.
 	SetVirtualMachineResources(context.Context, *v1.SetVirtualMachineResourcesRequest) (*v1.SetVirtualMachineResourcesResponse, error)
 	// ReconfigureVirtualMachine starts a change of its hardware, which its host carries out, at once where it has power. Privileges, by
-	// what changes: VirtualMachine.Config.CPUCount, Memory, AddNewDisk, DiskExtend, RemoveDisk, AddRemoveDevice, EditDevice (type and
+	// what changes: VirtualMachine.Config.CPUCount, Memory, AddNewDisk, AddExistingDisk, DiskExtend, RemoveDisk, AddRemoveDevice, EditDevice (type and
 	// port group of adapters, graphics) and Settings (the rest), VirtualMachine.Interact.DeviceConnection (cables), SetCDMedia and
 	// SetFloppyMedia; Datastore.AllocateSpace for disks that are new or grow, Network.Assign for port groups, Datastore.Browse for
-	// media and Datastore.FileManagement for the files of serial ports. Invalid for what can't be, NotFound for a device that it does
-	// not have, WrongState for what needs another power state, Conflict while another task works on it, Unavailable while its host is
+	// media and disks that are there already, and Datastore.FileManagement for the files of serial ports. Invalid for what can't be, NotFound for a device that it does
+	// not have, WrongState for what needs another power state, Exists for a disk that is another machine's, Conflict while another task works on it, Unavailable while its host is
 	// away, Unsupported where its host's program is too old, Exhausted where its host or its resource pool can't give it what it is to
 	// have.
 	ReconfigureVirtualMachine(context.Context, *v1.ReconfigureVirtualMachineRequest) (*v1.ReconfigureVirtualMachineResponse, error)
