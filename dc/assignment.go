@@ -20,7 +20,8 @@ type Machine struct {
 	Annotation string `json:"annotation,omitempty"`
 	// Config is the name of its .vmx, "" for the folder's with ".vmx".
 	Config string `json:"config,omitempty"`
-	// Names are those of the port groups and datastores that the hardware refers to, for the machine's files. They may be missing.
+	// Names are those of the port groups, datastores and resource pools that the machine refers to, for its files and for people. They may
+	// be missing.
 	Names map[ID]string `json:"names,omitempty"`
 	// Resources is what it gets of its host, and Pools the resource pools that it is in without the root, the outermost first.
 	Resources ResourceConfig `json:"resources,omitzero"`

@@ -3,6 +3,7 @@ package native
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ var relief = []string{"SessionService.Logout", "TaskService.CancelTask", "Virtua
 // naming are the fields of requests that the audit log holds: those that name what a call is about. Passwords, tokens and content
 // are never among them.
 var naming = []string{
-	"alarm", "api_token", "category", "cluster", "custom_field", "datacenter", "datastore", "entity", "folder", "host", "identity_source", "image", "kind", "member", "name", "object", "op", "orphan", "parent",
+	"alarm", "api_token", "category", "cluster", "custom_field", "datacenter", "datastore", "entity", "file", "folder", "host", "identity_source", "image", "kind", "member", "name", "object", "op", "orphan", "parent",
 	"path", "pool", "port_group", "principal", "resource_pool", "role", "tag", "tag_category", "target_datastore", "target_folder", "target_path", "target_pool", "task", "user", "user_group",
 	"username", "virtual_machine", "vm_folder",
 }
@@ -66,30 +67,60 @@ var naming = []string{
 const (
 	// maxNaming bounds a field in the audit log, in bytes.
 	maxNaming = 256
-	// maxNamed is how many values of a field with many are in the audit log.
+	// maxNamed is how many values of a field with many are in the audit log, and from how many fields on messages in others are left out.
 	maxNamed = 20
+	// maxDepth is how deep messages in others are looked for.
+	maxDepth = 4
 )
 
-// objectsOf returns what a request names.
+// objectsOf returns what a request names, and what the messages in it do: the port groups and files of a change of the hardware, as
+// "change.set_media[0].file".
 func objectsOf(m proto.Message) map[string]string {
 	objects := map[string]string{}
-	m.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		name := string(field.Name())
-		if field.Kind() != protoreflect.StringKind || field.IsMap() || !slices.Contains(naming, strings.TrimSuffix(name, "s")) && !slices.Contains(naming, name) {
-			return true
-		}
-		if !field.IsList() {
-			objects[name] = cut(value.String())
-			return true
-		}
-		var all []string
-		for i := range min(value.List().Len(), maxNamed) {
-			all = append(all, cut(value.List().Get(i).String()))
-		}
-		objects[name] = strings.Join(all, " ")
-		return true
-	})
+	addObjects(objects, "", m.ProtoReflect())
 	return objects
+}
+
+// addObjects adds what m names, whose fields are below prefix. What is in it is named as long as there is room.
+func addObjects(objects map[string]string, prefix string, m protoreflect.Message) {
+	fields := m.Descriptor().Fields()
+	var inner []protoreflect.FieldDescriptor
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		name := string(field.Name())
+		switch {
+		case !m.Has(field) || field.IsMap():
+		case field.Kind() == protoreflect.MessageKind:
+			inner = append(inner, field)
+		case field.Kind() != protoreflect.StringKind || !slices.Contains(naming, strings.TrimSuffix(name, "s")) && !slices.Contains(naming, name):
+		case !field.IsList():
+			objects[prefix+name] = cut(m.Get(field).String())
+		default:
+			list := m.Get(field).List()
+			var all []string
+			for i := range min(list.Len(), maxNamed) {
+				all = append(all, cut(list.Get(i).String()))
+			}
+			objects[prefix+name] = strings.Join(all, " ")
+		}
+	}
+	for _, field := range inner {
+		name, value := prefix+string(field.Name()), m.Get(field)
+		if !field.IsList() {
+			addWithin(objects, name, value.Message())
+			continue
+		}
+		for i := range min(value.List().Len(), maxNamed) {
+			addWithin(objects, fmt.Sprintf("%s[%d]", name, i), value.List().Get(i).Message())
+		}
+	}
+}
+
+// addWithin is addObjects for a message within another one.
+func addWithin(objects map[string]string, name string, m protoreflect.Message) {
+	if len(objects) < maxNamed && strings.Count(name, ".") < maxDepth {
+		addObjects(objects, name+".", m)
+	}
 }
 
 func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxNaming)], "") }

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -80,5 +81,19 @@ func TestObjects(t *testing.T) {
 	got := objectsOf(&hanokv1.CreateUserRequest{Name: strings.Repeat("é", maxNaming), Password: password})
 	if len(got) != 1 || len(got["name"]) > maxNaming || got["name"] != strings.Repeat("é", maxNaming/2) {
 		t.Errorf("objects %q", got)
+	}
+	got = objectsOf(&hanokv1.ReconfigureVirtualMachineRequest{VirtualMachine: "web1", Change: &hanokv1.HardwareChange{
+		SetMedia:   []*hanokv1.DriveMedia{{Key: 3000, File: "[datastore1] a.iso"}, {Key: 3001}},
+		UpdateNics: []*hanokv1.NicChange{{Key: 4000, PortGroup: "backup", Type: "e1000"}}}})
+	want := map[string]string{"virtual_machine": "web1", "change.set_media[0].file": "[datastore1] a.iso", "change.update_nics[0].port_group": "backup"}
+	if !maps.Equal(got, want) {
+		t.Errorf("objects %q, want %q", got, want)
+	}
+	many := &hanokv1.HardwareChange{}
+	for range 1000 {
+		many.AddNics = append(many.AddNics, &hanokv1.NewNic{PortGroup: "backup"})
+	}
+	if got := objectsOf(&hanokv1.ReconfigureVirtualMachineRequest{Change: many}); len(got) > maxNamed {
+		t.Errorf("%d objects", len(got))
 	}
 }

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -74,7 +75,7 @@ func (d *Driver) unenforced(spec dc.Machine) []string {
 	for i, h := range holders {
 		whose := "Its"
 		if i > 0 {
-			whose = fmt.Sprintf("The %s's", dc.Describe(dc.KindResourcePool, string(h.ID)))
+			whose = fmt.Sprintf("The %s's", dc.Describe(dc.KindResourcePool, cmp.Or(spec.Names[dc.ID(h.ID)], string(h.ID))))
 		}
 		cpu, memory := h.Config.CPU, h.Config.Memory
 		switch {

@@ -35,12 +35,13 @@ func TestUnenforced(t *testing.T) {
 	m.Resources = dc.ResourceConfig{CPU: dc.Allocation{Level: dc.SharesLow, Reservation: 100, Limit: 500},
 		Memory: dc.Allocation{Level: dc.SharesCustom, Shares: 1, Reservation: 64, Limit: 256}}
 	m.Pools = []dc.PoolShare{{ID: "resgroup-1", Config: dc.ResourceConfig{Memory: dc.Allocation{Limit: 4096}}}}
+	m.Names = map[dc.ID]string{"resgroup-1": "production"}
 	want := []string{
 		"Its CPU limit of 500 MHz is not enforced: the host has no cpu controller.",
 		"Its CPU shares have no effect: the host has no cpu controller.",
 		"Its memory limit of 256 MB is not enforced: nothing takes memory back from a guest yet.",
 		"Its memory shares have no effect: no memory is given twice yet.",
-		`The resource pool "resgroup-1"'s memory limit of 4096 MB is not enforced: nothing takes memory back from a guest yet.`,
+		`The resource pool "production"'s memory limit of 4096 MB is not enforced: nothing takes memory back from a guest yet.`,
 		"Its CPU reservation of 100 MHz is kept free of other reservations; when the CPUs are short, shares decide.",
 		"Its memory reservation of 64 MB is kept free of other machines, not of other programs: the host has no memory controller.",
 	}

@@ -98,8 +98,14 @@ func (s *Service) reconfigureDefinition(typ string) task.Definition {
 			return nil
 		}, Undo: s.restoreHardware},
 		{Name: "wait for the host", Do: s.awaitHardware},
-		{Name: "remove the files of disks", Final: true, Do: s.awaitDiscarded},
+		{Name: "remove the files of disks", Final: true, Needless: keepsDisks, Do: s.awaitDiscarded},
 	}}
+}
+
+// keepsDisks reports that no disk goes.
+func keepsDisks(t *dc.Task) bool {
+	var args configureArgs
+	return task.Args(t, &args) == nil && len(args.Discarded) == 0
 }
 
 // changeHardware commits the new hardware, and what it takes.

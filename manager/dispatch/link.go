@@ -434,7 +434,7 @@ func digest(a *agentv1.MachineAssignment) any {
 	return sha256.Sum256(content)
 }
 
-// namesOf returns what the port groups and datastores are called that the machine refers to.
+// namesOf returns what the port groups, datastores and resource pools are called that the machine refers to.
 func namesOf(v *store.View, m dc.Machine) map[dc.ID]string {
 	names := map[dc.ID]string{}
 	add := func(id dc.ID) {
@@ -451,6 +451,9 @@ func namesOf(v *store.View, m dc.Machine) map[dc.ID]string {
 	}
 	for _, p := range m.SerialPorts {
 		add(dc.ID(p.File.Datastore))
+	}
+	for _, p := range m.Pools {
+		add(dc.ID(p.ID))
 	}
 	return names
 }

@@ -3,6 +3,8 @@ package task
 import (
 	"context"
 	"fmt"
+
+	"hanok/dc"
 )
 
 // Definition says how tasks of one type are carried out.
@@ -18,6 +20,9 @@ type Definition struct {
 type Step struct {
 	// Name says what the step does, as a user reads it in the progress: "wait for its files".
 	Name string
+	// Needless reports that Do finds nothing to do for the task, so that the step is not named in the progress. It is nil where there
+	// always is something.
+	Needless func(t *dc.Task) bool
 	// Do does it. It runs again whenever its end was not recorded: after a crash of the manager, or while the store
 	// could not be reached. So it must be idempotent; what can't be belongs in Run.Finish. When ctx ends it returns soon.
 	// A panic is a failure of kind Internal.

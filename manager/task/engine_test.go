@@ -303,6 +303,7 @@ func TestProgress(t *testing.T) {
 			func(*task.Run) {},
 			func(r *task.Run) { r.Progress(10, "begun") },
 			func(r *task.Run) { r.ProgressFrom(func() (int, string) { return 20, "asked" }) },
+			func(*task.Run) {}, // and nobody hears of it
 		}
 		var dos []func(context.Context, *task.Run) error
 		for i, say := range report {
@@ -311,9 +312,11 @@ func TestProgress(t *testing.T) {
 				return r.Wait(ctx, func(v *store.View) (bool, error) { return data(v, target) == fmt.Sprint(i), nil })
 			})
 		}
-		e := run(t, st, quiet, steps(dos...))
+		def := steps(dos...)
+		def.Steps[3].Needless = func(*dc.Task) bool { return true }
+		e := run(t, st, quiet, def)
 		id := mustSubmit(t, st, e, "Test.run").ID
-		for i, want := range []string{"0 1", "10 begun", "20 asked"} {
+		for i, want := range []string{"0 1", "10 begun", "20 asked", "20 asked"} {
 			synctest.Wait()
 			percent, message, ok := e.Progress(id)
 			if got := fmt.Sprint(percent, " ", message); !ok || got != want {

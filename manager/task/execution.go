@@ -107,7 +107,9 @@ func (x *execution) do(ctx context.Context, t *dc.Task, step Step) error {
 	if t.CancelRequested && !step.Final {
 		return x.turn(ctx, t, errCanceled)
 	}
-	x.setReport(100*t.Cursor/len(t.Steps), step.Name)
+	if step.Needless == nil || !step.Needless(t) {
+		x.setReport(100*t.Cursor/len(t.Steps), step.Name)
+	}
 	within := x.forward
 	if step.Final {
 		within = ctx
