@@ -28,6 +28,7 @@ const (
 	PrivClusterDelete    Privilege = "Host.Inventory.DeleteCluster"
 	PrivHostAdd          Privilege = "Host.Inventory.AddHostToCluster"
 	PrivHostAddAlone     Privilege = "Host.Inventory.AddStandaloneHost"
+	PrivHostMove         Privilege = "Host.Inventory.MoveHost"
 	PrivHostRemove       Privilege = "Host.Inventory.RemoveHostFromCluster"
 	PrivHostMaintenance  Privilege = "Host.Config.Maintenance"
 	PrivHostConnection   Privilege = "Host.Config.Connection"

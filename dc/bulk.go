@@ -83,7 +83,7 @@ func (op BulkOp) CheckKind(kind Kind) error {
 // movePrivileges and deletePrivileges are vSphere's, by the kind of object.
 var (
 	movePrivileges = map[Kind]Privilege{
-		KindDatacenter: PrivDatacenterMove, KindFolder: PrivFolderMove, KindCluster: PrivClusterMove, KindHost: PrivClusterMove,
+		KindDatacenter: PrivDatacenterMove, KindFolder: PrivFolderMove, KindCluster: PrivClusterMove, KindHost: PrivHostMove,
 		KindDatastore: PrivDatastoreMove, KindPortGroup: PrivNetworkMove, KindVirtualMachine: PrivVMMove,
 	}
 	deletePrivileges = map[Kind]Privilege{
@@ -114,8 +114,9 @@ type Bulk struct {
 	Op BulkOp `json:"op"`
 	// Timeout bounds the guest's part of ShutdownGuest and RebootGuest; 0 is GuestTimeout.
 	Timeout time.Duration `json:"timeout,omitempty"`
-	// Folder is where BulkMove moves to.
-	Folder FolderID `json:"folder,omitempty"`
+	// Folder is where BulkMove moves to, and Cluster, for hosts, in its place.
+	Folder  FolderID  `json:"folder,omitempty"`
+	Cluster ClusterID `json:"cluster,omitempty"`
 	// Tag is that of BulkAttachTag and BulkDetachTag.
 	Tag TagID `json:"tag,omitempty"`
 	// Field and Value are those of BulkCustomValue.
@@ -125,7 +126,7 @@ type Bulk struct {
 	Principal ID     `json:"principal,omitempty"`
 	Role      RoleID `json:"role,omitempty"`
 	Propagate bool   `json:"propagate,omitempty"`
-	// Pool is that of BulkVirtualMachine; "" is the root pool of each template's host.
+	// Pool is that of BulkVirtualMachine, and for hosts of BulkMove; "" is the root pool of each host.
 	Pool ResourcePoolID `json:"pool,omitempty"`
 	// Confirmed is, for a deletion of many objects, how many they are.
 	Confirmed int `json:"confirmed,omitempty"`

@@ -50,6 +50,22 @@ type HostSpec struct {
 	Disconnected bool `json:"disconnected,omitempty"`
 }
 
+// HostDestination is where a host is moved: into a cluster, or into a folder of hosts, to stand alone.
+type HostDestination struct {
+	Folder  FolderID  `json:"folder,omitempty"`
+	Cluster ClusterID `json:"cluster,omitempty"`
+	// Pool is the resource pool of the cluster that its machines come into; "" is the root pool.
+	Pool ResourcePoolID `json:"pool,omitempty"`
+}
+
+// ID returns the cluster's or the folder's ID.
+func (d HostDestination) ID() ID {
+	if d.Cluster != "" {
+		return ID(d.Cluster)
+	}
+	return ID(d.Folder)
+}
+
 // HostStatus is what a host says of itself.
 type HostStatus struct {
 	// Connection is Connected or NotResponding; see Host.Connection.

@@ -118,7 +118,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Agents = dispatch.New(dispatch.Config{Store: cfg.Store, Access: m.Access, CA: ca, Images: cfg.Images, Statistics: m.Stats, Log: cfg.Log})
 	m.Stats.Ask(m.Agents)
 	m.engine = task.New(cfg.Store, cfg.Log)
-	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine)
+	m.Hosts = hostsystem.New(cfg.Store, m.Access, m.engine, m.Inventory)
 	m.Tasks = task.NewService(cfg.Store, m.Access, m.engine)
 	m.Pools = resource.New(cfg.Store, m.Access)
 	m.Machines = compute.New(compute.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Hosts: m.Agents, Resources: m.Pools, Log: cfg.Log})

@@ -60,7 +60,7 @@ func (a *app) hostCommands() *cobra.Command {
 				}
 				return show(a, res.Host, hostColumns, hostDetails)
 			}}),
-		a.moveCommand(dc.KindHost, hostNames), a.hostTokenCommand(), a.hostJoinCommand(), a.hostRunCommand(), a.hostSimCommand(),
+		a.hostMoveCommand(), a.hostTokenCommand(), a.hostJoinCommand(), a.hostRunCommand(), a.hostSimCommand(),
 		a.hostTaskCommand("enter-maintenance", "Take hosts out of service: wait until no machine on them has power, and let none come", dc.BulkEnterMaintenance,
 			func(ctx context.Context, c *client, host string) (*hanokv1.Task, error) {
 				res, err := c.hosts.EnterMaintenanceMode(ctx, &hanokv1.EnterMaintenanceModeRequest{Host: host})
@@ -87,6 +87,36 @@ func (a *app) hostCommands() *cobra.Command {
 				return res.GetTask(), err
 			}),
 	)
+}
+
+func (a *app) hostMoveCommand() *cobra.Command {
+	var folder, cluster, pool string
+	var async bool
+	var chosen selection
+	cmd := a.client(command{use: "move HOST... --to FOLDER | --cluster CLUSTER", short: "Move hosts with their machines into a cluster, or out of one", args: chosen.arguments(0), object: true, complete: hostNames, many: true,
+		long: `Move hosts with their machines into a cluster, or into a folder, where each stands alone. A host of a cluster is in maintenance mode
+then. Its machines come into the root resource pool of where it comes to, or into the one that --pool names; the pools of a host that stood
+alone are gone then.`,
+		do: func(ctx context.Context, c *client, args []string) error {
+			req := &hanokv1.StartBulkRequest{Op: string(dc.BulkMove), TargetFolder: folder, TargetCluster: cluster, TargetPool: pool}
+			return a.bulk(ctx, c, dc.KindHost, &chosen, args, async, req, func(name string) (*hanokv1.Task, error) {
+				res, err := c.hosts.MoveHost(ctx, &hanokv1.MoveHostRequest{Host: name, Folder: folder, Cluster: cluster, ResourcePool: pool})
+				return res.GetTask(), err
+			})
+		}})
+	f := cmd.Flags()
+	f.StringVar(&folder, "to", "", "the folder of hosts to move them into, such as /Datacenter/host")
+	f.StringVar(&cluster, "cluster", "", "the cluster to move them into")
+	f.StringVar(&pool, "pool", "", "the resource pool of the cluster for their machines (default: the root pool)")
+	cmd.MarkFlagsOneRequired("to", "cluster")
+	cmd.MarkFlagsMutuallyExclusive("to", "cluster")
+	cmd.MarkFlagsMutuallyExclusive("to", "pool")
+	a.completeFlag(cmd, "to", folderNames)
+	a.completeFlag(cmd, "cluster", clusterNames)
+	a.completeFlag(cmd, "pool", poolNames)
+	asyncFlag(cmd, &async)
+	a.selectsKind(cmd, dc.KindHost, &chosen)
+	return cmd
 }
 
 // hostTaskCommand returns the command of a task on hosts: start starts that of one, and op is the bulk operation.

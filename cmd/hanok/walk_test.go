@@ -81,7 +81,7 @@ var needs = map[string][]dc.Privilege{
 	"ClusterService.DeleteCluster": {dc.PrivClusterDelete}, "HostService.CreateJoinToken": {dc.PrivHostAdd},
 	"HostService.EnterMaintenanceMode": {dc.PrivHostMaintenance}, "HostService.ExitMaintenanceMode": {dc.PrivHostMaintenance},
 	"HostService.DisconnectHost": {dc.PrivHostConnection}, "HostService.ReconnectHost": {dc.PrivHostConnection},
-	"HostService.RemoveHost": {dc.PrivHostRemove}, "PortGroupService.CreatePortGroup": {dc.PrivNetworkCreate},
+	"HostService.RemoveHost": {dc.PrivHostRemove}, "HostService.MoveHost": {dc.PrivHostMove}, "PortGroupService.CreatePortGroup": {dc.PrivNetworkCreate},
 	"PortGroupService.DeletePortGroup": {dc.PrivNetworkDelete}, "DatastoreService.CreateDatastore": {dc.PrivDatastoreCreate},
 	"DatastoreService.DeleteDatastore": {dc.PrivDatastoreDelete}, "DatastoreService.ListFiles": {"Datastore.Browse"},
 	"DatastoreService.MakeFolder": {"Datastore.FileManagement"}, "DatastoreService.GetUpload": {"Datastore.FileManagement"},
@@ -319,7 +319,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new", "identity_source": "company",
 	}
 	special := map[string]map[string]string{
-		"InventoryService.RenameObject": {"kind": "Folder"}, "BulkService.StartBulk": {"kind": "", "folder": "/Datacenter/vm", "resource_pool": "/Datacenter/host/Cluster/Resources"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""},
+		"InventoryService.RenameObject": {"kind": "Folder"}, "BulkService.StartBulk": {"kind": "", "folder": "/Datacenter/vm", "resource_pool": "/Datacenter/host/Cluster/Resources"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""}, "HostService.MoveHost": {"folder": "", "resource_pool": ""},
 		"IdentitySourceService.UpdateIdentitySource": {"name": ""}, "RoleService.UpdateRole": {"role": "Spare", "name": ""}, "RoleService.DeleteRole": {"role": "Spare"},
 		"StatisticsService.QueryStatistics":      {"kind": "VirtualMachine", "object": "hello"},
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},

@@ -142,6 +142,7 @@ type Hosts interface {
 	CreateRejoinToken(ctx context.Context, by dc.Caller, host dc.HostID) (token string, expires time.Time, err error)
 	EnterMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
 	ExitMaintenance(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
+	Move(ctx context.Context, by dc.Caller, id dc.HostID, to dc.HostDestination) (*dc.Task, error)
 	Disconnect(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
 	Reconnect(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)
 	Remove(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error)

@@ -71,7 +71,13 @@ func (s *service) bulkArguments(ctx context.Context, by dc.Caller, req *hanokv1.
 	}
 	switch b.Op {
 	case dc.BulkMove:
-		b.Folder, err = resolve[dc.FolderID](s, by, dc.KindFolder, req.TargetFolder)
+		if req.TargetCluster == "" {
+			b.Folder, err = resolve[dc.FolderID](s, by, dc.KindFolder, req.TargetFolder)
+			return err
+		}
+		var to dc.HostDestination
+		to, err = s.hostDestination(by, req.TargetFolder, req.TargetCluster, req.TargetPool)
+		b.Folder, b.Cluster, b.Pool = to.Folder, to.Cluster, to.Pool
 	case dc.BulkAttachTag, dc.BulkDetachTag:
 		b.Tag, err = s.tagID(by, dc.PrivTagAttach, on, req.Tag)
 	case dc.BulkCustomValue:

@@ -104,6 +104,32 @@ func (s *service) hostTask(ctx context.Context, ref string, start func(context.C
 	return s.task(caller(ctx), t), nil
 }
 
+func (s *service) MoveHost(ctx context.Context, req *hanokv1.MoveHostRequest) (*hanokv1.MoveHostResponse, error) {
+	to, err := s.hostDestination(caller(ctx), req.Folder, req.Cluster, req.ResourcePool)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.hostTask(ctx, req.Host, func(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.Task, error) {
+		return s.Hosts.Move(ctx, by, id, to)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.MoveHostResponse{Task: t}, nil
+}
+
+// hostDestination resolves where a host is moved to.
+func (s *service) hostDestination(by dc.Caller, folder, cluster, pool string) (to dc.HostDestination, err error) {
+	if to.Folder, err = resolveAny[dc.FolderID](s, by, dc.KindFolder, folder); err != nil {
+		return to, err
+	}
+	if to.Cluster, err = resolveAny[dc.ClusterID](s, by, dc.KindCluster, cluster); err != nil {
+		return to, err
+	}
+	to.Pool, err = resolveAny[dc.ResourcePoolID](s, by, dc.KindResourcePool, pool)
+	return to, err
+}
+
 func (s *service) EnterMaintenanceMode(ctx context.Context, req *hanokv1.EnterMaintenanceModeRequest) (*hanokv1.EnterMaintenanceModeResponse, error) {
 	t, err := s.hostTask(ctx, req.Host, s.Hosts.EnterMaintenance)
 	if err != nil {

@@ -138,9 +138,9 @@ func (w *world) set(hold bool) {
 // manager returns the service of a freshly started manager.
 func (w *world) manager(e *task.Engine) *Service {
 	acc := access.New(w.st, quiet)
-	pools := resource.New(w.st, acc)
-	return New(Config{Store: w.st, Access: acc, Tasks: e, Inventory: inventory.New(w.st, acc, quiet), Tags: tag.New(w.st, acc),
-		Fields: attribute.New(w.st, acc), Log: quiet, Hosts: hostsystem.New(w.st, acc, e), Pools: pools,
+	pools, inv := resource.New(w.st, acc), inventory.New(w.st, acc, quiet)
+	return New(Config{Store: w.st, Access: acc, Tasks: e, Inventory: inv, Tags: tag.New(w.st, acc),
+		Fields: attribute.New(w.st, acc), Log: quiet, Hosts: hostsystem.New(w.st, acc, e, inv), Pools: pools,
 		Machines: compute.New(compute.Config{Store: w.st, Access: acc, Tasks: e, Hosts: w, Resources: pools, Log: quiet})})
 }
 

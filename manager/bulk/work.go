@@ -109,6 +109,9 @@ func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, erro
 	}
 	switch b.Op {
 	case dc.BulkMove:
+		if id.Kind() == dc.KindHost {
+			return s.Hosts.MoveIn(tx, a.By, dc.HostID(id), dc.HostDestination{Folder: b.Folder, Cluster: b.Cluster, Pool: b.Pool})
+		}
 		return nil, s.Inventory.MoveIn(tx, a.By, id, b.Folder)
 	case dc.BulkAttachTag:
 		return nil, s.Tags.AttachIn(tx, a.By, b.Tag, id)

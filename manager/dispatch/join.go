@@ -13,6 +13,7 @@ import (
 	"hanok/internal/pki"
 	"hanok/internal/random"
 	"hanok/manager/event"
+	"hanok/manager/inventory"
 	"hanok/manager/store"
 )
 
@@ -148,7 +149,7 @@ func (s *Service) join(ctx context.Context, r *agentv1.JoinRequest) (*agentv1.Jo
 func addHost(tx *store.Tx, token *dc.JoinToken, id dc.HostID, name string, facts dc.HostStatus, now time.Time) (*dc.Host, error) {
 	cluster := token.Cluster
 	if token.Folder != "" {
-		cluster = resourceAlone(tx, token.Folder, name, now)
+		cluster = resourceAlone(tx, token.Folder, name)
 	}
 	if old, ok := store.Named[*dc.Host](tx.View(), dc.ID(cluster), name); ok {
 		if old.Status.Connection != "" {
@@ -167,20 +168,13 @@ func addHost(tx *store.Tx, token *dc.JoinToken, id dc.HostID, name string, facts
 
 // resourceAlone returns the compute resource of a host that stands alone in a folder: the one that is left of a host which died
 // before it was ever connected, or a new one.
-func resourceAlone(tx *store.Tx, folder dc.FolderID, name string, now time.Time) dc.ClusterID {
+func resourceAlone(tx *store.Tx, folder dc.FolderID, name string) dc.ClusterID {
 	tx.Exists(dc.ID(folder))
 	if old, ok := store.Named[*dc.Cluster](tx.View(), dc.ID(folder), name); ok && old.Standalone {
 		tx.Exists(dc.ID(old.ID))
 		return old.ID
 	}
-	c := &dc.Cluster{ID: dc.ClusterID(dc.NewID(dc.KindCluster, random.Suffix())), Meta: dc.Meta{Name: name, Parent: dc.ID(folder), Created: now},
-		Standalone: true}
-	pool := &dc.ResourcePool{ID: dc.ResourcePoolID(dc.NewID(dc.KindResourcePool, random.Suffix())),
-		Meta: dc.Meta{Name: dc.RootPoolName, Parent: dc.ID(c.ID), Created: now}}
-	c.RootPool = pool.ID
-	tx.Put(pool)
-	tx.Put(c)
-	return c.ID
+	return inventory.PutStandalone(tx, folder, name).ID
 }
 
 // findToken returns the token whose secret is given.

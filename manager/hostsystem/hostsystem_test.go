@@ -11,6 +11,7 @@ import (
 
 	"hanok/dc"
 	"hanok/manager/access"
+	"hanok/manager/inventory"
 	"hanok/manager/store"
 	"hanok/manager/task"
 	"hanok/manager/task/tasktest"
@@ -53,7 +54,8 @@ func newWorld(t *testing.T, prepare func(h *dc.Host, vm *dc.VirtualMachine)) *wo
 
 func newService(st *store.Store) (*Service, *task.Engine) {
 	e := task.New(st, quiet)
-	return New(st, access.New(st, quiet), e), e
+	acc := access.New(st, quiet)
+	return New(st, acc, e, inventory.New(st, acc, quiet)), e
 }
 
 func (w *world) change(fn func(tx *store.Tx) error) {

@@ -80,7 +80,7 @@ func leaveDatastores(tx *store.Tx, host dc.HostID) error {
 	return nil
 }
 
-// removeAlone removes the compute resource of a host that is in no cluster, with its root pool.
+// removeAlone removes the compute resource of a host that is in no cluster, with its pools.
 func removeAlone(tx *store.Tx, h *dc.Host) error {
 	if c, err := store.Get[*dc.Cluster](tx.View(), h.Parent); err != nil || !c.Standalone {
 		return nil
@@ -89,11 +89,5 @@ func removeAlone(tx *store.Tx, h *dc.Host) error {
 	if err != nil {
 		return err
 	}
-	pool, err := store.Load[*dc.ResourcePool](tx, dc.ID(c.RootPool))
-	if err != nil {
-		return err
-	}
-	tx.Delete(pool)
-	tx.Delete(c)
-	return nil
+	return removeResource(tx, c)
 }

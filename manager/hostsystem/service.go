@@ -1,5 +1,5 @@
 // Package hostsystem is what administrators do with the hosts of a data center, as vSphere's HostSystem: take them out of
-// service and back, disconnect and reconnect them, remove them. It defines the tasks that do so, which change Host.Spec
+// service and back, disconnect and reconnect them, move and remove them. It defines the tasks that do so, which change Host.Spec
 // and wait for what follows.
 //
 // How hosts join and what they report is package dispatch's, which also ends the connection of a host that Spec wants
@@ -16,6 +16,7 @@ import (
 	"hanok/dc"
 	"hanok/manager/access"
 	"hanok/manager/event"
+	"hanok/manager/inventory"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -25,20 +26,22 @@ import (
 // Denied. Each returns a task, which the engine carries out. Kinds: NotFound, WrongState as the method says, Conflict while
 // another task works on the host.
 type Service struct {
-	store  *store.Store
-	access *access.Service
-	tasks  *task.Engine
+	store     *store.Store
+	access    *access.Service
+	tasks     *task.Engine
+	inventory *inventory.Service
 }
 
 // New returns the service and registers its task definitions with tasks.
-func New(st *store.Store, acc *access.Service, tasks *task.Engine) *Service {
-	s := &Service{store: st, access: acc, tasks: tasks}
+func New(st *store.Store, acc *access.Service, tasks *task.Engine, inv *inventory.Service) *Service {
+	s := &Service{store: st, access: acc, tasks: tasks, inventory: inv}
 	tasks.Register(definitions()...)
 	return s
 }
 
 func definitions() []task.Definition {
-	return []task.Definition{enterDefinition, exitDefinition, disconnectDefinition, reconnectDefinition, removeDefinition}
+	return []task.Definition{enterDefinition, exitDefinition, disconnectDefinition, reconnectDefinition, removeDefinition,
+		moveDefinition(moveIntoFolder), moveDefinition(moveIntoCluster)}
 }
 
 // request is how a task on a host is asked for: its privilege, and what admit has against it.

@@ -53,11 +53,27 @@ func (s *Service) CreateClusterIn(ctx context.Context, by dc.Caller, folder dc.F
 }
 
 func putCluster(tx *store.Tx, by dc.Caller, folder dc.FolderID, name string) *dc.Cluster {
+	c := newCluster(tx, folder, name)
+	created(tx, by, dc.EventClusterCreated, c)
+	return c
+}
+
+// PutStandalone makes the compute resource of a host of the name that stands alone in a folder of hosts, with its root pool. The folder's
+// existence is a condition of tx.
+func PutStandalone(tx *store.Tx, folder dc.FolderID, name string) *dc.Cluster {
+	c := newCluster(tx, folder, name)
+	c.Standalone = true
+	tx.Exists(dc.ID(folder))
+	tx.Put(c)
+	return c
+}
+
+// newCluster stores a root pool and returns the cluster for it.
+func newCluster(tx *store.Tx, folder dc.FolderID, name string) *dc.Cluster {
 	c := &dc.Cluster{ID: dc.ClusterID(newID(dc.KindCluster)), Meta: newMeta(name, dc.ID(folder))}
 	pool := &dc.ResourcePool{ID: dc.ResourcePoolID(newID(dc.KindResourcePool)), Meta: newMeta(dc.RootPoolName, dc.ID(c.ID))}
 	c.RootPool = pool.ID
 	tx.Put(pool)
-	created(tx, by, dc.EventClusterCreated, c)
 	return c
 }
 

@@ -78,7 +78,7 @@ func moved(v *store.View, id dc.ID) (dc.ID, error) {
 	}
 	if !c.Standalone {
 		return "", dc.Errorf(dc.WrongState, "it is in %s", dc.Describe(dc.KindCluster, c.Name)).On(dc.Describe(dc.KindHost, h.Name)).
-			Fix("move the cluster; or remove the host, and let it join alone in the folder")
+			Fix("move the cluster, or the host by HostService.MoveHost: hanok host move")
 	}
 	return dc.ID(c.ID), nil
 }

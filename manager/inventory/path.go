@@ -43,6 +43,16 @@ func Below(v *store.View, id, ancestor dc.ID) bool {
 	return ok && within(v, o, ancestor)
 }
 
+// DatacenterOf returns the data center that the object with an ID is in, or "".
+func DatacenterOf(v *store.View, id dc.ID) dc.DatacenterID {
+	for o, ok := find(v, id); ok; o, ok = find(v, o.Metadata().Parent) {
+		if o.Kind() == dc.KindDatacenter {
+			return dc.DatacenterID(o.Identity())
+		}
+	}
+	return ""
+}
+
 // describe returns the object of the ID as a user knows it.
 func describe(v *store.View, id dc.ID) string {
 	if o, ok := find(v, id); ok {

@@ -55,8 +55,10 @@ type StartBulkRequest struct {
 	Group     bool   `protobuf:"varint,15,opt,name=group,proto3" json:"group,omitempty"`
 	Role      string `protobuf:"bytes,16,opt,name=role,proto3" json:"role,omitempty"`
 	Propagate bool   `protobuf:"varint,17,opt,name=propagate,proto3" json:"propagate,omitempty"`
-	// The resource pool of "markAsVirtualMachine". Empty: the root pool of each template's host.
-	TargetPool    string `protobuf:"bytes,18,opt,name=target_pool,json=targetPool,proto3" json:"target_pool,omitempty"`
+	// The resource pool of "markAsVirtualMachine", and of "move" for hosts into a cluster. Empty: the root pool of each host.
+	TargetPool string `protobuf:"bytes,18,opt,name=target_pool,json=targetPool,proto3" json:"target_pool,omitempty"`
+	// Where "move" moves hosts to, in the place of target_folder: a reference to a cluster.
+	TargetCluster string `protobuf:"bytes,19,opt,name=target_cluster,json=targetCluster,proto3" json:"target_cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,6 +219,13 @@ func (x *StartBulkRequest) GetTargetPool() string {
 	return ""
 }
 
+func (x *StartBulkRequest) GetTargetCluster() string {
+	if x != nil {
+		return x.TargetCluster
+	}
+	return ""
+}
+
 type StartBulkResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
@@ -265,7 +274,7 @@ var File_hanok_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\x92\x04\n" +
+	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\xb9\x04\n" +
 	"\x10StartBulkRequest\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12)\n" +
 	"\x10virtual_machines\x18\x02 \x03(\tR\x0fvirtualMachines\x12\x16\n" +
@@ -286,7 +295,8 @@ const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\x04role\x18\x10 \x01(\tR\x04role\x12\x1c\n" +
 	"\tpropagate\x18\x11 \x01(\bR\tpropagate\x12\x1f\n" +
 	"\vtarget_pool\x18\x12 \x01(\tR\n" +
-	"targetPool\"7\n" +
+	"targetPool\x12%\n" +
+	"\x0etarget_cluster\x18\x13 \x01(\tR\rtargetCluster\"7\n" +
 	"\x11StartBulkResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2S\n" +
 	"\vBulkService\x12D\n" +

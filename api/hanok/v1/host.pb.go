@@ -682,6 +682,119 @@ func (x *EnterMaintenanceModeResponse) GetTask() *Task {
 	return nil
 }
 
+type MoveHostRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// References: ID, unique name or inventory path. One of cluster and folder is given; the pool is one of the cluster.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Cluster       string `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Folder        string `protobuf:"bytes,3,opt,name=folder,proto3" json:"folder,omitempty"`
+	ResourcePool  string `protobuf:"bytes,4,opt,name=resource_pool,json=resourcePool,proto3" json:"resource_pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveHostRequest) Reset() {
+	*x = MoveHostRequest{}
+	mi := &file_hanok_v1_host_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveHostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveHostRequest) ProtoMessage() {}
+
+func (x *MoveHostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveHostRequest.ProtoReflect.Descriptor instead.
+func (*MoveHostRequest) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MoveHostRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *MoveHostRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *MoveHostRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *MoveHostRequest) GetResourcePool() string {
+	if x != nil {
+		return x.ResourcePool
+	}
+	return ""
+}
+
+type MoveHostResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveHostResponse) Reset() {
+	*x = MoveHostResponse{}
+	mi := &file_hanok_v1_host_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveHostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveHostResponse) ProtoMessage() {}
+
+func (x *MoveHostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hanok_v1_host_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveHostResponse.ProtoReflect.Descriptor instead.
+func (*MoveHostResponse) Descriptor() ([]byte, []int) {
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MoveHostResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 type ExitMaintenanceModeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
@@ -692,7 +805,7 @@ type ExitMaintenanceModeRequest struct {
 
 func (x *ExitMaintenanceModeRequest) Reset() {
 	*x = ExitMaintenanceModeRequest{}
-	mi := &file_hanok_v1_host_proto_msgTypes[10]
+	mi := &file_hanok_v1_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +817,7 @@ func (x *ExitMaintenanceModeRequest) String() string {
 func (*ExitMaintenanceModeRequest) ProtoMessage() {}
 
 func (x *ExitMaintenanceModeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[10]
+	mi := &file_hanok_v1_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +830,7 @@ func (x *ExitMaintenanceModeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExitMaintenanceModeRequest.ProtoReflect.Descriptor instead.
 func (*ExitMaintenanceModeRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{10}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExitMaintenanceModeRequest) GetHost() string {
@@ -736,7 +849,7 @@ type ExitMaintenanceModeResponse struct {
 
 func (x *ExitMaintenanceModeResponse) Reset() {
 	*x = ExitMaintenanceModeResponse{}
-	mi := &file_hanok_v1_host_proto_msgTypes[11]
+	mi := &file_hanok_v1_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +861,7 @@ func (x *ExitMaintenanceModeResponse) String() string {
 func (*ExitMaintenanceModeResponse) ProtoMessage() {}
 
 func (x *ExitMaintenanceModeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[11]
+	mi := &file_hanok_v1_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +874,7 @@ func (x *ExitMaintenanceModeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExitMaintenanceModeResponse.ProtoReflect.Descriptor instead.
 func (*ExitMaintenanceModeResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{11}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExitMaintenanceModeResponse) GetTask() *Task {
@@ -781,7 +894,7 @@ type DisconnectHostRequest struct {
 
 func (x *DisconnectHostRequest) Reset() {
 	*x = DisconnectHostRequest{}
-	mi := &file_hanok_v1_host_proto_msgTypes[12]
+	mi := &file_hanok_v1_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +906,7 @@ func (x *DisconnectHostRequest) String() string {
 func (*DisconnectHostRequest) ProtoMessage() {}
 
 func (x *DisconnectHostRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[12]
+	mi := &file_hanok_v1_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +919,7 @@ func (x *DisconnectHostRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectHostRequest.ProtoReflect.Descriptor instead.
 func (*DisconnectHostRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DisconnectHostRequest) GetHost() string {
@@ -825,7 +938,7 @@ type DisconnectHostResponse struct {
 
 func (x *DisconnectHostResponse) Reset() {
 	*x = DisconnectHostResponse{}
-	mi := &file_hanok_v1_host_proto_msgTypes[13]
+	mi := &file_hanok_v1_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +950,7 @@ func (x *DisconnectHostResponse) String() string {
 func (*DisconnectHostResponse) ProtoMessage() {}
 
 func (x *DisconnectHostResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[13]
+	mi := &file_hanok_v1_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +963,7 @@ func (x *DisconnectHostResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectHostResponse.ProtoReflect.Descriptor instead.
 func (*DisconnectHostResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{13}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DisconnectHostResponse) GetTask() *Task {
@@ -870,7 +983,7 @@ type ReconnectHostRequest struct {
 
 func (x *ReconnectHostRequest) Reset() {
 	*x = ReconnectHostRequest{}
-	mi := &file_hanok_v1_host_proto_msgTypes[14]
+	mi := &file_hanok_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +995,7 @@ func (x *ReconnectHostRequest) String() string {
 func (*ReconnectHostRequest) ProtoMessage() {}
 
 func (x *ReconnectHostRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[14]
+	mi := &file_hanok_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1008,7 @@ func (x *ReconnectHostRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconnectHostRequest.ProtoReflect.Descriptor instead.
 func (*ReconnectHostRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{14}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReconnectHostRequest) GetHost() string {
@@ -914,7 +1027,7 @@ type ReconnectHostResponse struct {
 
 func (x *ReconnectHostResponse) Reset() {
 	*x = ReconnectHostResponse{}
-	mi := &file_hanok_v1_host_proto_msgTypes[15]
+	mi := &file_hanok_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +1039,7 @@ func (x *ReconnectHostResponse) String() string {
 func (*ReconnectHostResponse) ProtoMessage() {}
 
 func (x *ReconnectHostResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[15]
+	mi := &file_hanok_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +1052,7 @@ func (x *ReconnectHostResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconnectHostResponse.ProtoReflect.Descriptor instead.
 func (*ReconnectHostResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{15}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReconnectHostResponse) GetTask() *Task {
@@ -959,7 +1072,7 @@ type RemoveHostRequest struct {
 
 func (x *RemoveHostRequest) Reset() {
 	*x = RemoveHostRequest{}
-	mi := &file_hanok_v1_host_proto_msgTypes[16]
+	mi := &file_hanok_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1084,7 @@ func (x *RemoveHostRequest) String() string {
 func (*RemoveHostRequest) ProtoMessage() {}
 
 func (x *RemoveHostRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[16]
+	mi := &file_hanok_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1097,7 @@ func (x *RemoveHostRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveHostRequest.ProtoReflect.Descriptor instead.
 func (*RemoveHostRequest) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RemoveHostRequest) GetHost() string {
@@ -1003,7 +1116,7 @@ type RemoveHostResponse struct {
 
 func (x *RemoveHostResponse) Reset() {
 	*x = RemoveHostResponse{}
-	mi := &file_hanok_v1_host_proto_msgTypes[17]
+	mi := &file_hanok_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1128,7 @@ func (x *RemoveHostResponse) String() string {
 func (*RemoveHostResponse) ProtoMessage() {}
 
 func (x *RemoveHostResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hanok_v1_host_proto_msgTypes[17]
+	mi := &file_hanok_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1141,7 @@ func (x *RemoveHostResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveHostResponse.ProtoReflect.Descriptor instead.
 func (*RemoveHostResponse) Descriptor() ([]byte, []int) {
-	return file_hanok_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_hanok_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RemoveHostResponse) GetTask() *Task {
@@ -1096,6 +1209,13 @@ const file_hanok_v1_host_proto_rawDesc = "" +
 	"\x1bEnterMaintenanceModeRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\"B\n" +
 	"\x1cEnterMaintenanceModeResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"|\n" +
+	"\x0fMoveHostRequest\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x16\n" +
+	"\x06folder\x18\x03 \x01(\tR\x06folder\x12#\n" +
+	"\rresource_pool\x18\x04 \x01(\tR\fresourcePool\"6\n" +
+	"\x10MoveHostResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task\"0\n" +
 	"\x1aExitMaintenanceModeRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\"A\n" +
@@ -1112,13 +1232,14 @@ const file_hanok_v1_host_proto_rawDesc = "" +
 	"\x11RemoveHostRequest\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\"8\n" +
 	"\x12RemoveHostResponse\x12\"\n" +
-	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xa6\x05\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xe9\x05\n" +
 	"\vHostService\x12D\n" +
 	"\tListHosts\x12\x1a.hanok.v1.ListHostsRequest\x1a\x1b.hanok.v1.ListHostsResponse\x12>\n" +
 	"\aGetHost\x12\x18.hanok.v1.GetHostRequest\x1a\x19.hanok.v1.GetHostResponse\x12V\n" +
 	"\x0fCreateJoinToken\x12 .hanok.v1.CreateJoinTokenRequest\x1a!.hanok.v1.CreateJoinTokenResponse\x12e\n" +
 	"\x14EnterMaintenanceMode\x12%.hanok.v1.EnterMaintenanceModeRequest\x1a&.hanok.v1.EnterMaintenanceModeResponse\x12b\n" +
-	"\x13ExitMaintenanceMode\x12$.hanok.v1.ExitMaintenanceModeRequest\x1a%.hanok.v1.ExitMaintenanceModeResponse\x12S\n" +
+	"\x13ExitMaintenanceMode\x12$.hanok.v1.ExitMaintenanceModeRequest\x1a%.hanok.v1.ExitMaintenanceModeResponse\x12A\n" +
+	"\bMoveHost\x12\x19.hanok.v1.MoveHostRequest\x1a\x1a.hanok.v1.MoveHostResponse\x12S\n" +
 	"\x0eDisconnectHost\x12\x1f.hanok.v1.DisconnectHostRequest\x1a .hanok.v1.DisconnectHostResponse\x12P\n" +
 	"\rReconnectHost\x12\x1e.hanok.v1.ReconnectHostRequest\x1a\x1f.hanok.v1.ReconnectHostResponse\x12G\n" +
 	"\n" +
@@ -1136,7 +1257,7 @@ func file_hanok_v1_host_proto_rawDescGZIP() []byte {
 	return file_hanok_v1_host_proto_rawDescData
 }
 
-var file_hanok_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_hanok_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_hanok_v1_host_proto_goTypes = []any{
 	(*Host)(nil),                         // 0: hanok.v1.Host
 	(*Hypervisor)(nil),                   // 1: hanok.v1.Hypervisor
@@ -1148,49 +1269,54 @@ var file_hanok_v1_host_proto_goTypes = []any{
 	(*CreateJoinTokenResponse)(nil),      // 7: hanok.v1.CreateJoinTokenResponse
 	(*EnterMaintenanceModeRequest)(nil),  // 8: hanok.v1.EnterMaintenanceModeRequest
 	(*EnterMaintenanceModeResponse)(nil), // 9: hanok.v1.EnterMaintenanceModeResponse
-	(*ExitMaintenanceModeRequest)(nil),   // 10: hanok.v1.ExitMaintenanceModeRequest
-	(*ExitMaintenanceModeResponse)(nil),  // 11: hanok.v1.ExitMaintenanceModeResponse
-	(*DisconnectHostRequest)(nil),        // 12: hanok.v1.DisconnectHostRequest
-	(*DisconnectHostResponse)(nil),       // 13: hanok.v1.DisconnectHostResponse
-	(*ReconnectHostRequest)(nil),         // 14: hanok.v1.ReconnectHostRequest
-	(*ReconnectHostResponse)(nil),        // 15: hanok.v1.ReconnectHostResponse
-	(*RemoveHostRequest)(nil),            // 16: hanok.v1.RemoveHostRequest
-	(*RemoveHostResponse)(nil),           // 17: hanok.v1.RemoveHostResponse
-	(*timestamppb.Timestamp)(nil),        // 18: google.protobuf.Timestamp
-	(*Task)(nil),                         // 19: hanok.v1.Task
+	(*MoveHostRequest)(nil),              // 10: hanok.v1.MoveHostRequest
+	(*MoveHostResponse)(nil),             // 11: hanok.v1.MoveHostResponse
+	(*ExitMaintenanceModeRequest)(nil),   // 12: hanok.v1.ExitMaintenanceModeRequest
+	(*ExitMaintenanceModeResponse)(nil),  // 13: hanok.v1.ExitMaintenanceModeResponse
+	(*DisconnectHostRequest)(nil),        // 14: hanok.v1.DisconnectHostRequest
+	(*DisconnectHostResponse)(nil),       // 15: hanok.v1.DisconnectHostResponse
+	(*ReconnectHostRequest)(nil),         // 16: hanok.v1.ReconnectHostRequest
+	(*ReconnectHostResponse)(nil),        // 17: hanok.v1.ReconnectHostResponse
+	(*RemoveHostRequest)(nil),            // 18: hanok.v1.RemoveHostRequest
+	(*RemoveHostResponse)(nil),           // 19: hanok.v1.RemoveHostResponse
+	(*timestamppb.Timestamp)(nil),        // 20: google.protobuf.Timestamp
+	(*Task)(nil),                         // 21: hanok.v1.Task
 }
 var file_hanok_v1_host_proto_depIdxs = []int32{
-	18, // 0: hanok.v1.Host.created:type_name -> google.protobuf.Timestamp
+	20, // 0: hanok.v1.Host.created:type_name -> google.protobuf.Timestamp
 	1,  // 1: hanok.v1.Host.hypervisor:type_name -> hanok.v1.Hypervisor
 	0,  // 2: hanok.v1.ListHostsResponse.hosts:type_name -> hanok.v1.Host
 	0,  // 3: hanok.v1.GetHostResponse.host:type_name -> hanok.v1.Host
-	18, // 4: hanok.v1.CreateJoinTokenResponse.expires:type_name -> google.protobuf.Timestamp
-	19, // 5: hanok.v1.EnterMaintenanceModeResponse.task:type_name -> hanok.v1.Task
-	19, // 6: hanok.v1.ExitMaintenanceModeResponse.task:type_name -> hanok.v1.Task
-	19, // 7: hanok.v1.DisconnectHostResponse.task:type_name -> hanok.v1.Task
-	19, // 8: hanok.v1.ReconnectHostResponse.task:type_name -> hanok.v1.Task
-	19, // 9: hanok.v1.RemoveHostResponse.task:type_name -> hanok.v1.Task
-	2,  // 10: hanok.v1.HostService.ListHosts:input_type -> hanok.v1.ListHostsRequest
-	4,  // 11: hanok.v1.HostService.GetHost:input_type -> hanok.v1.GetHostRequest
-	6,  // 12: hanok.v1.HostService.CreateJoinToken:input_type -> hanok.v1.CreateJoinTokenRequest
-	8,  // 13: hanok.v1.HostService.EnterMaintenanceMode:input_type -> hanok.v1.EnterMaintenanceModeRequest
-	10, // 14: hanok.v1.HostService.ExitMaintenanceMode:input_type -> hanok.v1.ExitMaintenanceModeRequest
-	12, // 15: hanok.v1.HostService.DisconnectHost:input_type -> hanok.v1.DisconnectHostRequest
-	14, // 16: hanok.v1.HostService.ReconnectHost:input_type -> hanok.v1.ReconnectHostRequest
-	16, // 17: hanok.v1.HostService.RemoveHost:input_type -> hanok.v1.RemoveHostRequest
-	3,  // 18: hanok.v1.HostService.ListHosts:output_type -> hanok.v1.ListHostsResponse
-	5,  // 19: hanok.v1.HostService.GetHost:output_type -> hanok.v1.GetHostResponse
-	7,  // 20: hanok.v1.HostService.CreateJoinToken:output_type -> hanok.v1.CreateJoinTokenResponse
-	9,  // 21: hanok.v1.HostService.EnterMaintenanceMode:output_type -> hanok.v1.EnterMaintenanceModeResponse
-	11, // 22: hanok.v1.HostService.ExitMaintenanceMode:output_type -> hanok.v1.ExitMaintenanceModeResponse
-	13, // 23: hanok.v1.HostService.DisconnectHost:output_type -> hanok.v1.DisconnectHostResponse
-	15, // 24: hanok.v1.HostService.ReconnectHost:output_type -> hanok.v1.ReconnectHostResponse
-	17, // 25: hanok.v1.HostService.RemoveHost:output_type -> hanok.v1.RemoveHostResponse
-	18, // [18:26] is the sub-list for method output_type
-	10, // [10:18] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	20, // 4: hanok.v1.CreateJoinTokenResponse.expires:type_name -> google.protobuf.Timestamp
+	21, // 5: hanok.v1.EnterMaintenanceModeResponse.task:type_name -> hanok.v1.Task
+	21, // 6: hanok.v1.MoveHostResponse.task:type_name -> hanok.v1.Task
+	21, // 7: hanok.v1.ExitMaintenanceModeResponse.task:type_name -> hanok.v1.Task
+	21, // 8: hanok.v1.DisconnectHostResponse.task:type_name -> hanok.v1.Task
+	21, // 9: hanok.v1.ReconnectHostResponse.task:type_name -> hanok.v1.Task
+	21, // 10: hanok.v1.RemoveHostResponse.task:type_name -> hanok.v1.Task
+	2,  // 11: hanok.v1.HostService.ListHosts:input_type -> hanok.v1.ListHostsRequest
+	4,  // 12: hanok.v1.HostService.GetHost:input_type -> hanok.v1.GetHostRequest
+	6,  // 13: hanok.v1.HostService.CreateJoinToken:input_type -> hanok.v1.CreateJoinTokenRequest
+	8,  // 14: hanok.v1.HostService.EnterMaintenanceMode:input_type -> hanok.v1.EnterMaintenanceModeRequest
+	12, // 15: hanok.v1.HostService.ExitMaintenanceMode:input_type -> hanok.v1.ExitMaintenanceModeRequest
+	10, // 16: hanok.v1.HostService.MoveHost:input_type -> hanok.v1.MoveHostRequest
+	14, // 17: hanok.v1.HostService.DisconnectHost:input_type -> hanok.v1.DisconnectHostRequest
+	16, // 18: hanok.v1.HostService.ReconnectHost:input_type -> hanok.v1.ReconnectHostRequest
+	18, // 19: hanok.v1.HostService.RemoveHost:input_type -> hanok.v1.RemoveHostRequest
+	3,  // 20: hanok.v1.HostService.ListHosts:output_type -> hanok.v1.ListHostsResponse
+	5,  // 21: hanok.v1.HostService.GetHost:output_type -> hanok.v1.GetHostResponse
+	7,  // 22: hanok.v1.HostService.CreateJoinToken:output_type -> hanok.v1.CreateJoinTokenResponse
+	9,  // 23: hanok.v1.HostService.EnterMaintenanceMode:output_type -> hanok.v1.EnterMaintenanceModeResponse
+	13, // 24: hanok.v1.HostService.ExitMaintenanceMode:output_type -> hanok.v1.ExitMaintenanceModeResponse
+	11, // 25: hanok.v1.HostService.MoveHost:output_type -> hanok.v1.MoveHostResponse
+	15, // 26: hanok.v1.HostService.DisconnectHost:output_type -> hanok.v1.DisconnectHostResponse
+	17, // 27: hanok.v1.HostService.ReconnectHost:output_type -> hanok.v1.ReconnectHostResponse
+	19, // 28: hanok.v1.HostService.RemoveHost:output_type -> hanok.v1.RemoveHostResponse
+	20, // [20:29] is the sub-list for method output_type
+	11, // [11:20] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_host_proto_init() }
@@ -1205,7 +1331,7 @@ func file_hanok_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hanok_v1_host_proto_rawDesc), len(file_hanok_v1_host_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

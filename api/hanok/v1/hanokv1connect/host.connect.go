@@ -46,6 +46,8 @@ const (
 	// HostServiceExitMaintenanceModeProcedure is the fully-qualified name of the HostService's
 	// ExitMaintenanceMode RPC.
 	HostServiceExitMaintenanceModeProcedure = "/hanok.v1.HostService/ExitMaintenanceMode"
+	// HostServiceMoveHostProcedure is the fully-qualified name of the HostService's MoveHost RPC.
+	HostServiceMoveHostProcedure = "/hanok.v1.HostService/MoveHost"
 	// HostServiceDisconnectHostProcedure is the fully-qualified name of the HostService's
 	// DisconnectHost RPC.
 	HostServiceDisconnectHostProcedure = "/hanok.v1.HostService/DisconnectHost"
@@ -73,6 +75,12 @@ type HostServiceClient interface {
 	// ExitMaintenanceMode puts a host back into service. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host in
 	// service; Conflict.
 	ExitMaintenanceMode(context.Context, *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error)
+	// MoveHost moves a host with its machines into a cluster, or into a folder, to stand alone there. A host of a cluster is in maintenance
+	// mode then. Its machines come into the root resource pool, or into the pool that is named; the pools of a host that stood alone go with
+	// its compute resource. Privileges: Host.Inventory.MoveHost on the host, on what it leaves and on what it comes to, for a
+	// host that stays alone Host.Inventory.MoveCluster; Resource.AssignVMToPool on the pool. NotFound; Invalid for a destination that does not hold
+	// hosts or is in another data center; Exists for a name that is taken there; WrongState; Conflict.
+	MoveHost(context.Context, *v1.MoveHostRequest) (*v1.MoveHostResponse, error)
 	// DisconnectHost keeps a host's agent from connecting; its machines run on. Privilege: Host.Config.Connection. NotFound;
 	// WrongState for a host that was disconnected; Conflict.
 	DisconnectHost(context.Context, *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error)
@@ -126,6 +134,12 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(hostServiceMethods.ByName("ExitMaintenanceMode")),
 			connect.WithClientOptions(opts...),
 		),
+		moveHost: connect.NewClient[v1.MoveHostRequest, v1.MoveHostResponse](
+			httpClient,
+			baseURL+HostServiceMoveHostProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("MoveHost")),
+			connect.WithClientOptions(opts...),
+		),
 		disconnectHost: connect.NewClient[v1.DisconnectHostRequest, v1.DisconnectHostResponse](
 			httpClient,
 			baseURL+HostServiceDisconnectHostProcedure,
@@ -154,6 +168,7 @@ type hostServiceClient struct {
 	createJoinToken      *connect.Client[v1.CreateJoinTokenRequest, v1.CreateJoinTokenResponse]
 	enterMaintenanceMode *connect.Client[v1.EnterMaintenanceModeRequest, v1.EnterMaintenanceModeResponse]
 	exitMaintenanceMode  *connect.Client[v1.ExitMaintenanceModeRequest, v1.ExitMaintenanceModeResponse]
+	moveHost             *connect.Client[v1.MoveHostRequest, v1.MoveHostResponse]
 	disconnectHost       *connect.Client[v1.DisconnectHostRequest, v1.DisconnectHostResponse]
 	reconnectHost        *connect.Client[v1.ReconnectHostRequest, v1.ReconnectHostResponse]
 	removeHost           *connect.Client[v1.RemoveHostRequest, v1.RemoveHostResponse]
@@ -204,6 +219,15 @@ func (c *hostServiceClient) ExitMaintenanceMode(ctx context.Context, req *v1.Exi
 	return nil, err
 }
 
+// MoveHost calls hanok.v1.HostService.MoveHost.
+func (c *hostServiceClient) MoveHost(ctx context.Context, req *v1.MoveHostRequest) (*v1.MoveHostResponse, error) {
+	response, err := c.moveHost.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DisconnectHost calls hanok.v1.HostService.DisconnectHost.
 func (c *hostServiceClient) DisconnectHost(ctx context.Context, req *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error) {
 	response, err := c.disconnectHost.CallUnary(ctx, connect.NewRequest(req))
@@ -248,6 +272,12 @@ type HostServiceHandler interface {
 	// ExitMaintenanceMode puts a host back into service. Privilege: Host.Config.Maintenance. NotFound; WrongState for a host in
 	// service; Conflict.
 	ExitMaintenanceMode(context.Context, *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error)
+	// MoveHost moves a host with its machines into a cluster, or into a folder, to stand alone there. A host of a cluster is in maintenance
+	// mode then. Its machines come into the root resource pool, or into the pool that is named; the pools of a host that stood alone go with
+	// its compute resource. Privileges: Host.Inventory.MoveHost on the host, on what it leaves and on what it comes to, for a
+	// host that stays alone Host.Inventory.MoveCluster; Resource.AssignVMToPool on the pool. NotFound; Invalid for a destination that does not hold
+	// hosts or is in another data center; Exists for a name that is taken there; WrongState; Conflict.
+	MoveHost(context.Context, *v1.MoveHostRequest) (*v1.MoveHostResponse, error)
 	// DisconnectHost keeps a host's agent from connecting; its machines run on. Privilege: Host.Config.Connection. NotFound;
 	// WrongState for a host that was disconnected; Conflict.
 	DisconnectHost(context.Context, *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error)
@@ -297,6 +327,12 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(hostServiceMethods.ByName("ExitMaintenanceMode")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hostServiceMoveHostHandler := connect.NewUnaryHandlerSimple(
+		HostServiceMoveHostProcedure,
+		svc.MoveHost,
+		connect.WithSchema(hostServiceMethods.ByName("MoveHost")),
+		connect.WithHandlerOptions(opts...),
+	)
 	hostServiceDisconnectHostHandler := connect.NewUnaryHandlerSimple(
 		HostServiceDisconnectHostProcedure,
 		svc.DisconnectHost,
@@ -327,6 +363,8 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 			hostServiceEnterMaintenanceModeHandler.ServeHTTP(w, r)
 		case HostServiceExitMaintenanceModeProcedure:
 			hostServiceExitMaintenanceModeHandler.ServeHTTP(w, r)
+		case HostServiceMoveHostProcedure:
+			hostServiceMoveHostHandler.ServeHTTP(w, r)
 		case HostServiceDisconnectHostProcedure:
 			hostServiceDisconnectHostHandler.ServeHTTP(w, r)
 		case HostServiceReconnectHostProcedure:
@@ -360,6 +398,10 @@ func (UnimplementedHostServiceHandler) EnterMaintenanceMode(context.Context, *v1
 
 func (UnimplementedHostServiceHandler) ExitMaintenanceMode(context.Context, *v1.ExitMaintenanceModeRequest) (*v1.ExitMaintenanceModeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.ExitMaintenanceMode is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) MoveHost(context.Context, *v1.MoveHostRequest) (*v1.MoveHostResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("hanok.v1.HostService.MoveHost is not implemented"))
 }
 
 func (UnimplementedHostServiceHandler) DisconnectHost(context.Context, *v1.DisconnectHostRequest) (*v1.DisconnectHostResponse, error) {
