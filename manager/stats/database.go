@@ -159,6 +159,10 @@ func (d *database) use(f func(*bbolt.DB) error) (err error) {
 	return f(d.db)
 }
 
+// fill is how full a page is when another one is begun. What belongs to one moment comes nearly at once and hardly grows later: with
+// bbolt's half, half of the file would be empty.
+const fill = 0.9
+
 func keepFrame(tx *bbolt.Tx, f dc.Frame) error {
 	var ends []*bbolt.Bucket
 	var moments []int64
@@ -171,6 +175,7 @@ func keepFrame(tx *bbolt.Tx, f dc.Frame) error {
 		if err != nil {
 			return err
 		}
+		b.FillPercent = fill
 		ends = append(ends, b)
 		moments = append(moments, int64((interval.Period - whole.Sub(f.End)).Seconds()))
 	}

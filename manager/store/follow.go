@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"hanok/dc"
 )
 
@@ -40,21 +42,17 @@ func (s *Store) apply(revision int64, changes []keyValue) error {
 // last: observers see one step from the state before a gap to the one after it, and nothing between.
 func (s *Store) reset(revision int64, all []keyValue) error {
 	d := s.draft()
-	decoded, err := decodeAll(all)
-	if err != nil {
+	if err := d.setAll(all); err != nil {
 		return unreadable(err)
-	}
-	for i, kv := range all {
-		if err := d.set(kv, decoded[i]); err != nil {
-			return unreadable(err)
-		}
 	}
 	for key := range s.View().keysBut(all) {
 		if err := d.set(keyValue{key: key, revision: revision}, nil); err != nil {
 			return unreadable(err)
 		}
 	}
-	slices.SortStableFunc(d.changes, func(a, b Change) int { return int(a.Revision - b.Revision) })
+	if s.View().revision > 0 { // else there is nobody yet to whom they are changes
+		slices.SortStableFunc(d.changes, func(a, b Change) int { return int(a.Revision - b.Revision) })
+	}
 	s.publish(revision, d)
 	return nil
 }
@@ -87,6 +85,40 @@ func (s *Store) publish(revision int64, d *draft) {
 	}
 	s.view.Store(&View{tables: d.tables, revision: revision, changed: changed})
 	s.waiting.wake(revision)
+}
+
+// setAll takes over keys, the objects beside all else: their indexes are others, and it is what takes long when a large store is opened.
+func (d *draft) setAll(all []keyValue) error {
+	var objects, others []keyValue
+	for _, kv := range all {
+		if strings.HasPrefix(kv.key, objectKeys) {
+			objects = append(objects, kv)
+		} else {
+			others = append(others, kv)
+		}
+	}
+	var work errgroup.Group
+	work.Go(func() error {
+		for _, kv := range others {
+			if err := d.set(kv, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	work.Go(func() error {
+		decoded, err := decodeAll(objects)
+		if err != nil {
+			return err
+		}
+		for i, kv := range objects {
+			if err := d.setObject(kv, decoded[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return work.Wait()
 }
 
 // set takes over one key. obj is the object in it, decoded, or nil.

@@ -66,8 +66,8 @@ func (i *index[R]) changing() *btree.BTreeG[R] {
 	return i.tree
 }
 
-// put adds a row, in the place of one that has the same key.
-func (i *index[R]) put(r R) { i.changing().Set(r) }
+// put adds a row, in the place of one that has the same key, which it returns.
+func (i *index[R]) put(r R) (old R, replaced bool) { return i.changing().Set(r) }
 
 // remove removes the row that has the key of r.
 func (i *index[R]) remove(r R) { i.changing().Delete(r) }
@@ -197,9 +197,10 @@ func (t *tables) removeObject(old *row) {
 
 // putClaim gives a claim to its holder, and removeClaim ends it.
 func (t *tables) putClaim(claim string, holder dc.ID) {
-	t.removeClaim(claim)
 	r := &claimRow{claim, holder}
-	t.claims.put(r)
+	if old, ok := t.claims.put(r); ok {
+		t.holdings.remove(old)
+	}
 	t.holdings.put(r)
 }
 

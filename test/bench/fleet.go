@@ -227,6 +227,10 @@ func measureClient(ctx context.Context, data, name string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	syncs, err := syncs(data)
+	if err != nil {
+		return nil, err
+	}
 	return []figure{
 		{name + "summaries of all machines, median", percentile(summaries, 50) / 1000, 1, "s"},
 		{name + "all machines with all that is known of them, median", percentile(whole, 50) / 1000, 0, "s"},
@@ -234,6 +238,8 @@ func measureClient(ctx context.Context, data, name string) ([]figure, error) {
 		{name + "a change at its watcher, p99", percentile(changes, 99), 100, "ms"},
 		{name + "a machine asked for and placed, at a watcher, median", percentile(places, 50), 0, "ms"},
 		{name + "a machine asked for and placed, at a watcher, p99", percentile(places, 99), 0, "ms"},
+		{name + "as many syncs of the disk alone as that has, median", percentile(syncs, 50), 0, "ms"},
+		{name + "as many syncs of the disk alone as that has, p99", percentile(syncs, 99), 0, "ms"},
 	}, nil
 }
 
@@ -340,6 +346,34 @@ func (w *watcher) creations(ctx context.Context, c *client.Client, pool string) 
 		}
 		if err := w.until(ctx, func(vm *hanokv1.VirtualMachine) bool { return vm.Name == name && vm.HostId != "" }); err != nil {
 			return nil, err
+		}
+		took = append(took, time.Since(begin))
+	}
+	return took, nil
+}
+
+// placeSyncs is how many transactions a machine takes until it is placed, each of which waits for the disk.
+const placeSyncs = 3
+
+// syncs returns how long that many syncs of a file in the data folder take, one after the other, as often as machines were made.
+func syncs(data string) ([]time.Duration, error) {
+	f, err := os.CreateTemp(data, "sync-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	var took []time.Duration
+	record := make([]byte, 4096) // about what etcd's log takes for a machine
+	for range createTurns {
+		begin := time.Now()
+		for range placeSyncs {
+			if _, err := f.Write(record); err != nil {
+				return nil, err
+			}
+			if err := syscall.Fdatasync(int(f.Fd())); err != nil {
+				return nil, err
+			}
 		}
 		took = append(took, time.Since(begin))
 	}
