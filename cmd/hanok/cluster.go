@@ -38,10 +38,12 @@ func (a *app) clusterCommands() *cobra.Command {
 			}}),
 		create,
 		a.renameCommand(dc.KindCluster, clusterNames), a.moveCommand(dc.KindCluster, clusterNames),
-		a.deleteCommand(dc.KindCluster, "Delete empty clusters", clusterNames, func(ctx context.Context, c *client, name string) error {
-			_, err := c.clusters.DeleteCluster(ctx, &hanokv1.DeleteClusterRequest{Cluster: name})
-			return err
-		}),
+		a.deleteRecursiveCommand(dc.KindCluster, "Delete empty clusters, or one with everything in it",
+			"delete what is in it, too: its machines and their files, its pools, and its hosts, which are in maintenance", clusterNames,
+			func(ctx context.Context, c *client, name string, recursive bool, confirm int32) (*hanokv1.Task, error) {
+				res, err := c.clusters.DeleteCluster(ctx, &hanokv1.DeleteClusterRequest{Cluster: name, Recursive: recursive, Confirm: confirm})
+				return res.GetTask(), err
+			}),
 	)
 }
 

@@ -35,11 +35,12 @@ func (a *app) datacenterCommands() *cobra.Command {
 				return done(a, res.Datacenter)
 			}}),
 		a.renameCommand(dc.KindDatacenter, datacenterNames), a.moveCommand(dc.KindDatacenter, datacenterNames),
-		a.client(command{use: "delete DATACENTER", short: "Delete an empty data center", args: cobra.ExactArgs(1), object: true, complete: datacenterNames,
-			do: func(ctx context.Context, c *client, args []string) error {
-				_, err := c.datacenters.DeleteDatacenter(ctx, &hanokv1.DeleteDatacenterRequest{Datacenter: args[0]})
-				return err
-			}}),
+		a.deleteRecursiveCommand(dc.KindDatacenter, "Delete empty data centers, or one with everything in it",
+			"delete what is in it, too: machines and their files, networks, datastores, clusters, and hosts in maintenance", datacenterNames,
+			func(ctx context.Context, c *client, name string, recursive bool, confirm int32) (*hanokv1.Task, error) {
+				res, err := c.datacenters.DeleteDatacenter(ctx, &hanokv1.DeleteDatacenterRequest{Datacenter: name, Recursive: recursive, Confirm: confirm})
+				return res.GetTask(), err
+			}),
 	)
 }
 

@@ -261,8 +261,9 @@ type NewDisk struct {
 type Bulk interface {
 	// Start starts the task that does it with b's machines, and those selected if selection is not nil.
 	Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection) (*dc.Task, error)
-	// DestroyFolder starts the task that deletes a folder with what is in it; confirmed is how many objects that is, where they are many.
-	DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID, confirmed int) (*dc.Task, error)
+	// Destroy starts the task that deletes a folder, a data center or a cluster with what is in it; confirmed is how many objects that is,
+	// where they are many.
+	Destroy(ctx context.Context, by dc.Caller, id dc.ID, confirmed int) (*dc.Task, error)
 }
 
 // Guard keeps the limits of the guard against mass deletion.

@@ -32,5 +32,9 @@ func (s *service) DeleteCluster(ctx context.Context, req *hanokv1.DeleteClusterR
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.DeleteClusterResponse{}, s.Inventory.DeleteCluster(ctx, by, id)
+	if !req.Recursive {
+		return &hanokv1.DeleteClusterResponse{}, s.Inventory.DeleteCluster(ctx, by, id)
+	}
+	t, err := s.destroy(ctx, by, dc.ID(id), req.Confirm)
+	return &hanokv1.DeleteClusterResponse{Task: t}, err
 }

@@ -57,7 +57,11 @@ func (s *service) DeleteDatacenter(ctx context.Context, req *hanokv1.DeleteDatac
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.DeleteDatacenterResponse{}, s.Inventory.DeleteDatacenter(ctx, by, id)
+	if !req.Recursive {
+		return &hanokv1.DeleteDatacenterResponse{}, s.Inventory.DeleteDatacenter(ctx, by, id)
+	}
+	t, err := s.destroy(ctx, by, dc.ID(id), req.Confirm)
+	return &hanokv1.DeleteDatacenterResponse{Task: t}, err
 }
 
 func (s *service) ListFolders(ctx context.Context, _ *hanokv1.ListFoldersRequest) (*hanokv1.ListFoldersResponse, error) {
@@ -87,9 +91,15 @@ func (s *service) DeleteFolder(ctx context.Context, req *hanokv1.DeleteFolderReq
 	if !req.Recursive {
 		return &hanokv1.DeleteFolderResponse{}, s.Inventory.DeleteFolder(ctx, by, id)
 	}
-	t, err := s.Bulk.DestroyFolder(ctx, by, id, int(req.Confirm))
+	t, err := s.destroy(ctx, by, dc.ID(id), req.Confirm)
+	return &hanokv1.DeleteFolderResponse{Task: t}, err
+}
+
+// destroy starts the deletion of something with everything in it.
+func (s *service) destroy(ctx context.Context, by dc.Caller, id dc.ID, confirm int32) (*hanokv1.Task, error) {
+	t, err := s.Bulk.Destroy(ctx, by, id, int(confirm))
 	if err != nil {
 		return nil, err
 	}
-	return &hanokv1.DeleteFolderResponse{Task: s.task(by, t)}, nil
+	return s.task(by, t), nil
 }

@@ -42,7 +42,10 @@ func newWorld(t testing.TB, machines int) *world {
 	in := func(parent dc.ID, name string) dc.Meta { return dc.Meta{Name: name, Parent: parent} }
 	w.put(
 		&dc.Folder{ID: dc.RootFolder, Type: dc.FolderDatacenter},
-		&dc.Datacenter{ID: "datacenter-1", Meta: in("group-root", "dc1"), VMFolder: "group-vm", HostFolder: "group-host"},
+		&dc.Datacenter{ID: "datacenter-1", Meta: in("group-root", "dc1"), VMFolder: "group-vm", HostFolder: "group-host",
+			NetworkFolder: "group-net", DatastoreFolder: "group-store"},
+		&dc.Folder{ID: "group-net", Meta: in("datacenter-1", "network"), Type: dc.FolderNetwork},
+		&dc.Folder{ID: "group-store", Meta: in("datacenter-1", "datastore"), Type: dc.FolderDatastore},
 		&dc.Folder{ID: "group-vm", Meta: in("datacenter-1", "vm"), Type: dc.FolderVM},
 		&dc.Folder{ID: "group-web", Meta: in("group-vm", "web"), Type: dc.FolderVM},
 		&dc.Folder{ID: "group-deep", Meta: in("group-web", "deep"), Type: dc.FolderVM},
@@ -362,18 +365,68 @@ func TestFolder(t *testing.T) {
 	ctx := t.Context()
 	w.ended(w.svc.Start(ctx, dc.System, dc.Bulk{Op: dc.BulkMove, Folder: "group-deep", Objects: objects("vm-m0001")}, nil))
 	w.ended(w.svc.Start(ctx, dc.System, dc.Bulk{Op: "powerOn", Objects: objects("vm-m0002")}, nil))
-	done := w.ended(w.svc.DestroyFolder(ctx, dc.System, "group-web", 5))
+	done := w.ended(w.svc.Destroy(ctx, dc.System, "group-web", 5))
 	if got := text(done); got != "m0001=success m0000=success m0002=error(WrongState) deep=success web=error(WrongState)" {
 		t.Errorf("got %s", got)
 	}
-	for _, id := range []dc.FolderID{dc.RootFolder, "group-vm"} {
-		if _, err := w.svc.DestroyFolder(ctx, dc.System, id, 0); dc.KindOf(err) != dc.WrongState {
+	for _, id := range []dc.ID{dc.ID(dc.RootFolder), "group-vm"} {
+		if _, err := w.svc.Destroy(ctx, dc.System, id, 0); dc.KindOf(err) != dc.WrongState {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
 	w.ended(w.svc.Start(ctx, dc.System, dc.Bulk{Op: "powerOff", Objects: objects("vm-m0002")}, nil))
-	if done := w.ended(w.svc.DestroyFolder(ctx, dc.System, "group-web", 0)); text(done) != "m0002=success web=success" {
+	if done := w.ended(w.svc.Destroy(ctx, dc.System, "group-web", 0)); text(done) != "m0002=success web=success" {
 		t.Errorf("got %s", text(done))
+	}
+}
+
+// TestDatacenter: a data center goes with everything in it once its hosts are out of service; a cluster likewise, with the machines that are in it
+// wherever they stand.
+func TestDatacenter(t *testing.T) {
+	maintain := func(t *testing.T, w *world) {
+		if err := w.st.Change(t.Context(), func(tx *store.Tx) error {
+			h, err := store.Load[*dc.Host](tx, "host-a")
+			if err == nil {
+				h.Spec.Maintenance = dc.InMaintenance
+				tx.Put(h)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		id   dc.ID
+		want string
+	}{
+		{"datacenter-1", "m0000=success m0001=success local=success net=success a=success gold=success c1=success deep=success web=success dc1=success"},
+		{"domain-c1", "m0000=success m0001=success a=success gold=success c1=success"},
+	} {
+		w := newWorld(t, 2)
+		w.put(&dc.PortGroup{ID: "network-1", Meta: dc.Meta{Name: "net", Parent: "group-net"}},
+			&dc.Datastore{ID: "datastore-1", Meta: dc.Meta{Name: "local", Parent: "group-store"}, Spec: dc.DatastoreSpec{Host: "host-a", Path: "/srv"}})
+		w.run()
+		ctx := t.Context()
+		if _, err := w.svc.Destroy(ctx, dc.System, test.id, 0); dc.KindOf(err) != dc.WrongState || !strings.Contains(err.Error(), "in service") {
+			t.Errorf("%s with a host in service: %v", test.id, err)
+		}
+		maintain(t, w)
+		n := len(inventory.Content(w.st.View(), test.id))
+		if _, err := w.svc.Destroy(ctx, dc.System, test.id, n+1); dc.KindOf(err) != dc.WrongState {
+			t.Errorf("%s with another number: %v", test.id, err)
+		}
+		if got := text(w.ended(w.svc.Destroy(ctx, dc.System, test.id, n))); got != test.want {
+			t.Errorf("%s: got %s", test.id, got)
+		}
+		if w.st.View().Find(test.id) != nil {
+			t.Errorf("%s is still there", test.id)
+		}
+	}
+	w := newWorld(t, 1)
+	for _, id := range []dc.ID{"host-a", "resgroup-2"} {
+		if _, err := w.svc.Destroy(t.Context(), dc.System, id, 0); dc.KindOf(err) != dc.Invalid {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }
 
@@ -392,7 +445,7 @@ func TestTasks(t *testing.T) {
 			return s.Start(ctx, dc.System, dc.Bulk{Op: dc.BulkAttachTag, Tag: "tag-1"}, all())
 		}, dc.EventTagAttached, 2},
 		{"destroy a folder", func(ctx context.Context, s *Service) (*dc.Task, error) {
-			return s.DestroyFolder(ctx, dc.System, "group-web", 0)
+			return s.Destroy(ctx, dc.System, "group-web", 0)
 		},
 			dc.EventVMRemoved, 2},
 	} {

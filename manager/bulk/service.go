@@ -51,14 +51,18 @@ func New(c Config) *Service {
 	return s
 }
 
-// destroyFolderType is vSphere's name for the deletion of a folder, and bulkType that of an operation with many objects.
-const destroyFolderType = "Folder.destroy"
+// The names of the tasks that delete something with everything in it are vSphere's; bulkType is that of an operation with many objects.
+const (
+	destroyFolderType     = "Folder.destroy"
+	destroyDatacenterType = "Datacenter.destroy"
+	destroyClusterType    = "ClusterComputeResource.destroy"
+)
 
 func bulkType(op dc.BulkOp) string { return "Bulk." + string(op) }
 
 // definitions are one for each operation, with the same step.
 func (s *Service) definitions() []task.Definition {
-	types := []string{destroyFolderType}
+	types := []string{destroyFolderType, destroyDatacenterType, destroyClusterType}
 	for _, op := range dc.BulkOps() {
 		types = append(types, bulkType(op))
 	}
@@ -127,37 +131,56 @@ func (s *Service) checkAny(by dc.Caller, b dc.Bulk) (first error) {
 	return first
 }
 
-// DestroyFolder starts the task that deletes a folder with everything in it, machines first, as vSphere's Folder.Destroy does: each
-// object as by itself. What can't be deleted stays with the folders that it is in; the task's results say what that is, and why. Kinds: NotFound,
-// Invalid for a folder with more than dc.MaxBulk objects, WrongState for the root folder and the folders that belong to a data center,
-// and without the confirmation that is needed, Conflict while another task works on it. Privilege: PrivFolderDelete, and on each object its own.
-func (s *Service) DestroyFolder(ctx context.Context, by dc.Caller, id dc.FolderID, confirmed int) (*dc.Task, error) {
-	if err := s.Access.Authorize(by, dc.PrivFolderDelete, dc.ID(id)); err != nil {
+// Destroy starts the task that deletes a folder, a data center or a cluster with everything in it, machines first, as vSphere's Destroy does:
+// each object as by itself, so that machines go with their files, and hosts leave the inventory. What can't be deleted stays with what it is in; the
+// task's results say what that is, and why. Kinds: NotFound; Invalid for other objects, and for one with more than dc.MaxBulk objects;
+// WrongState for the root folder, the folders that belong to a data center and the compute resource of one host, while hosts in it are in
+// service, and without the confirmation that is needed; Conflict while another task works on it. Privilege: dc.DeletePrivilege's, and on each object its own.
+func (s *Service) Destroy(ctx context.Context, by dc.Caller, id dc.ID, confirmed int) (*dc.Task, error) {
+	privilege, _ := dc.DeletePrivilege(cmp.Or(id.Kind(), dc.KindFolder))
+	if err := s.Access.Authorize(by, privilege, id); err != nil {
 		return nil, err
 	}
 	v := s.Store.View()
-	f, err := store.Get[*dc.Folder](v, dc.ID(id))
+	target := v.Find(id)
+	typ, err := checkDestroy(v, target)
 	if err != nil {
 		return nil, err
 	}
-	if err := inventory.CheckOwn(v, f); err != nil {
-		return nil, err
-	}
+	described := dc.Describe(id.Kind(), target.Metadata().Name)
 	content := inventory.Content(v, id)
 	if len(content) > dc.MaxBulk {
-		return nil, dc.Errorf(dc.Invalid, "it is %d objects with what is in it", len(content)).On(dc.Describe(dc.KindFolder, f.Name)).
+		return nil, dc.Errorf(dc.Invalid, "it is %d objects with what is in it", len(content)).On(described).
 			Fix("delete folders in it first: %d objects at most in one call", dc.MaxBulk)
 	}
 	b := dc.Bulk{Op: dc.BulkDelete, Confirmed: confirmed}
 	for i, o := range content {
 		rank := i + 1 // one after the other
-		if o.Kind() == dc.KindVirtualMachine {
+		switch o := o.(type) {
+		case *dc.VirtualMachine:
 			rank = 0
+		case *dc.Host:
+			if err := hostsystem.CheckOutOfService(o); err != nil {
+				return nil, err
+			}
 		}
 		b.Objects = append(b.Objects, dc.BulkObject{ID: o.Identity(), Name: o.Metadata().Name, Rank: rank})
 	}
-	slices.SortStableFunc(b.Objects, func(a, b dc.BulkObject) int { return cmp.Compare(a.Rank, b.Rank) })
-	return s.submit(ctx, by, destroyFolderType, f, "", nil, b)
+	return s.submit(ctx, by, typ, target, "", nil, b)
+}
+
+// checkDestroy returns the type of the task that deletes an object with everything in it, where there may be one.
+func checkDestroy(v *store.View, o dc.Object) (string, error) {
+	switch o := o.(type) {
+	case *dc.Folder:
+		return destroyFolderType, inventory.CheckOwn(v, o)
+	case *dc.Datacenter:
+		return destroyDatacenterType, nil
+	case *dc.Cluster:
+		return destroyClusterType, inventory.CheckCluster(o)
+	}
+	return "", dc.Errorf(dc.Invalid, "it is not deleted with what is in it").On(dc.Describe(o.Kind(), o.Metadata().Name)).
+		Fix("choose a folder, a data center or a cluster")
 }
 
 func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, what string, parts []string, b dc.Bulk) (submitted *dc.Task, err error) {

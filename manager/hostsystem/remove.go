@@ -30,8 +30,8 @@ func (s *Service) Remove(ctx context.Context, by dc.Caller, id dc.HostID) (*dc.T
 var removeRequest = request{removeType, dc.PrivHostRemove, admitRemove}
 
 func admitRemove(v *store.View, h *dc.Host) error {
-	if h.Spec.Maintenance != dc.InMaintenance && h.Connection() != dc.Disconnected {
-		return wrongState(h, "it is in service", "let it enter maintenance mode first, or disconnect it")
+	if err := CheckOutOfService(h); err != nil {
+		return err
 	}
 	var names []string
 	for vm := range store.OnHost(v, h.ID) {
@@ -39,6 +39,14 @@ func admitRemove(v *store.View, h *dc.Host) error {
 	}
 	if len(names) > 0 {
 		return wrongState(h, "it still has the virtual machines "+few(names), "delete them first")
+	}
+	return nil
+}
+
+// CheckOutOfService returns an error of kind WrongState for a host that is neither in maintenance nor disconnected.
+func CheckOutOfService(h *dc.Host) error {
+	if h.Spec.Maintenance != dc.InMaintenance && h.Connection() != dc.Disconnected {
+		return wrongState(h, "it is in service", "let it enter maintenance mode first, or disconnect it")
 	}
 	return nil
 }

@@ -88,9 +88,8 @@ func deleteCluster(tx *store.Tx, by dc.Caller, id dc.ClusterID) error {
 	if err != nil {
 		return err
 	}
-	if c.Standalone {
-		return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindCluster, c.Name), Message: "it is the compute resource of one host",
-			Remedy: "remove that host"}
+	if err := CheckCluster(c); err != nil {
+		return err
 	}
 	pool, err := store.Load[*dc.ResourcePool](tx, dc.ID(c.RootPool))
 	if err != nil {
@@ -101,4 +100,13 @@ func deleteCluster(tx *store.Tx, by dc.Caller, id dc.ClusterID) error {
 	left = slices.DeleteFunc(left, func(o dc.Object) bool { return o.Identity() == dc.ID(pool.ID) })
 	left = append(left, machines(tx.View(), func(spec *dc.VirtualMachineSpec) bool { return spec.Pool == pool.ID })...)
 	return removed(tx, by, dc.EventClusterRemoved, c, left)
+}
+
+// CheckCluster returns an error of kind WrongState for the compute resource of a host that stands alone: it goes with its host.
+func CheckCluster(c *dc.Cluster) error {
+	if c.Standalone {
+		return &dc.Error{Kind: dc.WrongState, Object: dc.Describe(dc.KindCluster, c.Name), Message: "it is the compute resource of one host",
+			Remedy: "remove that host"}
+	}
+	return nil
 }

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"hanok/dc"
 	"hanok/manager/guard"
@@ -48,19 +50,60 @@ func (s *Service) delete(ctx context.Context, by dc.Caller, kind dc.Kind, id dc.
 	return guard.Change(ctx, s.store, by, func(tx *store.Tx) error { return s.deleteIn(tx, by, kind, id) })
 }
 
-// Content returns what is below a folder, each object before what it stands in, and at last the folder itself: the order in which
-// they can be deleted. Pools and hosts go with their clusters, or keep them, and are left out.
-func Content(v *store.View, folder dc.FolderID) []dc.Object {
+// Content returns what is deleted with a folder, a data center or a cluster, in an order in which that can be done, and at last the object
+// itself: machines first, then what they use, then hosts, and each object before what it stands in. The machines of a cluster are those in its
+// pools and on its hosts, wherever they stand. What goes by itself with another object, such as root pools, is left out.
+func Content(v *store.View, id dc.ID) []dc.Object {
 	var all []dc.Object
-	for _, o := range below(v, dc.ID(folder)) {
-		if f, ok := o.(*dc.Folder); ok {
-			all = append(all, Content(v, f.ID)...)
-		} else {
-			all = append(all, o)
+	seen := map[dc.ID]bool{}
+	walkDown(v, id, func(o dc.Object) {
+		if !seen[o.Identity()] {
+			seen[o.Identity()], all = true, append(all, o)
 		}
-	}
-	if f, err := store.Get[*dc.Folder](v, dc.ID(folder)); err == nil {
-		all = append(all, f)
-	}
+	})
+	slices.SortStableFunc(all, func(a, b dc.Object) int { return cmp.Compare(turn(a.Kind()), turn(b.Kind())) })
 	return all
+}
+
+// turn says which kinds are deleted before which.
+func turn(kind dc.Kind) int {
+	switch kind {
+	case dc.KindVirtualMachine:
+		return 0
+	case dc.KindDatastore, dc.KindPortGroup:
+		return 1
+	case dc.KindHost:
+		return 2
+	}
+	return 3
+}
+
+// walkDown calls with what stands below an object, and with it, the inner ones first.
+func walkDown(v *store.View, id dc.ID, with func(dc.Object)) {
+	o, ok := find(v, id)
+	if !ok {
+		return
+	}
+	for _, child := range below(v, id) {
+		walkDown(v, child.Identity(), with)
+	}
+	own := false // whether something else takes it along
+	switch o := o.(type) {
+	case *dc.Folder:
+		own = o.Parent.Kind() == dc.KindDatacenter
+	case *dc.ResourcePool:
+		own = o.Root()
+		for _, vm := range machines(v, func(spec *dc.VirtualMachineSpec) bool { return spec.Pool == o.ID }) {
+			with(vm)
+		}
+	case *dc.Host:
+		for vm := range store.OnHost(v, o.ID) {
+			with(vm)
+		}
+	case *dc.Cluster:
+		own = o.Standalone
+	}
+	if !own {
+		with(o)
+	}
 }

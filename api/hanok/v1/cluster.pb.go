@@ -297,7 +297,11 @@ func (x *CreateClusterResponse) GetCluster() *Cluster {
 type DeleteClusterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
-	Cluster       string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Cluster string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// Deletes what is in it, too.
+	Recursive bool `protobuf:"varint,2,opt,name=recursive,proto3" json:"recursive,omitempty"`
+	// How many objects are deleted then, this one included: needed where they are many. Without it, WrongState says how many.
+	Confirm       int32 `protobuf:"varint,3,opt,name=confirm,proto3" json:"confirm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -339,8 +343,24 @@ func (x *DeleteClusterRequest) GetCluster() string {
 	return ""
 }
 
+func (x *DeleteClusterRequest) GetRecursive() bool {
+	if x != nil {
+		return x.Recursive
+	}
+	return false
+}
+
+func (x *DeleteClusterRequest) GetConfirm() int32 {
+	if x != nil {
+		return x.Confirm
+	}
+	return 0
+}
+
 type DeleteClusterResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task of a recursive deletion.
+	Task          *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -375,11 +395,18 @@ func (*DeleteClusterResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_cluster_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *DeleteClusterResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 var File_hanok_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x16hanok/v1/cluster.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x01\n" +
+	"\x16hanok/v1/cluster.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13hanok/v1/task.proto\"\xde\x01\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -400,10 +427,13 @@ const file_hanok_v1_cluster_proto_rawDesc = "" +
 	"datacenter\x18\x02 \x01(\tR\n" +
 	"datacenter\"D\n" +
 	"\x15CreateClusterResponse\x12+\n" +
-	"\acluster\x18\x01 \x01(\v2\x11.hanok.v1.ClusterR\acluster\"0\n" +
+	"\acluster\x18\x01 \x01(\v2\x11.hanok.v1.ClusterR\acluster\"h\n" +
 	"\x14DeleteClusterRequest\x12\x18\n" +
-	"\acluster\x18\x01 \x01(\tR\acluster\"\x17\n" +
-	"\x15DeleteClusterResponse2\x83\x02\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1c\n" +
+	"\trecursive\x18\x02 \x01(\bR\trecursive\x12\x18\n" +
+	"\aconfirm\x18\x03 \x01(\x05R\aconfirm\";\n" +
+	"\x15DeleteClusterResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\x83\x02\n" +
 	"\x0eClusterService\x12M\n" +
 	"\fListClusters\x12\x1d.hanok.v1.ListClustersRequest\x1a\x1e.hanok.v1.ListClustersResponse\x12P\n" +
 	"\rCreateCluster\x12\x1e.hanok.v1.CreateClusterRequest\x1a\x1f.hanok.v1.CreateClusterResponse\x12P\n" +
@@ -431,22 +461,24 @@ var file_hanok_v1_cluster_proto_goTypes = []any{
 	(*DeleteClusterRequest)(nil),  // 5: hanok.v1.DeleteClusterRequest
 	(*DeleteClusterResponse)(nil), // 6: hanok.v1.DeleteClusterResponse
 	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Task)(nil),                  // 8: hanok.v1.Task
 }
 var file_hanok_v1_cluster_proto_depIdxs = []int32{
 	7, // 0: hanok.v1.Cluster.created:type_name -> google.protobuf.Timestamp
 	0, // 1: hanok.v1.ListClustersResponse.clusters:type_name -> hanok.v1.Cluster
 	0, // 2: hanok.v1.CreateClusterResponse.cluster:type_name -> hanok.v1.Cluster
-	1, // 3: hanok.v1.ClusterService.ListClusters:input_type -> hanok.v1.ListClustersRequest
-	3, // 4: hanok.v1.ClusterService.CreateCluster:input_type -> hanok.v1.CreateClusterRequest
-	5, // 5: hanok.v1.ClusterService.DeleteCluster:input_type -> hanok.v1.DeleteClusterRequest
-	2, // 6: hanok.v1.ClusterService.ListClusters:output_type -> hanok.v1.ListClustersResponse
-	4, // 7: hanok.v1.ClusterService.CreateCluster:output_type -> hanok.v1.CreateClusterResponse
-	6, // 8: hanok.v1.ClusterService.DeleteCluster:output_type -> hanok.v1.DeleteClusterResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 3: hanok.v1.DeleteClusterResponse.task:type_name -> hanok.v1.Task
+	1, // 4: hanok.v1.ClusterService.ListClusters:input_type -> hanok.v1.ListClustersRequest
+	3, // 5: hanok.v1.ClusterService.CreateCluster:input_type -> hanok.v1.CreateClusterRequest
+	5, // 6: hanok.v1.ClusterService.DeleteCluster:input_type -> hanok.v1.DeleteClusterRequest
+	2, // 7: hanok.v1.ClusterService.ListClusters:output_type -> hanok.v1.ListClustersResponse
+	4, // 8: hanok.v1.ClusterService.CreateCluster:output_type -> hanok.v1.CreateClusterResponse
+	6, // 9: hanok.v1.ClusterService.DeleteCluster:output_type -> hanok.v1.DeleteClusterResponse
+	7, // [7:10] is the sub-list for method output_type
+	4, // [4:7] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_cluster_proto_init() }
@@ -454,6 +486,7 @@ func file_hanok_v1_cluster_proto_init() {
 	if File_hanok_v1_cluster_proto != nil {
 		return
 	}
+	file_hanok_v1_task_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

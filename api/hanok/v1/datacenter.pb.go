@@ -305,7 +305,11 @@ func (x *CreateDatacenterResponse) GetDatacenter() *Datacenter {
 type DeleteDatacenterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A reference: ID, unique name or inventory path.
-	Datacenter    string `protobuf:"bytes,1,opt,name=datacenter,proto3" json:"datacenter,omitempty"`
+	Datacenter string `protobuf:"bytes,1,opt,name=datacenter,proto3" json:"datacenter,omitempty"`
+	// Deletes what is in it, too.
+	Recursive bool `protobuf:"varint,2,opt,name=recursive,proto3" json:"recursive,omitempty"`
+	// How many objects are deleted then, this one included: needed where they are many. Without it, WrongState says how many.
+	Confirm       int32 `protobuf:"varint,3,opt,name=confirm,proto3" json:"confirm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,8 +351,24 @@ func (x *DeleteDatacenterRequest) GetDatacenter() string {
 	return ""
 }
 
+func (x *DeleteDatacenterRequest) GetRecursive() bool {
+	if x != nil {
+		return x.Recursive
+	}
+	return false
+}
+
+func (x *DeleteDatacenterRequest) GetConfirm() int32 {
+	if x != nil {
+		return x.Confirm
+	}
+	return 0
+}
+
 type DeleteDatacenterResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task of a recursive deletion.
+	Task          *Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,11 +403,18 @@ func (*DeleteDatacenterResponse) Descriptor() ([]byte, []int) {
 	return file_hanok_v1_datacenter_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *DeleteDatacenterResponse) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
 var File_hanok_v1_datacenter_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_datacenter_proto_rawDesc = "" +
 	"\n" +
-	"\x19hanok/v1/datacenter.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x02\n" +
+	"\x19hanok/v1/datacenter.proto\x12\bhanok.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13hanok/v1/task.proto\"\xc3\x02\n" +
 	"\n" +
 	"Datacenter\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -408,12 +435,15 @@ const file_hanok_v1_datacenter_proto_rawDesc = "" +
 	"\x18CreateDatacenterResponse\x124\n" +
 	"\n" +
 	"datacenter\x18\x01 \x01(\v2\x14.hanok.v1.DatacenterR\n" +
-	"datacenter\"9\n" +
+	"datacenter\"q\n" +
 	"\x17DeleteDatacenterRequest\x12\x1e\n" +
 	"\n" +
 	"datacenter\x18\x01 \x01(\tR\n" +
-	"datacenter\"\x1a\n" +
-	"\x18DeleteDatacenterResponse2\xa1\x02\n" +
+	"datacenter\x12\x1c\n" +
+	"\trecursive\x18\x02 \x01(\bR\trecursive\x12\x18\n" +
+	"\aconfirm\x18\x03 \x01(\x05R\aconfirm\">\n" +
+	"\x18DeleteDatacenterResponse\x12\"\n" +
+	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2\xa1\x02\n" +
 	"\x11DatacenterService\x12V\n" +
 	"\x0fListDatacenters\x12 .hanok.v1.ListDatacentersRequest\x1a!.hanok.v1.ListDatacentersResponse\x12Y\n" +
 	"\x10CreateDatacenter\x12!.hanok.v1.CreateDatacenterRequest\x1a\".hanok.v1.CreateDatacenterResponse\x12Y\n" +
@@ -441,22 +471,24 @@ var file_hanok_v1_datacenter_proto_goTypes = []any{
 	(*DeleteDatacenterRequest)(nil),  // 5: hanok.v1.DeleteDatacenterRequest
 	(*DeleteDatacenterResponse)(nil), // 6: hanok.v1.DeleteDatacenterResponse
 	(*timestamppb.Timestamp)(nil),    // 7: google.protobuf.Timestamp
+	(*Task)(nil),                     // 8: hanok.v1.Task
 }
 var file_hanok_v1_datacenter_proto_depIdxs = []int32{
 	7, // 0: hanok.v1.Datacenter.created:type_name -> google.protobuf.Timestamp
 	0, // 1: hanok.v1.ListDatacentersResponse.datacenters:type_name -> hanok.v1.Datacenter
 	0, // 2: hanok.v1.CreateDatacenterResponse.datacenter:type_name -> hanok.v1.Datacenter
-	1, // 3: hanok.v1.DatacenterService.ListDatacenters:input_type -> hanok.v1.ListDatacentersRequest
-	3, // 4: hanok.v1.DatacenterService.CreateDatacenter:input_type -> hanok.v1.CreateDatacenterRequest
-	5, // 5: hanok.v1.DatacenterService.DeleteDatacenter:input_type -> hanok.v1.DeleteDatacenterRequest
-	2, // 6: hanok.v1.DatacenterService.ListDatacenters:output_type -> hanok.v1.ListDatacentersResponse
-	4, // 7: hanok.v1.DatacenterService.CreateDatacenter:output_type -> hanok.v1.CreateDatacenterResponse
-	6, // 8: hanok.v1.DatacenterService.DeleteDatacenter:output_type -> hanok.v1.DeleteDatacenterResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 3: hanok.v1.DeleteDatacenterResponse.task:type_name -> hanok.v1.Task
+	1, // 4: hanok.v1.DatacenterService.ListDatacenters:input_type -> hanok.v1.ListDatacentersRequest
+	3, // 5: hanok.v1.DatacenterService.CreateDatacenter:input_type -> hanok.v1.CreateDatacenterRequest
+	5, // 6: hanok.v1.DatacenterService.DeleteDatacenter:input_type -> hanok.v1.DeleteDatacenterRequest
+	2, // 7: hanok.v1.DatacenterService.ListDatacenters:output_type -> hanok.v1.ListDatacentersResponse
+	4, // 8: hanok.v1.DatacenterService.CreateDatacenter:output_type -> hanok.v1.CreateDatacenterResponse
+	6, // 9: hanok.v1.DatacenterService.DeleteDatacenter:output_type -> hanok.v1.DeleteDatacenterResponse
+	7, // [7:10] is the sub-list for method output_type
+	4, // [4:7] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_datacenter_proto_init() }
@@ -464,6 +496,7 @@ func file_hanok_v1_datacenter_proto_init() {
 	if File_hanok_v1_datacenter_proto != nil {
 		return
 	}
+	file_hanok_v1_task_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

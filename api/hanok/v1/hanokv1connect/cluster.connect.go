@@ -51,8 +51,9 @@ type ClusterServiceClient interface {
 	// CreateCluster makes a cluster with its root resource pool. Privilege: Host.Inventory.CreateCluster. Invalid for a bad
 	// name, Exists for one that is taken, NotFound without the data center.
 	CreateCluster(context.Context, *v1.CreateClusterRequest) (*v1.CreateClusterResponse, error)
-	// DeleteCluster removes an empty cluster and its root resource pool. Privilege: Host.Inventory.DeleteCluster. NotFound;
-	// WrongState while it has hosts.
+	// DeleteCluster removes an empty cluster and its root resource pool; or, with a task, one with its hosts, pools and machines, whose files are deleted, as
+	// far as each can be: the task has a result for each object. Privilege: Host.Inventory.DeleteCluster, and on each object what its own deletion needs.
+	// NotFound; WrongState while it has hosts, with the task while they are in service; Invalid for more than 1,000 objects.
 	DeleteCluster(context.Context, *v1.DeleteClusterRequest) (*v1.DeleteClusterResponse, error)
 }
 
@@ -129,8 +130,9 @@ type ClusterServiceHandler interface {
 	// CreateCluster makes a cluster with its root resource pool. Privilege: Host.Inventory.CreateCluster. Invalid for a bad
 	// name, Exists for one that is taken, NotFound without the data center.
 	CreateCluster(context.Context, *v1.CreateClusterRequest) (*v1.CreateClusterResponse, error)
-	// DeleteCluster removes an empty cluster and its root resource pool. Privilege: Host.Inventory.DeleteCluster. NotFound;
-	// WrongState while it has hosts.
+	// DeleteCluster removes an empty cluster and its root resource pool; or, with a task, one with its hosts, pools and machines, whose files are deleted, as
+	// far as each can be: the task has a result for each object. Privilege: Host.Inventory.DeleteCluster, and on each object what its own deletion needs.
+	// NotFound; WrongState while it has hosts, with the task while they are in service; Invalid for more than 1,000 objects.
 	DeleteCluster(context.Context, *v1.DeleteClusterRequest) (*v1.DeleteClusterResponse, error)
 }
 

@@ -51,8 +51,9 @@ type DatacenterServiceClient interface {
 	// CreateDatacenter makes a data center with its four folders "vm", "host", "datastore" and "network". Privilege:
 	// Datacenter.Create. Invalid for a bad name, Exists for one that is taken.
 	CreateDatacenter(context.Context, *v1.CreateDatacenterRequest) (*v1.CreateDatacenterResponse, error)
-	// DeleteDatacenter removes an empty data center and its four folders. Privilege: Datacenter.Delete. NotFound;
-	// WrongState while anything is in it.
+	// DeleteDatacenter removes an empty data center and its four folders; or, with a task, one with everything in it, machines and their files included, as
+	// far as each can be deleted: the task has a result for each object. Privilege: Datacenter.Delete, and on each object what its own deletion needs.
+	// NotFound; WrongState while anything is in it, with the task while hosts in it are in service; Invalid for more than 1,000 objects.
 	DeleteDatacenter(context.Context, *v1.DeleteDatacenterRequest) (*v1.DeleteDatacenterResponse, error)
 }
 
@@ -129,8 +130,9 @@ type DatacenterServiceHandler interface {
 	// CreateDatacenter makes a data center with its four folders "vm", "host", "datastore" and "network". Privilege:
 	// Datacenter.Create. Invalid for a bad name, Exists for one that is taken.
 	CreateDatacenter(context.Context, *v1.CreateDatacenterRequest) (*v1.CreateDatacenterResponse, error)
-	// DeleteDatacenter removes an empty data center and its four folders. Privilege: Datacenter.Delete. NotFound;
-	// WrongState while anything is in it.
+	// DeleteDatacenter removes an empty data center and its four folders; or, with a task, one with everything in it, machines and their files included, as
+	// far as each can be deleted: the task has a result for each object. Privilege: Datacenter.Delete, and on each object what its own deletion needs.
+	// NotFound; WrongState while anything is in it, with the task while hosts in it are in service; Invalid for more than 1,000 objects.
 	DeleteDatacenter(context.Context, *v1.DeleteDatacenterRequest) (*v1.DeleteDatacenterResponse, error)
 }
 
