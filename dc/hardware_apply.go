@@ -56,7 +56,7 @@ func coresPerSocket(h *Hardware) int {
 
 func (c HardwareChange) addControllers(h *Hardware) error {
 	for _, t := range c.AddControllers {
-		if !h.addController(t) {
+		if _, ok := h.addController(t); !ok {
 			return noRoom("controllers", fmt.Sprintf("another one of the type %q", t))
 		}
 	}
@@ -75,7 +75,14 @@ func (c HardwareChange) changeDisks(h *Hardware) error {
 		if d.existing() && (d.CapacityBytes == 0 || d.Image != "") {
 			return &Error{Kind: Invalid, Message: "a disk that is there already has its own capacity and no image", Remedy: "give its file only"}
 		}
-		p, err := h.place(d.Controller, d.Unit, cmp.Or(d.On, h.diskController()))
+		on := cmp.Or(d.On, h.diskController())
+		if d.NewController {
+			var ok bool
+			if d.Controller, ok = h.addController(on); !ok {
+				return noRoom("controllers", fmt.Sprintf("another one of the type %q", on))
+			}
+		}
+		p, err := h.place(d.Controller, d.Unit, on)
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,11 @@ func TestApply(t *testing.T) {
 		{"a disk on another controller", HardwareChange{AddDisks: []NewDisk{{On: ControllerPVSCSI}}}, "", func(h Hardware) bool {
 			return h.Controllers[1] == Controller{1001, ControllerPVSCSI} && h.Disks[2].Key == 2016 && h.Disks[2].CapacityBytes == 8<<30
 		}},
+		{"a disk on a controller of its own", HardwareChange{AddDisks: []NewDisk{{NewController: true}, {NewController: true, On: ControllerLSISAS, Unit: unit(3)}}}, "",
+			func(h Hardware) bool {
+				return h.Controllers[1] == Controller{1001, ControllerVirtio} && h.Disks[2].Key == 2016 && h.Controllers[2].Type == ControllerLSISAS && h.Disks[3].Key == 2035
+			}},
+		{"a disk on another controller of IDE", HardwareChange{AddDisks: []NewDisk{{NewController: true, On: ControllerIDE}}}, Invalid, nil},
 		{"disks on IDE", HardwareChange{AddDisks: []NewDisk{{On: ControllerIDE}, {Controller: 201}}}, "", func(h Hardware) bool {
 			return len(h.Controllers) == 1 && h.Disks[2].Key == 3000 && h.Disks[3].Key == 3002
 		}},

@@ -62,6 +62,9 @@ type NewDisk struct {
 	Controller int32
 	Unit       *int32
 	On         ControllerType
+	// NewController puts it on a new controller of the type On, whatever Controller says: those of LSI take disks with power only when
+	// they come themselves.
+	NewController bool
 	// Image is the digest of the image that it starts as, or "" for an empty disk. Only new machines have such disks.
 	Image string
 	// File is the descriptor of a disk that is there already, on the machine's datastore; the zero value is a new disk. Capacity and

@@ -66,7 +66,7 @@ func (h *Hardware) place(controller int32, unit *int32, on ControllerType) (plac
 				return p, nil
 			}
 		}
-		if !h.addController(on) {
+		if _, ok := h.addController(on); !ok {
 			return place{}, noRoom("controllers", fmt.Sprintf("another device on %q", on))
 		}
 	}
@@ -111,17 +111,17 @@ func (h *Hardware) controllersOf(t ControllerType) []int32 {
 	return keys
 }
 
-// addController adds a controller of the type, and reports whether there was room for it.
-func (h *Hardware) addController(t ControllerType) bool {
+// addController adds a controller of the type and returns its key; ok is false where there is no room for it.
+func (h *Hardware) addController(t ControllerType) (key int32, ok bool) {
 	class := controllerTypes[t]
 	for key := class.first; key < class.first+class.count; key++ {
 		at, taken := slices.BinarySearchFunc(h.Controllers, key, func(c Controller, key int32) int { return cmp.Compare(c.Key, key) })
 		if !taken {
 			h.Controllers = slices.Insert(h.Controllers, at, Controller{Key: key, Type: t})
-			return true
+			return key, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // diskController is the type that the next disk goes on: that of the disks that are there, else that of the first SCSI controller,

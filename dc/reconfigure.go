@@ -96,8 +96,6 @@ func checkHotChange(old, h Hardware) error {
 		return cold("controllers", fixed)
 	case !slices.Equal(h.SerialPorts, old.SerialPorts):
 		return cold("serialPorts", fixed)
-	case !slices.Equal(h.Inputs, old.Inputs):
-		return cold("inputs", fixed)
 	case h.Video != old.Video:
 		return cold("video", fixed)
 	case h.TPM != old.TPM:
@@ -124,13 +122,12 @@ func checkHotChange(old, h Hardware) error {
 	return nil
 }
 
-// fixedControllers are the controllers that neither come nor go while the machine has power: all but the SCSI controllers that tell the
-// guest of disks, behind root ports.
+// fixedControllers are the controllers that neither come nor go while the machine has power: all but SCSI controllers behind root ports.
 func (h Hardware) fixedControllers() []Controller {
 	if !h.RootPorts {
 		return h.Controllers
 	}
-	return slices.DeleteFunc(slices.Clone(h.Controllers), func(c Controller) bool { return c.Type == ControllerVirtio || c.Type == ControllerPVSCSI })
+	return slices.DeleteFunc(slices.Clone(h.Controllers), func(c Controller) bool { return controllerTypes[c.Type].first == FirstSCSIKey })
 }
 
 // sameDrive reports whether both are one drive, whatever lies in it and whether the guest is shown it.

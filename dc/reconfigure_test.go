@@ -32,6 +32,9 @@ func TestCheckReconfigure(t *testing.T) {
 		{"a PVSCSI controller", func(h *Hardware) {
 			h.Controllers = append(slices.Clone(h.Controllers), Controller{Key: 1003, Type: ControllerPVSCSI})
 		}, "", WrongState, "", WrongState, ""},
+		{"an LSI SAS controller", func(h *Hardware) {
+			h.Controllers = append(slices.Clone(h.Controllers), Controller{Key: 1003, Type: ControllerLSISAS})
+		}, "", WrongState, "", WrongState, ""},
 		{"a SATA controller", func(h *Hardware) {
 			h.Controllers = append(slices.Clone(h.Controllers), Controller{Key: 15000, Type: ControllerSATA})
 		}, "", WrongState, WrongState, WrongState, ""},

@@ -165,6 +165,7 @@ func (a *app) vmDiskCommands() *cobra.Command {
 		form diskFlags
 		file string
 		keep bool
+		own  bool
 	)
 	add := a.reconfigureCommand(command{use: "add VM [SIZE]", short: "Add an empty disk, or one that is there already", args: cobra.RangeArgs(1, 2),
 		long: `Add an empty disk of a size, or a disk that is on the machine's datastore already and no other machine's, for example
@@ -181,11 +182,12 @@ func (a *app) vmDiskCommands() *cobra.Command {
 				err = size.Set(args[0])
 			}
 			disk := form.disk(int64(size))
-			disk.File = file
+			disk.File, disk.NewController = file, own
 			change.AddDisks = []*hanokv1.NewDisk{disk}
 			return err
 		})
 	form.add(add)
+	add.Flags().BoolVar(&own, "new-controller", false, "put it on a new controller; LSI controllers take disks with power only when they come themselves")
 	add.Flags().StringVar(&file, "file", "", `a disk that is there already: "[datastore1] disks/data.vmdk"`)
 	remove := a.reconfigureCommand(command{use: "remove VM KEY", short: "Remove a disk, and its files", args: cobra.ExactArgs(2)},
 		func(change *hanokv1.HardwareChange, args []string) error {

@@ -102,7 +102,8 @@ func (s *service) changeFiles(by dc.Caller, c *hanokv1.HardwareChange, out *dc.H
 func (s *service) newDisk(by dc.Caller, d *hanokv1.NewDisk) (dc.NewDisk, error) {
 	file, err := s.media(by, d.GetFile())
 	return dc.NewDisk{CapacityBytes: d.GetCapacityBytes(), Provisioning: dc.Provisioning(d.GetProvisioning()), Mode: dc.DiskMode(d.GetMode()),
-		Controller: d.GetController(), Unit: d.Unit, On: dc.ControllerType(d.GetControllerType()), File: dc.FileRef(file)}, err
+		Controller: d.GetController(), Unit: d.Unit, On: dc.ControllerType(d.GetControllerType()), NewController: d.GetNewController(),
+		File: dc.FileRef(file)}, err
 }
 
 func (s *service) newNIC(by dc.Caller, n *hanokv1.NewNic) (dc.NewNIC, error) {

@@ -186,7 +186,8 @@ func TestDevicesInTheGuest(t *testing.T) {
 // NICs, controllers with disks, CPUs and memory come to a guest that runs, and are still there after it slept; what it lets go of goes.
 func TestHotPlugInTheGuest(t *testing.T) {
 	l := newGuestLab(t, func(m *dc.Machine) {
-		m.Controllers, m.Disks, m.NICs = m.Controllers[:1], m.Disks[:1], m.NICs[:1]
+		xhci := slices.IndexFunc(m.Controllers, func(c dc.Controller) bool { return c.Type == dc.ControllerXHCI })
+		m.Controllers, m.Disks, m.NICs = []dc.Controller{m.Controllers[0], m.Controllers[xhci]}, m.Disks[:1], m.NICs[:1]
 		m.Drives, m.Inputs, m.Watchdog, m.SerialPorts, m.MemoryMB = nil, nil, nil, m.SerialPorts[:1], 384
 		m.Controllers[0].Key, m.Disks[0].Controller = dc.FirstSCSIKey, dc.FirstSCSIKey
 	})
@@ -204,7 +205,7 @@ func TestHotPlugInTheGuest(t *testing.T) {
 	before := l.m
 	more := withNIC(l.m, dc.NIC{Key: 4003, Type: dc.E1000E, MAC: "52:54:00:00:0e:03", Connected: true})
 	more = withNIC(more, dc.NIC{Key: 4001, Type: dc.VMXNET3, MAC: "52:54:00:00:0e:01"})
-	more.Controllers = append(slices.Clone(l.m.Controllers), dc.Controller{Key: 1001, Type: dc.ControllerVirtio})
+	more.Controllers = slices.Insert(slices.Clone(l.m.Controllers), 1, dc.Controller{Key: 1001, Type: dc.ControllerVirtio})
 	more.Disks = append(slices.Clone(l.m.Disks), dc.Disk{Key: 2018, Controller: 1001, Unit: 2, CapacityBytes: 3 << 20, File: l.m.Folder + "/hot.vmdk"})
 	more.CPUs, more.MemoryMB = 3, l.m.MemoryMB+128
 	change(more, 2018)
@@ -238,6 +239,41 @@ func TestHotPlugInTheGuest(t *testing.T) {
 	if now := port.ask(register); !slices.Equal(now, sealed) {
 		t.Errorf("the TPM's register is %q after the machine slept, was %q", now, sealed)
 	}
+
+	// A controller of LSI comes and goes with its disks, and stands still in between.
+	sas := l.m
+	sas.Controllers = slices.Insert(slices.Clone(l.m.Controllers), 2, dc.Controller{Key: 1003, Type: dc.ControllerLSISAS})
+	for unit, size := range map[int32]int64{0: 5, 3: 6} {
+		key, _ := dc.UnitKey(1003, unit)
+		sas.Disks = append(slices.Clone(sas.Disks), dc.Disk{Key: key, Controller: 1003, Unit: unit, CapacityBytes: size << 20, File: fmt.Sprintf("%s/sas%d.vmdk", l.m.Folder, unit)})
+	}
+	slices.SortFunc(sas.Disks, func(a, b dc.Disk) int { return int(a.Key - b.Key) })
+	without, open := l.m, l.sets()
+	change(sas, 2048, 2051)
+	port.ask("until [ $(ls -d /sys/block/sd* | wc -l) = 4 ]; do sleep 0.1; done")
+	find(t, port.ask(`for b in /sys/block/sd*; do echo "$(readlink -f $b) $(cat $b/size)"; done`), at+`13\.0/0000:0e:00\.0/host\d+/.* 10240$`, at+`13\.0/0000:0e:00\.0/host\d+/.* 12288$`)
+	third := sas
+	third.Disks = append(slices.Clone(sas.Disks), dc.Disk{Key: 2052, Controller: 1003, Unit: 4, CapacityBytes: 1 << 20, File: l.m.Folder + "/more.vmdk"})
+	l.m = third
+	if err := l.reconfigure([]int32{2052}); dc.KindOf(err) != dc.Unsupported || !strings.Contains(err.Error(), "does not tell the guest") {
+		t.Errorf("another disk on it: %v", err)
+	}
+	change(without)
+	find(t, port.ask("ls -d /sys/block/sd* | wc -l"), "^2$")
+	if now := l.sets(); now != open {
+		t.Errorf("QEMU has %d files, had %d", now, open)
+	}
+
+	// USB devices come and go.
+	inputs := without
+	inputs.Inputs = []dc.InputType{dc.USBTablet, dc.USBKeyboard}
+	change(inputs)
+	port.ask("until [ $(cat /sys/bus/usb/devices/*/product | grep -c QEMU.USB) = 2 ]; do sleep 0.1; done")
+	inputs.Inputs = []dc.InputType{dc.USBKeyboard}
+	change(inputs)
+	port.ask("until [ $(cat /sys/bus/usb/devices/*/product | grep -c QEMU.USB) = 1 ]; do sleep 0.1; done")
+	find(t, port.ask("cat /sys/bus/usb/devices/*/product"), "QEMU USB Keyboard")
+	change(without)
 
 	// It lets go of what it is asked for. Memory never goes.
 	before.MemoryMB = more.MemoryMB

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ import (
 // consentTime is how long a guest may take to let go of a device. One without a driver for hot-plug never does.
 const consentTime = 20 * time.Second
 
+// textual are the properties whose values are texts, though they look like numbers.
+var textual = []string{"addr", "port"}
+
 // plug adds the device that an option of the command line describes.
 func (c change) plug(ctx context.Context, option string) error {
 	driver, properties, _ := strings.Cut(option, ",")
@@ -23,7 +27,7 @@ func (c change) plug(ctx context.Context, option string) error {
 	for property := range strings.SplitSeq(properties, ",") {
 		key, text, _ := strings.Cut(property, "=")
 		device[key] = text
-		if number, err := strconv.Atoi(text); err == nil {
+		if number, err := strconv.ParseInt(text, 0, 64); err == nil && !slices.Contains(textual, key) {
 			device[key] = number
 		}
 	}

@@ -1,11 +1,9 @@
 package qemu
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,8 +12,8 @@ import (
 )
 
 // Reconfigure implements the agent's Hypervisor. With power, disks come, go and grow on virtio-scsi and PVSCSI controllers, NICs and
-// such controllers come and go where there are root ports, CPUs and memory where there is room for them; media change, and cables
-// are plugged in and out. Everything else needs the power off, and then nothing is changed. The boot settings count from the next
+// such controllers come and go where there are root ports, those of LSI with their disks, USB devices where there is a controller, CPUs
+// and memory where there is room for them; media change, NICs are moved, and cables are plugged in and out. Everything else needs the power off, and then nothing is changed. The boot settings count from the next
 // power-on.
 func (d *Driver) Reconfigure(ctx context.Context, spec dc.Machine, nics []dc.Attachment) error {
 	m, err := d.running(spec.ID)
@@ -57,30 +55,22 @@ type change struct {
 	command Command
 }
 
-// hotPlug are the SCSI controllers that tell the guest about disks which come and go.
-var hotPlug = []string{adapters[dc.ControllerVirtio], adapters[dc.ControllerPVSCSI]}
-
-// plugs reports whether disks can come, go and grow on a controller while the machine has power.
-func (c change) plugs(controller int32) bool {
-	n := controller - dc.FirstSCSIKey
-	id := fmt.Sprintf("scsi%d", n)
-	return n >= 0 && n < 4 && slices.Contains(hotPlug, cmp.Or(c.has.devices[id], c.want[id]))
-}
-
 // movable reports whether a device can come and go while the machine has power.
 func (c change) movable(id string) bool {
+	if strings.HasPrefix(id, "input") {
+		return true // USB devices come and go on any bus
+	}
 	if c.has.devices[id] != "" && c.want[id] != "" {
 		return false // it would become another model
 	}
-	var n int32
-	if _, err := fmt.Sscanf(id, "disk%d", &n); err == nil {
-		n -= dc.FirstDiskKey
-		return n >= 0 && n < 4*16 && c.plugs(dc.FirstSCSIKey+n/16)
+	if strings.HasPrefix(id, "disk") {
+		return c.plugs(controllerOf(id)) || c.together(controllerOf(id))
 	}
+	var n int32
 	slot := 0
 	if _, err := fmt.Sscanf(id, "nic%d", &n); err == nil {
 		slot = slotNIC + int(n-dc.FirstNICKey)
-	} else if _, err := fmt.Sscanf(id, "scsi%d", &n); err == nil && c.plugs(dc.FirstSCSIKey+n) {
+	} else if _, err := fmt.Sscanf(id, "scsi%d", &n); err == nil && (c.plugs(dc.FirstSCSIKey+n) || c.together(dc.FirstSCSIKey+n)) {
 		slot = slotSCSI + int(n)
 	}
 	return slot != 0 && c.has.devices[portID(slot)] != ""
@@ -90,6 +80,9 @@ func (c change) movable(id string) bool {
 func (c change) check() error {
 	refuse := func(what string) error {
 		return failure(dc.Unsupported, c.spec, "that can't be changed while it has power: %s", what).Fix("power it off first")
+	}
+	if err := c.checkDisks(); err != nil {
+		return err
 	}
 	said := c.has.compareDevices(c.want, c.movable)
 	if said = append(said, c.checkGrowth()...); len(said) > 0 {
@@ -115,27 +108,21 @@ func (c change) check() error {
 // execute does what check has allowed, where it is not done yet: first what goes, disks before the controllers that they are on, then
 // what comes.
 func (c change) execute(ctx context.Context, files *volume.Files) error {
-	for _, kind := range []struct {
-		prefix string
-		remove func(context.Context, string) error
-	}{{"disk", c.removeDisk}, {"nic", c.removeNIC}, {"scsi", c.unplug}} {
-		for id := range c.has.devices {
-			if strings.HasPrefix(id, kind.prefix) && c.want[id] == "" {
-				if err := kind.remove(ctx, id); err != nil {
-					return err
-				}
-			}
-		}
+	if err := c.remove(ctx); err != nil {
+		return err
 	}
 	if err := c.grow(ctx); err != nil {
 		return err
 	}
 	for _, controller := range c.spec.Controllers {
 		if id := fmt.Sprintf("scsi%d", controller.Bus()); adapters[controller.Type] != "" && c.has.devices[id] == "" {
-			if err := c.plug(ctx, c.command.controller(controller)); err != nil {
+			if err := c.addController(ctx, files, controller); err != nil {
 				return err
 			}
 		}
+	}
+	if err := c.addInputs(ctx); err != nil {
+		return err
 	}
 	for _, d := range c.spec.Disks {
 		name := diskID(d.Key)
@@ -155,6 +142,40 @@ func (c change) execute(ctx context.Context, files *volume.Files) error {
 		}
 	}
 	return c.connectNICs(ctx)
+}
+
+// remove takes away what goes, and lets go of the files of disks, which a change before may have left open.
+func (c change) remove(ctx context.Context) error {
+	for _, kind := range []struct {
+		prefix string
+		remove func(context.Context, string) error
+	}{{"disk", c.removeDisk}, {"nic", c.removeNIC}, {"input", c.unplug}, {"scsi", c.unplug}} {
+		for id, model := range c.has.devices {
+			if !strings.HasPrefix(id, kind.prefix) || c.want[id] == model || c.want[id] != "" && kind.prefix != "input" {
+				continue
+			}
+			if err := kind.remove(ctx, id); err != nil {
+				return err
+			}
+			delete(c.has.devices, id)
+		}
+	}
+	for name := range c.has.sizes {
+		if c.want[name] == "" {
+			if err := c.removeNode(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeDisk pulls a disk out. Its controller tells the guest, which is not asked; or the controller goes, and takes the disk along.
+func (c change) removeDisk(ctx context.Context, name string) error {
+	if c.together(controllerOf(name)) {
+		return nil
+	}
+	return c.unplug(ctx, name)
 }
 
 // connectNICs adds the NICs that are not there, moves those that are to be on another network, and plugs the cables of all in and out.
@@ -196,56 +217,6 @@ func (c change) give(ctx context.Context, file *os.File, label string) (name str
 // takeBack closes QEMU's file of a set, which gives up the lock on it.
 func (c change) takeBack(ctx context.Context, set int) error {
 	return c.m.execute(ctx, "remove-fd", map[string]any{"fdset-id": set}, nil)
-}
-
-// addDisk plugs a disk in. A node that a change before has left without a device is replaced.
-func (c change) addDisk(ctx context.Context, files *volume.Files, d dc.Disk) error {
-	name := diskID(d.Key)
-	if _, left := c.has.sizes[name]; left {
-		if err := c.removeNode(ctx, name); err != nil {
-			return err
-		}
-	}
-	disk, err := files.Disk(d)
-	if err != nil {
-		return err
-	}
-	defer disk.File.Close()
-	file, set, err := c.give(ctx, disk.File, filepath.Join(files.Path, disk.Name))
-	if err != nil {
-		return err
-	}
-	if err := c.m.execute(ctx, "blockdev-add", diskNode(d, file), nil); err != nil {
-		_ = c.takeBack(context.WithoutCancel(ctx), set) // the error before is what counts
-		return err
-	}
-	c.has.sets[name] = set
-	device := map[string]any{"driver": "scsi-hd", "id": name, "drive": name, "bus": fmt.Sprintf("scsi%d.0", d.Controller-dc.FirstSCSIKey),
-		"channel": 0, "scsi-id": d.Unit, "lun": 0, "werror": "enospc", "rerror": "report"}
-	if err := c.m.execute(ctx, "device_add", device, nil); err != nil {
-		_ = c.removeNode(context.WithoutCancel(ctx), name)
-		return err
-	}
-	return nil
-}
-
-// removeDisk pulls a disk out. Its controller tells the guest, which is not asked.
-func (c change) removeDisk(ctx context.Context, name string) error {
-	if err := c.unplug(ctx, name); err != nil {
-		return err
-	}
-	return c.removeNode(ctx, name)
-}
-
-// removeNode lets go of a disk's file.
-func (c change) removeNode(ctx context.Context, name string) error {
-	if err := c.m.execute(ctx, "blockdev-del", map[string]any{"node-name": name}, nil); err != nil {
-		return err
-	}
-	if set, ok := c.has.sets[name]; ok {
-		return c.takeBack(ctx, set)
-	}
-	return nil
 }
 
 // load puts into a drive what should lie in it. A guest that has locked the drive is not asked.

@@ -161,7 +161,12 @@ func TestReconfigureRefused(t *testing.T) {
 		},
 		"scsi3 (virtio-scsi-pci) is ": func(m *dc.Machine) { m.Controllers = slices.Delete(slices.Clone(m.Controllers), 3, 4) },
 		"watchdog0":                   func(m *dc.Machine) { m.Watchdog = nil },
-		"(scsi-hd) is still there":    func(m *dc.Machine) { m.Disks = m.Disks[:2] }, // one on LSI among them
+		"does not tell the guest": func(m *dc.Machine) {
+			m.Disks = slices.DeleteFunc(slices.Clone(m.Disks), func(d dc.Disk) bool { return d.Controller == 1001 || d.Controller == 1002 })
+		},
+		"on SATA and IDE": func(m *dc.Machine) {
+			m.Disks = append(slices.Clone(m.Disks), dc.Disk{Key: 16001, Controller: 15000, Unit: 1, CapacityBytes: 1 << 20})
+		},
 	} {
 		m := l.m
 		change(&m)

@@ -406,7 +406,9 @@ type NewDisk struct {
 	ControllerType string `protobuf:"bytes,7,opt,name=controller_type,json=controllerType,proto3" json:"controller_type,omitempty"`
 	// A disk that is there already, by its descriptor on the machine's datastore: "[datastore1] disks/data.vmdk". It has its own capacity
 	// and provisioning, and no image.
-	File          string `protobuf:"bytes,8,opt,name=file,proto3" json:"file,omitempty"`
+	File string `protobuf:"bytes,8,opt,name=file,proto3" json:"file,omitempty"`
+	// It is put on a new controller of the type. Those of LSI take disks with power only when they come themselves.
+	NewController bool `protobuf:"varint,9,opt,name=new_controller,json=newController,proto3" json:"new_controller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,6 +497,13 @@ func (x *NewDisk) GetFile() string {
 		return x.File
 	}
 	return ""
+}
+
+func (x *NewDisk) GetNewController() bool {
+	if x != nil {
+		return x.NewController
+	}
+	return false
 }
 
 // DiskExtension is a disk that grows. A disk never shrinks.
@@ -1013,7 +1022,7 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"\f_enter_setupB\t\n" +
 	"\a_secure\"\x1f\n" +
 	"\tBootOrder\x12\x12\n" +
-	"\x04keys\x18\x01 \x03(\x05R\x04keys\"\xfd\x01\n" +
+	"\x04keys\x18\x01 \x03(\x05R\x04keys\"\xa4\x02\n" +
 	"\aNewDisk\x12%\n" +
 	"\x0ecapacity_bytes\x18\x01 \x01(\x03R\rcapacityBytes\x12\x14\n" +
 	"\x05image\x18\x02 \x01(\tR\x05image\x12\"\n" +
@@ -1024,7 +1033,8 @@ const file_hanok_v1_hardware_change_proto_rawDesc = "" +
 	"controller\x12\x17\n" +
 	"\x04unit\x18\x06 \x01(\x05H\x00R\x04unit\x88\x01\x01\x12'\n" +
 	"\x0fcontroller_type\x18\a \x01(\tR\x0econtrollerType\x12\x12\n" +
-	"\x04file\x18\b \x01(\tR\x04fileB\a\n" +
+	"\x04file\x18\b \x01(\tR\x04file\x12%\n" +
+	"\x0enew_controller\x18\t \x01(\bR\rnewControllerB\a\n" +
 	"\x05_unit\"H\n" +
 	"\rDiskExtension\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
