@@ -128,6 +128,8 @@ type Bulk struct {
 	Propagate bool   `json:"propagate,omitempty"`
 	// Pool is that of BulkVirtualMachine, and for hosts of BulkMove; "" is the root pool of each host.
 	Pool ResourcePoolID `json:"pool,omitempty"`
+	// Lenient takes a power operation on a machine that is as the operation would leave it for done.
+	Lenient bool `json:"lenient,omitempty"`
 	// Confirmed is, for a deletion of many objects, how many they are.
 	Confirmed int `json:"confirmed,omitempty"`
 	// Objects are those that it is done with, each once, in this order.
@@ -149,10 +151,10 @@ type BulkObject struct {
 // in pools), and that have all the tags; what is empty leaves nothing out.
 type BulkSelection struct {
 	// Kind is theirs; "" is virtual machines.
-	Kind   Kind
-	Folder FolderID
-	Pool   ResourcePoolID
-	Tags   []TagID
+	Kind   Kind           `json:"kind,omitempty"`
+	Folder FolderID       `json:"folder,omitempty"`
+	Pool   ResourcePoolID `json:"pool,omitempty"`
+	Tags   []TagID        `json:"tags,omitempty"`
 }
 
 // CheckBulk returns an error of kind Invalid for an operation that there is not, for too many objects, and for none.

@@ -34,6 +34,7 @@ const (
 	KindAPIToken       Kind = "APIToken"
 	KindDeletionGuard  Kind = "DeletionGuard"
 	KindIdentitySource Kind = "IdentitySource"
+	KindScheduledTask  Kind = "ScheduledTask"
 )
 
 // kinds lists every kind with the prefix of its IDs, the kind in words, and how to make an empty object of it. The prefixes of
@@ -70,6 +71,7 @@ var kinds = []struct {
 	{KindAPIToken, "apitoken-", "api token", func() Object { return new(APIToken) }},
 	{KindIdentitySource, "identitysource-", "identity source", func() Object { return new(IdentitySource) }},
 	{KindDeletionGuard, "deletionguard-", "deletion guard", func() Object { return new(DeletionGuard) }},
+	{KindScheduledTask, "schedule-", "scheduled task", func() Object { return new(ScheduledTask) }},
 }
 
 // Kinds returns every kind, in a fixed order.
@@ -114,6 +116,7 @@ type (
 	APITokenID       ID
 	DeletionGuardID  ID
 	IdentitySourceID ID
+	ScheduledTaskID  ID
 )
 
 // RootFolder is the folder at the top of the inventory. It exists in every data center from its first start.

@@ -28,6 +28,7 @@ func objects() []Object {
 		&APIToken{ID: "apitoken-1", Meta: meta},
 		&IdentitySource{ID: "identitysource-1", Meta: meta},
 		&DeletionGuard{ID: TheDeletionGuard, Meta: meta},
+		&ScheduledTask{ID: "schedule-1", Meta: meta},
 	}
 }
 

@@ -23,6 +23,19 @@ func PowerOps() []PowerOp {
 	return []PowerOp{PowerOn, PowerOff, Reset, Suspend, ShutdownGuest, RebootGuest}
 }
 
+// IsDone reports whether a machine is as op would leave it.
+func (op PowerOp) IsDone(vm *VirtualMachine) bool {
+	switch op {
+	case PowerOn:
+		return vm.Status.Power == PoweredOn && vm.Status.Paused == nil
+	case PowerOff, ShutdownGuest:
+		return vm.Status.Power == PoweredOff
+	case Suspend:
+		return vm.Status.Power == Suspended
+	}
+	return false
+}
+
 // PowerRequest asks for one power operation. Power is an operation with a generation, not a wish: the agent executes
 // each generation once.
 type PowerRequest struct {
