@@ -31,10 +31,10 @@ type ScheduledTaskSpec struct {
 
 // ScheduledAction is what a scheduled task does.
 type ScheduledAction struct {
-	// Bulk is the operation; its Objects are the machines that were named. Confirmed is how many machines a run may delete at most where the
-	// guard asks for it.
+	// Bulk is the operation; its Objects are those that were named. Confirmed is how many a run may delete at most where the guard asks
+	// for it.
 	Bulk Bulk `json:"bulk"`
-	// Selection are machines besides those, as they are selected when it runs; nil selects none.
+	// Selection are objects besides those, as they are selected when it runs; nil selects none.
 	Selection *BulkSelection `json:"selection,omitempty"`
 }
 
@@ -67,11 +67,11 @@ type ScheduledRun struct {
 	// Task is its bulk task, or "" where none could be started.
 	Task  TaskID    `json:"task,omitempty"`
 	State TaskState `json:"state"`
-	// Failure is why it failed: that of the task, or of the first machine with which it failed.
+	// Failure is why it failed: that of the task, or of the first object with which it failed.
 	Failure *Failure `json:"failure,omitempty"`
-	// Machines is with how many it ended, and Failed with how many of them it failed.
-	Machines int `json:"machines,omitempty"`
-	Failed   int `json:"failed,omitempty"`
+	// Objects is with how many it ended, and Failed with how many of them it failed.
+	Objects int `json:"objects,omitempty"`
+	Failed  int `json:"failed,omitempty"`
 }
 
 // SkippedRun says why a scheduled task did not run when it was due.
@@ -97,7 +97,7 @@ func (r Runner) Caller() Caller {
 	return Caller{User: r.User, Name: r.Name, Token: r.Token, TokenName: r.TokenName, Narrow: r.Narrow}
 }
 
-// Entities returns the objects of the inventory that the task is scheduled on, each once: the machines that are named, and the folder and
+// Entities returns the objects of the inventory that the task is scheduled on, each once: those that are named, and the folder and
 // the pool of the selection. A selection by tags alone is on the root folder.
 func (a ScheduledAction) Entities() []ID {
 	var ids []ID
@@ -118,7 +118,7 @@ func (a ScheduledAction) Entities() []ID {
 	return ids
 }
 
-// Without returns the action without what is not there any more: a machine that was named, or the whole selection where it is by something
+// Without returns the action without what is not there any more: an object that was named, or the whole selection where it is by something
 // that is gone, for what is left of it would be more. It does nothing where it has no entities then.
 func (a ScheduledAction) Without(gone func(ID) bool) ScheduledAction {
 	a.Bulk.Objects = slices.DeleteFunc(slices.Clone(a.Bulk.Objects), func(o BulkObject) bool { return gone(o.ID) })
@@ -153,7 +153,7 @@ func CheckScheduledTask(o *ScheduledTask) error {
 	}
 	b := o.Spec.Action.Bulk
 	if b.Confirmed < 0 || b.Confirmed > MaxBulk {
-		return fail(Errorf(Invalid, "it can't delete up to %d machines", b.Confirmed).Fix("give 1 to %d, or 0", MaxBulk))
+		return fail(Errorf(Invalid, "it can't delete up to %d objects", b.Confirmed).Fix("give 1 to %d, or 0", MaxBulk))
 	}
 	if o.Spec.Action.Selection != nil && len(b.Objects) == 0 {
 		b.Objects = make([]BulkObject, 1) // of those that will be selected

@@ -32,6 +32,7 @@ import (
 	"hanok/manager/image"
 	"hanok/manager/inventory"
 	"hanok/manager/resource"
+	"hanok/manager/schedule"
 	"hanok/manager/stats"
 	"hanok/manager/store"
 	"hanok/manager/tag"
@@ -83,6 +84,8 @@ type Manager struct {
 	Fields *attribute.Service
 	Bulk   *bulk.Service
 	Guard  *guard.Service
+	// Schedules are the scheduled tasks.
+	Schedules *schedule.Service
 
 	engine *task.Engine
 	log    *slog.Logger
@@ -133,6 +136,7 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	m.Bulk = bulk.New(bulk.Config{Store: cfg.Store, Access: m.Access, Tasks: m.engine, Machines: m.Machines, Hosts: m.Hosts, Pools: m.Pools,
 		Inventory: m.Inventory, Tags: m.Tags, Fields: m.Fields, Log: cfg.Log})
 	m.Guard = guard.New(cfg.Store, m.Access)
+	m.Schedules = schedule.New(schedule.Config{Store: cfg.Store, Access: m.Access, Bulk: m.Bulk, Log: cfg.Log})
 	m.Checker = check.New(cfg.Store, m.Access, m.Agents)
 	begin := func(ctx context.Context) error { return m.Inventory.Defaults(ctx, inventory.DefaultNames{}) }
 	if cfg.Bare {
@@ -166,6 +170,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	loop(m.Machines.Run)
 	loop(m.Stats.Run)
 	loop(m.Alarms.Run)
+	loop(m.Schedules.Run)
 	for _, r := range []task.Reconciler{
 		sweeper("session sweep", m.Access.SweepSessions),
 		sweeper("check of accounts", m.Access.CheckAccounts),

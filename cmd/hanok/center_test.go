@@ -251,6 +251,29 @@ func (c *center) entering(name string) error {
 	return err
 }
 
+// ran returns when a scheduled task has run, and unscheduled when it is gone.
+func (c *center) ran(name string) error {
+	return c.awaitSchedule(name, func(o *dc.ScheduledTask) bool { return o != nil && !o.Status.Last.Ended.IsZero() })
+}
+
+func (c *center) unscheduled(name string) error {
+	return c.awaitSchedule(name, func(o *dc.ScheduledTask) bool { return o == nil })
+}
+
+// awaitSchedule returns when done is true of the scheduled task of the name, or of nil where there is none.
+func (c *center) awaitSchedule(name string, done func(*dc.ScheduledTask) bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err := await(ctx, c.manager.Store, func(v *store.View) (*store.View, error) {
+		o, _ := store.Named[*dc.ScheduledTask](v, "", name)
+		if done(o) {
+			return v, nil
+		}
+		return nil, nil
+	})
+	return err
+}
+
 // forgotten returns when the first login was removed from the data folder, of which nobody is told.
 func (c *center) forgotten() error {
 	for deadline := time.Now().Add(patience); fileExists(filepath.Join(c.data, "first-login.json")); time.Sleep(time.Millisecond) {

@@ -41,6 +41,7 @@ type client struct {
 	machines    hanokv1connect.VirtualMachineServiceClient
 	bulk        hanokv1connect.BulkServiceClient
 	guard       hanokv1connect.GuardServiceClient
+	schedules   hanokv1connect.ScheduledTaskServiceClient
 	tasks       hanokv1connect.TaskServiceClient
 	events      hanokv1connect.EventServiceClient
 	audit       hanokv1connect.AuditServiceClient
@@ -120,6 +121,7 @@ func (a *app) connect() (*client, error) {
 	c.machines = hanokv1connect.NewVirtualMachineServiceClient(c.http, s.server, options)
 	c.bulk = hanokv1connect.NewBulkServiceClient(c.http, s.server, options)
 	c.guard = hanokv1connect.NewGuardServiceClient(c.http, s.server, options)
+	c.schedules = hanokv1connect.NewScheduledTaskServiceClient(c.http, s.server, options)
 	c.tasks = hanokv1connect.NewTaskServiceClient(c.http, s.server, options)
 	c.events = hanokv1connect.NewEventServiceClient(c.http, s.server, options)
 	c.audit = hanokv1connect.NewAuditServiceClient(c.http, s.server, options)

@@ -34,6 +34,7 @@ type nativeParts struct {
 	machines  *compute.Service
 	bulk      native.Bulk
 	guard     native.Guard
+	schedules native.Schedules
 	tasks     *task.Service
 	events    *event.Service
 	audit     native.Audit
@@ -61,6 +62,7 @@ func nativeBackend(p nativeParts) native.Backend {
 		Machines:   nativeMachines{p.machines},
 		Bulk:       p.bulk,
 		Guard:      p.guard,
+		Schedules:  p.schedules,
 		Tasks:      p.tasks,
 		Events:     nativeEvents{p.events},
 		Audit:      p.audit,

@@ -117,7 +117,7 @@ Objects are named by their name, their ID or their inventory path (/Datacenter/v
 		a.upCommand(), a.cleanCommand(), a.managerCommands(),
 		a.datacenterCommands(), a.clusterCommands(), a.hostCommands(), a.poolCommands(), a.folderCommands(),
 		a.vmCommands(), a.datastoreCommands(), a.imageCommands(), a.networkCommands(),
-		a.taskCommands(), a.guardCommands(), a.eventCommands(), a.auditCommands(), a.statsCommands(), a.alarmCommands(), a.tagCommands(), a.attributeCommands(),
+		a.taskCommands(), a.guardCommands(), a.scheduleCommands(), a.eventCommands(), a.auditCommands(), a.statsCommands(), a.alarmCommands(), a.tagCommands(), a.attributeCommands(),
 		a.userCommands(), a.roleCommands(), a.permissionCommands(), a.groupCommands(), a.privilegeCommands(), a.tokenCommands(), a.identityCommands(), a.watchCommand(),
 		a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(),
 		a.simCommand(), a.simHostsCommand(),

@@ -22,6 +22,8 @@ import (
 //	crash VM                lets a machine's process die, and waits until its host has said so
 //	entering HOST           waits until a host is entering maintenance mode
 //	booted VM               waits until a machine's guest has said where it is
+//	ran SCHEDULE            waits until a scheduled task has run
+//	unscheduled SCHEDULE    waits until a scheduled task is gone
 //	lose VM                 removes a machine from the inventory as if the manager had been restored from before it was made
 //	orphaned VM             waits until its host has reported it as an orphan
 //	forgotten               waits until the first login was removed from $DATA
@@ -88,6 +90,14 @@ func TestScripts(t *testing.T) {
 			"booted": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)
 				ts.Check(c.booted(args[0]))
+			},
+			"ran": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.ran(args[0]))
+			},
+			"unscheduled": func(ts *testscript.TestScript, _ bool, args []string) {
+				c := ts.Value(key{}).(*center)
+				ts.Check(c.unscheduled(args[0]))
 			},
 			"lose": func(ts *testscript.TestScript, _ bool, args []string) {
 				c := ts.Value(key{}).(*center)

@@ -47,7 +47,7 @@ func serve(data *dataFolder, m *manager.Manager, listen string, others []string,
 		return nil, err
 	}
 	api := native.New(nativeBackend(nativeParts{
-		store: m.Store, access: m.Access, identity: m.Identity, inventory: m.Inventory, hosts: nativeHosts{m.Agents, m.Hosts}, pools: m.Pools, machines: m.Machines, bulk: m.Bulk, guard: m.Guard, tasks: m.Tasks, events: m.Events, audit: m.Audit,
+		store: m.Store, access: m.Access, identity: m.Identity, inventory: m.Inventory, hosts: nativeHosts{m.Agents, m.Hosts}, pools: m.Pools, machines: m.Machines, bulk: m.Bulk, guard: m.Guard, schedules: m.Schedules, tasks: m.Tasks, events: m.Events, audit: m.Audit,
 		stats: m.Stats, alarms: m.Alarms, tags: m.Tags, fields: m.Fields, usage: m.Agents.Usage, files: m.Files, images: m.Images, packages: m.Packages, exports: m.Exports, system: nativeSystem{m.Doctor, m.Checker},
 		backups: backup.NewService(backup.Config{Store: m.Store, Access: m.Access, Images: data.file("manager", "images"), Login: data.firstLogin, Version: version}),
 	}), log)

@@ -76,6 +76,9 @@ var needs = map[string][]dc.Privilege{
 
 	"DatacenterService.CreateDatacenter": {dc.PrivDatacenterCreate}, "DatacenterService.DeleteDatacenter": {dc.PrivDatacenterDelete},
 	"FolderService.CreateFolder": {dc.PrivFolderCreate}, "FolderService.DeleteFolder": {dc.PrivFolderDelete}, "BulkService.StartBulk": {dc.PrivVMPowerOff},
+	"ScheduledTaskService.ListScheduledTasks": everybody, "ScheduledTaskService.GetScheduledTask": viewers,
+	"ScheduledTaskService.CreateScheduledTask": {dc.PrivScheduleCreate, dc.PrivVMPowerOff}, "ScheduledTaskService.UpdateScheduledTask": {dc.PrivScheduleEdit},
+	"ScheduledTaskService.RunScheduledTask": {dc.PrivScheduleRun}, "ScheduledTaskService.DeleteScheduledTask": {dc.PrivScheduleDelete},
 	"GuardService.GetDeletionLimits": viewers, "GuardService.SetDeletionLimits": {dc.PrivBackup}, "GuardService.ReleaseUser": {dc.PrivBackup},
 	"InventoryService.RenameObject": {dc.PrivFolderRename}, "InventoryService.MoveObject": {dc.PrivFolderMove}, "ClusterService.CreateCluster": {dc.PrivClusterCreate},
 	"ClusterService.DeleteCluster": {dc.PrivClusterDelete}, "HostService.CreateJoinToken": {dc.PrivHostAdd},
@@ -128,6 +131,7 @@ func TestEveryCall(t *testing.T) {
 		"--user-base", "dc=example", "--group-base", "dc=example")
 	c.must(t, "attribute", "create", "owner")
 	c.must(t, "tag", "create", "prod", "--category", "Tier")
+	c.must(t, "schedule", "create", "nightly", "hello", "--do", "attach-tag", "--use-tag", "prod", "--daily", "22:00")
 	tasks, err := c.manager.Tasks.List(dc.System)
 	if err != nil {
 		t.Fatal(err)
@@ -316,7 +320,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"datacenter": "Datacenter", "parent": "/Datacenter/vm", "folder": "web", "cluster": "Cluster", "host": "alpha",
 		"datastore": "datastore1", "target_path": "other", "port_group": "VM Network", "virtual_machine": "hello", "task": task, "user": "victim", "object": "team",
 		"entity": "web", "principal": "victim", "user_group": "club", "alarm": "Host CPU usage", "member": "victim", "resource_pool": "gold", "pool": "gold",
-		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new", "identity_source": "company",
+		"tag_category": "Tier", "tag": "prod", "custom_field": "owner", "api_token": "new", "identity_source": "company", "scheduled_task": "nightly",
 	}
 	special := map[string]map[string]string{
 		"InventoryService.RenameObject": {"kind": "Folder"}, "BulkService.StartBulk": {"kind": "", "folder": "/Datacenter/vm", "resource_pool": "/Datacenter/host/Cluster/Resources"}, "InventoryService.MoveObject": {"kind": "Folder"}, "HostService.CreateJoinToken": {"host": "", "folder": ""}, "HostService.MoveHost": {"folder": "", "resource_pool": ""},
@@ -325,7 +329,7 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		"ResourcePoolService.CreateResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"}, "ResourcePoolService.MoveResourcePool": {"parent": "/Datacenter/host/Cluster/Resources"},
 		"VirtualMachineService.CreateVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.CloneVirtualMachine": {"resource_pool": ""}, "VirtualMachineService.GetPackageUpload": {"resource_pool": "", "name": "newest"}, "VirtualMachineService.RenameVirtualMachine": {"name": "hello"},
 		"AlarmService.AcknowledgeAlarm": {"kind": "Host", "object": "alpha"}, "AlarmService.ResetAlarm": {"kind": "Host", "object": "alpha"},
-		"AlarmService.UpdateAlarm": {"name": ""}, "TagService.ListTags": {"kind": "Folder"}, "TagService.AttachTag": {"kind": "Folder"},
+		"AlarmService.UpdateAlarm": {"name": ""}, "ScheduledTaskService.UpdateScheduledTask": {"name": ""}, "TagService.ListTags": {"kind": "Folder"}, "TagService.AttachTag": {"kind": "Folder"},
 		"CustomFieldService.CreateCustomField": {"kind": "Host"}, "CustomFieldService.RenameCustomField": {"name": "owner"},
 		"CustomFieldService.ListCustomValues": {"kind": "Folder"}, "CustomFieldService.SetCustomValue": {"kind": "Folder"},
 		"TagService.DetachTag": {"kind": "Folder"}, "TagService.CreateTagCategory": {"kind": ""},
@@ -336,6 +340,12 @@ func request(m protoreflect.MethodDescriptor, task string) *dynamicpb.Message {
 		special["DatastoreService."+file] = map[string]string{"path": "none"}
 	}
 	req := dynamicpb.NewMessage(m.Input())
+	if nameOf(m) == "ScheduledTaskService.CreateScheduledTask" {
+		action := `{"action": {"op": "powerOff", "virtualMachines": ["hello"]}, "scheduler": {"type": "daily"}}`
+		if err := protojson.Unmarshal([]byte(action), req); err != nil {
+			panic(err)
+		}
+	}
 	for k := range m.Input().Fields().Len() {
 		field := m.Input().Fields().Get(k)
 		value := values[string(field.Name())]

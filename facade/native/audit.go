@@ -60,7 +60,7 @@ var relief = []string{"SessionService.Logout", "TaskService.CancelTask", "Virtua
 // are never among them.
 var naming = []string{
 	"alarm", "api_token", "category", "cluster", "custom_field", "datacenter", "datastore", "entity", "file", "folder", "host", "identity_source", "image", "kind", "member", "name", "object", "op", "orphan", "parent",
-	"path", "pool", "port_group", "principal", "resource_pool", "role", "tag", "tag_category", "target_cluster", "target_datastore", "target_folder", "target_path", "target_pool", "task", "user", "user_group",
+	"path", "pool", "port_group", "principal", "resource_pool", "role", "scheduled_task", "tag", "tag_category", "target_cluster", "target_datastore", "target_folder", "target_path", "target_pool", "task", "user", "user_group",
 	"username", "virtual_machine", "vm_folder",
 }
 

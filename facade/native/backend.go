@@ -25,6 +25,7 @@ type Backend struct {
 	Machines   Machines
 	Bulk       Bulk
 	Guard      Guard
+	Schedules  Schedules
 	Tasks      Tasks
 	Events     Events
 	Audit      Audit
@@ -275,6 +276,18 @@ type Guard interface {
 	Stopped(by dc.Caller) (map[string]time.Time, error)
 	// Release lets one of them go on.
 	Release(ctx context.Context, by dc.Caller, user string) error
+}
+
+// Schedules keeps the scheduled tasks.
+type Schedules interface {
+	List(by dc.Caller) ([]*dc.ScheduledTask, error)
+	// Get returns the one that a name or an ID means.
+	Get(by dc.Caller, ref string) (*dc.ScheduledTask, error)
+	Create(ctx context.Context, by dc.Caller, name string, spec dc.ScheduledTaskSpec) (*dc.ScheduledTask, error)
+	// Edit replaces it by what change, which may be called several times, makes of it.
+	Edit(ctx context.Context, by dc.Caller, id dc.ScheduledTaskID, change func(*dc.ScheduledTask)) (*dc.ScheduledTask, error)
+	Delete(ctx context.Context, by dc.Caller, id dc.ScheduledTaskID) error
+	RunNow(ctx context.Context, by dc.Caller, id dc.ScheduledTaskID) (*dc.Task, error)
 }
 
 // Tasks keeps the long operations.

@@ -9,12 +9,25 @@ import (
 
 func (s *service) StartBulk(ctx context.Context, req *hanokv1.StartBulkRequest) (*hanokv1.StartBulkResponse, error) {
 	by := caller(ctx)
+	b, selection, err := s.bulkRequest(ctx, by, req)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Bulk.Start(ctx, by, b, selection)
+	if err != nil {
+		return nil, err
+	}
+	return &hanokv1.StartBulkResponse{Task: s.task(by, t)}, nil
+}
+
+// bulkRequest resolves what a request asks for. An object that is not there is one with a failure.
+func (s *service) bulkRequest(ctx context.Context, by dc.Caller, req *hanokv1.StartBulkRequest) (dc.Bulk, *dc.BulkSelection, error) {
 	b := dc.Bulk{Op: dc.BulkOp(req.Op), Timeout: req.Timeout.AsDuration(), Value: req.Value, Confirmed: int(req.Confirm)}
 	if req.Timeout != nil && (req.Timeout.CheckValid() != nil || b.Timeout < 0) {
-		return nil, dc.Errorf(dc.Invalid, "the time-out is no span of time from zero up")
+		return b, nil, dc.Errorf(dc.Invalid, "the time-out is no span of time from zero up")
 	}
 	if n := len(req.VirtualMachines) + len(req.Objects); n > dc.MaxBulk { // before each is looked for
-		return nil, dc.CheckBulk(dc.Bulk{Op: b.Op, Objects: make([]dc.BulkObject, n)})
+		return b, nil, dc.CheckBulk(dc.Bulk{Op: b.Op, Objects: make([]dc.BulkObject, n)})
 	}
 	name := func(kind dc.Kind, refs []string) {
 		for _, ref := range refs {
@@ -26,16 +39,9 @@ func (s *service) StartBulk(ctx context.Context, req *hanokv1.StartBulkRequest) 
 	name(dc.Kind(req.Kind), req.Objects)
 	selection, err := s.selection(by, req)
 	if err != nil {
-		return nil, err
+		return b, nil, err
 	}
-	if err := s.bulkArguments(ctx, by, req, &b, selection); err != nil {
-		return nil, err
-	}
-	t, err := s.Bulk.Start(ctx, by, b, selection)
-	if err != nil {
-		return nil, err
-	}
-	return &hanokv1.StartBulkResponse{Task: s.task(by, t)}, nil
+	return b, selection, s.bulkArguments(ctx, by, req, &b, selection)
 }
 
 // selection resolves what a request selects objects by; nil is by nothing.

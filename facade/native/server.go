@@ -73,6 +73,7 @@ func (s *Server) Handler() http.Handler {
 	mount(hanokv1connect.NewVirtualMachineServiceHandler(svc, options...))
 	mount(hanokv1connect.NewBulkServiceHandler(svc, options...))
 	mount(hanokv1connect.NewGuardServiceHandler(svc, options...))
+	mount(hanokv1connect.NewScheduledTaskServiceHandler(svc, options...))
 	mount(hanokv1connect.NewTaskServiceHandler(svc, options...))
 	mount(hanokv1connect.NewEventServiceHandler(svc, options...))
 	mount(hanokv1connect.NewAuditServiceHandler(svc, options...))

@@ -250,7 +250,7 @@ func (s *Service) usable(v *store.View, u *dc.User, now time.Time) error {
 	return nil
 }
 
-// CheckAccounts asks the identity sources for their users who are logged in or have API tokens, and ends what those use who are gone or may
+// CheckAccounts asks the identity sources for their users who are logged in, or have API tokens or scheduled tasks, and ends what those use who are gone or may
 // not log in; groups are what they are there now. Users and groups of sources that were deleted are deleted. The manager calls it from
 // time to time; a source that does not answer is asked again at the next call. Errors are those of store.Change.
 func (s *Service) CheckAccounts(ctx context.Context) error {
@@ -264,6 +264,9 @@ func (s *Service) CheckAccounts(ctx context.Context) error {
 	}
 	for t := range store.List[*dc.APIToken](v) {
 		active[t.User] = true
+	}
+	for o := range store.List[*dc.ScheduledTask](v) {
+		active[o.Spec.Runner.User] = true
 	}
 	silent := map[dc.IdentitySourceID]bool{}
 	for u := range store.List[*dc.User](v) {

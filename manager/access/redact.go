@@ -15,7 +15,7 @@ import (
 // redacted stands for a name that the caller may not know.
 const redacted = "…"
 
-// Shown returns a function that returns an object as the caller may know it: a task or an event with the names in its texts left out that
+// Shown returns a function that returns an object as the caller may know it: a task, a scheduled task or an event with the names in its texts left out that
 // are those of objects which he may not see, or which are gone, and any other object as it is. Objects that it changes are copies. It is
 // good for one pass over a view, and not for concurrent use. The error is of kind Unauthenticated.
 //
@@ -43,6 +43,12 @@ func (s *Service) Shown(by dc.Caller) (func(dc.Object) dc.Object, error) {
 			if f != *o.Failure {
 				c := *o
 				c.Failure = &f
+				return &c
+			}
+		case *dc.ScheduledTask:
+			if f := o.Status.Last.Failure; f != nil {
+				c := *o
+				c.Status.Last.Failure = &dc.Failure{Kind: f.Kind, Object: text(f.Object, o.Name), Message: text(f.Message, o.Name), Remedy: text(f.Remedy, o.Name)}
 				return &c
 			}
 		}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"slices"
@@ -271,6 +272,37 @@ func (s *Service) Still(by dc.Caller) error {
 		return err
 	}
 	return s.Authenticated(by)
+}
+
+// Standing returns nil where something may be done for somebody who is not there: who called is a user who could log in, and the API token
+// with which he called is good. Else the error, of kind Denied or Unauthenticated, says why not.
+func (s *Service) Standing(by dc.Caller) error {
+	v, now := s.store.View(), time.Now()
+	if by.User == "" {
+		return s.Authenticated(by)
+	}
+	object := dc.Describe(dc.KindUser, by.Name)
+	u, err := store.Get[*dc.User](v, dc.ID(by.User))
+	switch {
+	case err != nil || u.External != nil && u.External.Gone:
+		return dc.Errorf(dc.Denied, "he is not there any more").On(object)
+	case u.Disabled:
+		return dc.Errorf(dc.Denied, "he is disabled").On(object)
+	case by.Token == "":
+		return s.usable(v, u, now)
+	}
+	if _, err = s.alive(v, by.Token, now); err != nil {
+		return onToken(err, by.TokenName)
+	}
+	return nil
+}
+
+// onToken returns an error about an API token with its name.
+func onToken(err error, name string) error {
+	if e, ok := errors.AsType[*dc.Error](err); ok {
+		return e.On(dc.Describe(dc.KindAPIToken, name))
+	}
+	return err
 }
 
 // SweepTokens stores when tokens were used last, tells of those that are about to expire, and removes those that have expired a while

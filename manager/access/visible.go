@@ -1,6 +1,8 @@
 package access
 
 import (
+	"slices"
+
 	"hanok/dc"
 	"hanok/manager/store"
 )
@@ -10,7 +12,7 @@ import (
 //
 // A folder, a data center, a cluster and a resource pool are a name and a place, and need System.View; other objects of the
 // inventory need System.Read. A task or an event is seen by who sees what it is about, a task besides by who asked for it (with an API token
-// with a scope, not). What is
+// with a scope, not), and a scheduled task by who sees all that it is scheduled on, or is who it runs for. What is
 // about something that is not there any more, or about no object of the inventory, needs System.Read on the root folder.
 func (s *Service) Visible(by dc.Caller) (func(dc.Object) bool, error) {
 	if err := s.Authenticated(by); err != nil {
@@ -33,6 +35,9 @@ func (s *sight) sees(o dc.Object) bool {
 		return o.User == s.by.Name && !s.by.Narrow || s.seesTarget(o.Target)
 	case *dc.Event:
 		return s.seesTarget(o.Target)
+	case *dc.ScheduledTask:
+		mine := o.Spec.Runner.User == s.by.User && s.by.User != "" && !s.by.Narrow
+		return mine || !slices.ContainsFunc(o.Spec.Action.Entities(), func(id dc.ID) bool { return !s.seesScheduled(id) })
 	}
 	p, ok := seen[o.Kind()]
 	if !ok {
@@ -53,6 +58,11 @@ func (s *sight) seesTarget(id dc.ID) bool {
 		}
 	}
 	return s.seesAll()
+}
+
+// seesScheduled reports whether the caller sees an object that a task is scheduled on. On the root folder that is everything.
+func (s *sight) seesScheduled(id dc.ID) bool {
+	return id != dc.ID(dc.RootFolder) && s.seesTarget(id) || s.seesAll()
 }
 
 // seesAll reports whether the caller sees what stands in no tree.

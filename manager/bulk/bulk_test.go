@@ -199,7 +199,7 @@ func objects(ids ...dc.ID) (out []dc.BulkObject) {
 func all() *dc.BulkSelection { return &dc.BulkSelection{Folder: "group-vm"} }
 
 func TestPrivilegesComeFirst(t *testing.T) {
-	accesstest.Check(t, newWorld(t, 0).svc, "Start") // whose zero request is of nothing
+	accesstest.Check(t, newWorld(t, 0).svc, "Start", "StartWith", "Objects") // whose zero request is of nothing
 }
 
 func TestResults(t *testing.T) {

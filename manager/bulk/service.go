@@ -85,23 +85,22 @@ type args struct {
 // that is canceled has them, too. Kinds: those of dc.CheckBulk. A request of which the caller may do nothing is refused as a request
 // about its first object alone. Deletions are guarded: WrongState where b.Confirmed is needed. Privilege: the operation's on each object, when its turn comes.
 func (s *Service) Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection) (*dc.Task, error) {
+	return s.StartWith(ctx, by, b, selection, alone)
+}
+
+// alone is nothing more.
+func alone(*store.Tx, *dc.Task) error { return nil }
+
+// StartWith is Start with more in the transaction that submits the task, which may be tried several times.
+func (s *Service) StartWith(ctx context.Context, by dc.Caller, b dc.Bulk, selection *dc.BulkSelection,
+	with func(tx *store.Tx, submitted *dc.Task) error) (*dc.Task, error) {
 	if err := s.Access.Authenticated(by); err != nil {
 		return nil, err
 	}
-	b.Objects = slices.Clone(b.Objects)
-	if selection != nil {
-		all, err := s.selected(by, *selection)
-		if err != nil {
-			return nil, err
-		}
-		b.Objects = append(b.Objects, all...)
+	var err error
+	if b.Objects, err = s.Objects(by, b.Objects, selection); err != nil {
+		return nil, err
 	}
-	seen := map[dc.ID]bool{}
-	b.Objects = slices.DeleteFunc(b.Objects, func(o dc.BulkObject) bool {
-		again := o.ID != "" && seen[o.ID]
-		seen[o.ID] = true
-		return again
-	})
 	if err := cmp.Or(dc.CheckBulk(b), s.checkAny(by, b)); err != nil {
 		return nil, err
 	}
@@ -109,7 +108,29 @@ func (s *Service) Start(ctx context.Context, by dc.Caller, b dc.Bulk, selection 
 	if err != nil {
 		return nil, err
 	}
-	return s.submit(ctx, by, bulkType(b.Op), root, b.What(), []string{"bulk/" + random.Suffix()}, b)
+	return s.submit(ctx, by, bulkType(b.Op), root, b.What(), []string{"bulk/" + random.Suffix()}, b, with)
+}
+
+// Objects returns the objects that are named and those of the selection, if it is not nil, that the caller may see: each once. The error is
+// of kind Unauthenticated.
+func (s *Service) Objects(by dc.Caller, named []dc.BulkObject, selection *dc.BulkSelection) ([]dc.BulkObject, error) {
+	if err := s.Access.Authenticated(by); err != nil {
+		return nil, err
+	}
+	all := slices.Clone(named)
+	if selection != nil {
+		selected, err := s.selected(by, *selection)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, selected...)
+	}
+	seen := map[dc.ID]bool{}
+	return slices.DeleteFunc(all, func(o dc.BulkObject) bool {
+		again := o.ID != "" && seen[o.ID]
+		seen[o.ID] = true
+		return again
+	}), nil
 }
 
 // checkAny returns nil where the caller may do the operation with one of the objects at least.
@@ -166,7 +187,7 @@ func (s *Service) Destroy(ctx context.Context, by dc.Caller, id dc.ID, confirmed
 		}
 		b.Objects = append(b.Objects, dc.BulkObject{ID: o.Identity(), Name: o.Metadata().Name, Rank: rank})
 	}
-	return s.submit(ctx, by, typ, target, "", nil, b)
+	return s.submit(ctx, by, typ, target, "", nil, b, alone)
 }
 
 // checkDestroy returns the type of the task that deletes an object with everything in it, where there may be one.
@@ -183,7 +204,8 @@ func checkDestroy(v *store.View, o dc.Object) (string, error) {
 		Fix("choose a folder, a data center or a cluster")
 }
 
-func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, what string, parts []string, b dc.Bulk) (submitted *dc.Task, err error) {
+func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target dc.Object, what string, parts []string, b dc.Bulk,
+	with func(*store.Tx, *dc.Task) error) (submitted *dc.Task, err error) {
 	by.Session = "" // the task outlives it
 	change := s.Store.Change
 	if b.Op == dc.BulkDelete {
@@ -198,8 +220,10 @@ func (s *Service) submit(ctx context.Context, by dc.Caller, typ string, target d
 		}
 	}
 	err = change(ctx, func(tx *store.Tx) error {
-		submitted, err = s.Tasks.SubmitFor(tx, by, typ, target, what, parts, args{By: by, Bulk: b})
-		return err
+		if submitted, err = s.Tasks.SubmitFor(tx, by, typ, target, what, parts, args{By: by, Bulk: b}); err != nil {
+			return err
+		}
+		return with(tx, submitted)
 	})
 	if err != nil {
 		return nil, err

@@ -137,9 +137,17 @@ func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, erro
 		return nil, s.Inventory.DeleteIn(tx, a.By, id)
 	case b.Op == dc.BulkDelete:
 		return s.Machines.DeleteIn(tx, a.By, vm)
+	case b.Lenient && isDone(tx.View(), id, dc.PowerOp(b.Op)):
+		return nil, s.Access.Authorize(a.By, dc.PowerOp(b.Op).Privilege(), id)
 	default:
 		return s.Machines.PowerIn(tx, a.By, vm, dc.PowerOp(b.Op), b.Timeout)
 	}
+}
+
+// isDone reports whether a machine is as the operation would leave it.
+func isDone(v *store.View, id dc.ID, op dc.PowerOp) bool {
+	vm, err := store.Get[*dc.VirtualMachine](v, id)
+	return err == nil && op.IsDone(vm)
 }
 
 // stop ends a bulk task that was canceled: open parts are canceled, too, and the others have no turn any more. What was done stays.

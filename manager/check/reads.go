@@ -48,6 +48,7 @@ var readers = []func(*store.View, map[dc.ID]dc.Object){
 	reader[*dc.Role], reader[*dc.Permission], reader[*dc.Group], reader[*dc.Sequence],
 	reader[*dc.Alarm], reader[*dc.AlarmState],
 	reader[*dc.TagCategory], reader[*dc.Tag], reader[*dc.CustomField], reader[*dc.APIToken], reader[*dc.DeletionGuard], reader[*dc.IdentitySource],
+	reader[*dc.ScheduledTask],
 }
 
 func reader[T dc.Object](v *store.View, all map[dc.ID]dc.Object) {

@@ -220,5 +220,6 @@ func oneOfEachKind() []dc.Object {
 		&dc.APIToken{ID: "apitoken-a", Meta: meta},
 		&dc.DeletionGuard{ID: dc.TheDeletionGuard, Meta: meta},
 		&dc.IdentitySource{ID: "identitysource-a", Meta: meta},
+		&dc.ScheduledTask{ID: "schedule-a", Meta: meta},
 	}
 }
