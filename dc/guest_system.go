@@ -28,6 +28,8 @@ type GuestSystem struct {
 	Family   GuestFamily
 	// Bits is 32 or 64.
 	Bits int
+	// Version is the oldest hardware version that knows it, 0 for any.
+	Version int
 	// Controller is what its disks are on, CDROM what its CD-ROM drives are on, and NIC what its network adapters are.
 	Controller, CDROM ControllerType
 	NIC               NICType
@@ -56,7 +58,7 @@ var guestSystems = func() map[string]GuestSystem {
 		for row := range strings.Lines(strings.TrimSpace(group.rows)) {
 			g := group.of
 			g.ID, g.Name, _ = strings.Cut(strings.TrimSpace(row), " ")
-			g.Firmware = cmp.Or(g.Firmware, BIOS)
+			g.Firmware, g.Version = cmp.Or(g.Firmware, BIOS), versionsOfGuests[g.ID]
 			all[g.ID] = g
 		}
 	}

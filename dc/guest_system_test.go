@@ -86,6 +86,36 @@ func TestNewHardware(t *testing.T) {
 	}
 }
 
+func TestGuestVersions(t *testing.T) {
+	for id := range versionsOfGuests {
+		if _, known := GuestSystemOf(id); !known {
+			t.Errorf("%s has a version, and is not known", id)
+		}
+	}
+	for _, tt := range []struct {
+		guest            string
+		version, created int
+		ok               bool
+	}{
+		{"otherLinux64Guest", 4, 19, true}, {"a system of tomorrow", 4, 19, true}, {"windows2019srv_64Guest", 13, 19, false}, {"windows2019srv_64Guest", 14, 19, true},
+		{"rhel9_64Guest", 17, 19, false}, {"rhel9_64Guest", 18, 19, true}, {"debian12_64Guest", 19, 20, false}, {"debian12_64Guest", 21, 20, true},
+	} {
+		if got := VersionForGuest(tt.guest); got != tt.created || CheckGuestVersion(tt.guest, got) != nil {
+			t.Errorf("%s gets vmx-%d, want vmx-%d", tt.guest, got, tt.created)
+		}
+		if err := CheckGuestVersion(tt.guest, tt.version); (err == nil) != tt.ok {
+			t.Errorf("%s on vmx-%d: %v", tt.guest, tt.version, err)
+		} else if err != nil {
+			checkRefusal(t, err, Invalid, "does not know", "the hardware version")
+		}
+	}
+	h := goodHardware()
+	h.Version = 17
+	other := h
+	other.GuestID = "rhel9_64Guest"
+	checkRefusal(t, CheckReconfigure(h, other, PoweredOff), Invalid, "guestId: vmx-17 does not know Red Hat Enterprise Linux 9", "18")
+}
+
 func TestCheckGuest(t *testing.T) {
 	for _, tt := range []struct {
 		name         string

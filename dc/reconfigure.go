@@ -19,6 +19,9 @@ func CheckReconfigure(old, h Hardware, power PowerState) error {
 		if err := CheckGuestID(h.GuestID); err != nil {
 			return err
 		}
+		if err := CheckGuestVersion(h.GuestID, h.Version); err != nil {
+			return err
+		}
 	}
 	if err := checkConstant(old, h); err != nil {
 		return err

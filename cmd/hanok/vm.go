@@ -222,7 +222,7 @@ controller for the disks, an e1000e adapter for each network and 4 GB of memory.
 		}})
 	f := cmd.Flags()
 	flags.add(cmd, " (default: the guest's)")
-	f.Int32Var(&req.HardwareVersion, "hw-version", 0, "the hardware version (default 19, of ESXi 7.0 U2)")
+	f.Int32Var(&req.HardwareVersion, "hw-version", 0, "the hardware version (default 19, of ESXi 7.0 U2, or the first that knows the guest)")
 	form.add(cmd)
 	f.StringVar(&nicType, "nic-type", "", `"vmxnet3", "e1000e", "e1000" or "virtio" (default: the guest's)`)
 	f.StringVar(&cdrom, "cdrom", "", `the image in a CD-ROM drive, "[datastore1] iso/debian.iso", or "`+emptyDrive+`" for an empty one`)

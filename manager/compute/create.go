@@ -22,7 +22,7 @@ type CreateRequest struct {
 	// Host and Datastore are where it is to be; "" leaves the choice to placement.
 	Host      dc.HostID
 	Datastore dc.DatastoreID
-	// Version is the hardware version, dc.DefaultHardwareVersion if zero.
+	// Version is the hardware version, dc.VersionForGuest if zero.
 	Version int
 	// GuestID is that of the first image if empty, else "otherLinux64Guest". What nothing else says is the guest's: see dc.NewHardware.
 	GuestID string

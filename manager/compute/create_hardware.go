@@ -40,7 +40,8 @@ func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() 
 		change.AddNICs = append(change.AddNICs, dc.NewNIC{PortGroup: n.PortGroup})
 	}
 	change.AddNICs = append(change.AddNICs, req.Change.AddNICs...)
-	h, err := change.Apply(dc.NewHardware(cmp.Or(guest, imageGuest, defaultGuestID), cmp.Or(req.Version, dc.DefaultHardwareVersion),
+	guest = cmp.Or(guest, imageGuest, defaultGuestID)
+	h, err := change.Apply(dc.NewHardware(guest, cmp.Or(req.Version, dc.VersionForGuest(guest)),
 		cmp.Or(req.Firmware, req.Change.Firmware)))
 	if err != nil {
 		return h, 0, err
@@ -48,6 +49,9 @@ func (s *Service) admitHardware(tx *store.Tx, req CreateRequest, nextMAC func() 
 	h.UUID, h.InstanceUUID = random.UUID(), random.UUID()
 	chooseMACs(v, &h, nextMAC)
 	if err := dc.CheckHardware(h); err != nil {
+		return h, 0, err
+	}
+	if err := dc.CheckGuestVersion(h.GuestID, h.Version); err != nil {
 		return h, 0, err
 	}
 	return h, imageBytes, dc.CheckGuest(h)
