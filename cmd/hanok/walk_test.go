@@ -500,6 +500,66 @@ func TestNoTextLeaks(t *testing.T) {
 	}
 }
 
+// TestNoErrorLeaks makes every call as somebody who may do everything with one machine, and may make others in a folder and a pool, and sees nothing
+// else but what stands above them: no error has the name of anything in it that he has not named himself. What he names and may not see is
+// refused alike whether it is there or not.
+func TestNoErrorLeaks(t *testing.T) {
+	c := startCenter(t, sim.Options{})
+	for _, name := range []string{"web", "team", "hidden-folder"} {
+		c.must(t, "folder", "create", name, "--parent", "/Datacenter/vm")
+	}
+	c.must(t, "pool", "create", "gold", "--parent", "Resources")
+	c.must(t, "pool", "create", "hidden-pool", "--parent", "Resources")
+	c.must(t, "vm", "create", "hello", "--network", "VM Network", "--folder", "team")
+	c.must(t, "vm", "create", "hidden-machine", "--folder", "hidden-folder")
+	c.must(t, "host", "enter-maintenance", "alpha")
+	const password = "may-only-look-around"
+	if _, err := c.manager.Access.CreateUser(t.Context(), dc.System, "tenant", password, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, entity := range []string{"/Datacenter/vm/team/hello", "/Datacenter/vm/web", "/Datacenter/host/Cluster/Resources/gold"} {
+		c.must(t, "permission", "set", entity, "--user", "tenant", "--role", "Admin")
+	}
+	token, _, err := c.manager.Access.Login(t.Context(), "192.0.2.1", "tenant", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := []string{"alpha", "hidden-folder", "hidden-machine", "hidden-pool", "VM Network", "datastore1"}
+	if code, out := c.with(t, "", map[string]string{"HANOK_TOKEN": token}, "vm", "start", "hello"); code != exitFailure || !strings.Contains(out, `host "…": it is in maintenance mode`) {
+		t.Errorf("%d, %s", code, out)
+	}
+	for _, m := range everyMethod() {
+		told := map[string]string{}
+		for _, ref := range []string{"", "hidden-machine", "no-such-thing"} {
+			req := request(m, "task-1")
+			for i := range m.Input().Fields().Len() {
+				field := m.Input().Fields().Get(i)
+				name := string(field.Name())
+				switch {
+				case ref != "" && slices.Contains([]string{"virtual_machine", "object", "entity"}, name):
+					req.Set(field, protoreflect.ValueOfString(ref))
+				case slices.Contains([]string{"host", "datastore", "port_group", "datacenter"}, name):
+					req.Clear(field)
+				}
+			}
+			err := call(t, c.clientOf(t, token), m, req)
+			if err == nil {
+				continue
+			}
+			asked := protojson.Format(req)
+			for _, name := range hidden {
+				if strings.Contains(err.Error(), name) && !strings.Contains(asked, name) {
+					t.Errorf("%s says %q: %v", nameOf(m), name, err)
+				}
+			}
+			told[ref] = strings.ReplaceAll(err.Error(), ref, "it")
+		}
+		if told["hidden-machine"] != told["no-such-thing"] {
+			t.Errorf("%s: of what is there and hidden it is said %q, of what is not there %q", nameOf(m), told["hidden-machine"], told["no-such-thing"])
+		}
+	}
+}
+
 // TestPagesOfCommandsAreComplete sees that every command says what it is for.
 func TestPagesOfCommandsAreComplete(t *testing.T) {
 	a := new(app)

@@ -177,6 +177,12 @@ func (s *service) audited(name string, changes bool, next http.HandlerFunc, obje
 		call := &call{id: random.Suffix(), procedure: name, from: hostOf(r.RemoteAddr), token: bearer(r.Header), changes: changes, objects: map[string]string{}}
 		for _, part := range objects {
 			call.objects[part] = cut(r.PathValue(part))
+			call.noteWord(r.PathValue(part))
+		}
+		for _, values := range r.URL.Query() {
+			for _, value := range values {
+				call.noteWord(value)
+			}
 		}
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
 		var err error

@@ -47,6 +47,8 @@ type Access interface {
 	Visible(by dc.Caller) (func(dc.Object) bool, error)
 	// Shown returns a function that leaves out of the texts of a task or an event what by may not know. It is good for one pass, too.
 	Shown(by dc.Caller) (func(dc.Object) dc.Object, error)
+	// ShownFailure leaves out of a failure what by may not know; own are words that it may have in any case.
+	ShownFailure(by dc.Caller, f *dc.Failure, own []string) (*dc.Failure, error)
 	// Login opens a session and returns its token. from is the network address of who asks.
 	Login(ctx context.Context, from, username, password string) (token string, c dc.Caller, err error)
 	// Logout ends by's session.

@@ -46,6 +46,7 @@ func (c *calls) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		call := newCall(req.Spec(), req.Peer(), req.Header())
 		if m, ok := req.Any().(proto.Message); ok {
 			call.objects = objectsOf(m)
+			call.note(m)
 		}
 		var res connect.AnyResponse
 		err := c.run(ctx, call, func(ctx context.Context) (err error) {
@@ -72,7 +73,7 @@ func (c *calls) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 			defer cancel(nil)
 			defer context.AfterFunc(c.ended, func() { cancel(errStopping) })()
 			go c.guard(ctx, caller(ctx), cancel)
-			err := next(ctx, conn)
+			err := next(ctx, noting{conn, call})
 			var why *dc.Error // of errStopping and of guard, where the client's end is none
 			if err != nil && errors.As(context.Cause(ctx), &why) {
 				return why
@@ -104,6 +105,8 @@ type call struct {
 	// changes says that it may change something, and objects what it names: see audit.go.
 	changes bool
 	objects map[string]string
+	// words are those that the request has.
+	words []string
 	// waits is set of a login that has not ended yet.
 	waits bool
 	// failed is how a call ended that is no procedure.
@@ -183,7 +186,7 @@ func (c *calls) run(ctx context.Context, call *call, do func(context.Context) er
 		return nil
 	}
 	c.report(ctx, call, time.Since(start), err)
-	return convert.Error(err)
+	return convert.Error(c.shown(call, err).Err())
 }
 
 // report logs a failed call. A client that went away is no failure.

@@ -257,7 +257,7 @@ func (s *service) refuseFile(w http.ResponseWriter, r *http.Request, by dc.Calle
 	s.logFile(r, by, err)
 	call := callOf(r.Context())
 	call.failed = err
-	f := dc.FailureOf(err)
+	f := s.shown(call, err)
 	h := w.Header()
 	for _, name := range []string{"ETag", "Content-Disposition", "Trailer"} {
 		h.Del(name)

@@ -73,7 +73,7 @@ func eventTypes(t *testing.T, st *store.Store, s *access.Service) (types []dc.Ev
 
 func TestEveryCallIsAuthorized(t *testing.T) {
 	st, s := open(t)
-	accesstest.Check(t, s, "Authenticated", "Authorize", "Visible", "Users", "Logout", "Roles", "Still", "Shown", "ShownText",
+	accesstest.Check(t, s, "Authenticated", "Authorize", "Visible", "Users", "Logout", "Roles", "Still", "Shown", "ShownText", "ShownFailure",
 		"Groups", "Permissions")
 	accesstest.Check(t, event.NewService(st, s), "List")
 }

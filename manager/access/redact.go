@@ -35,25 +35,36 @@ func (s *Service) Shown(by dc.Caller) (func(dc.Object) dc.Object, error) {
 				return &c
 			}
 		case *dc.Task:
-			if o.Failure == nil {
-				return o
-			}
-			f := dc.Failure{Kind: o.Failure.Kind, Object: text(o.Failure.Object, o.TargetName), Message: text(o.Failure.Message, o.TargetName),
-				Remedy: text(o.Failure.Remedy, o.TargetName)}
-			if f != *o.Failure {
-				c := *o
-				c.Failure = &f
-				return &c
-			}
+			return shownTask(o, text)
 		case *dc.ScheduledTask:
 			if f := o.Status.Last.Failure; f != nil {
-				c := *o
-				c.Status.Last.Failure = &dc.Failure{Kind: f.Kind, Object: text(f.Object, o.Name), Message: text(f.Message, o.Name), Remedy: text(f.Remedy, o.Name)}
+				c, f := *o, failureOf(f, text, o.Name)
+				c.Status.Last.Failure = &f
 				return &c
 			}
 		}
 		return o
 	}, nil
+}
+
+// shownTask returns a task with the texts of its failure and of its results as a redactor leaves them.
+func shownTask(o *dc.Task, text func(text string, own ...string) string) *dc.Task {
+	c, changed := *o, false
+	if o.Failure != nil {
+		f := failureOf(o.Failure, text, o.TargetName)
+		changed, c.Failure = f != *o.Failure, &f
+	}
+	c.Results = slices.Clone(o.Results)
+	for i, r := range c.Results {
+		if r.Failure != nil {
+			f := failureOf(r.Failure, text, o.TargetName, r.Name)
+			changed, c.Results[i].Failure = changed || f != *r.Failure, &f
+		}
+	}
+	if !changed {
+		return o
+	}
+	return &c
 }
 
 // ShownText is Shown for one text about an object of the name.
@@ -65,19 +76,35 @@ func (s *Service) ShownText(by dc.Caller, text, about string) (string, error) {
 	return redact(text, about), nil
 }
 
-// redactor returns a function that leaves out of a text what the caller may not know. own is a name that it may have in any case. What
+// ShownFailure is Shown for a failure; own are words that it may have in any case, such as those that the caller has used himself: of a name that is
+// left out only where there is such an object, he would learn that there is.
+func (s *Service) ShownFailure(by dc.Caller, f *dc.Failure, own []string) (*dc.Failure, error) {
+	redact, err := s.redactor(by)
+	if err != nil || f == nil {
+		return nil, err
+	}
+	shown := failureOf(f, redact, own...)
+	return &shown, nil
+}
+
+// failureOf returns a failure with its texts as a redactor leaves them.
+func failureOf(f *dc.Failure, text func(text string, own ...string) string, own ...string) dc.Failure {
+	return dc.Failure{Kind: f.Kind, Object: text(f.Object, own...), Message: text(f.Message, own...), Remedy: text(f.Remedy, own...)}
+}
+
+// redactor returns a function that leaves out of a text what the caller may not know. own are words that it may have in any case. What
 // there is to be left out is found out when the first text comes.
-func (s *Service) redactor(by dc.Caller) (func(text, own string) string, error) {
+func (s *Service) redactor(by dc.Caller) (func(text string, own ...string) string, error) {
 	visible, err := s.Visible(by)
 	if err != nil {
 		return nil, err
 	}
 	v := s.store.View()
 	if s.rights(v, by).Unrestricted() {
-		return func(text, _ string) string { return text }, nil
+		return func(text string, _ ...string) string { return text }, nil
 	}
 	var r *redaction
-	return func(text, own string) string {
+	return func(text string, own ...string) string {
 		if text == "" {
 			return text
 		}
@@ -106,7 +133,19 @@ func newRedaction(v *store.View, visible func(dc.Object) bool) *redaction {
 	}
 	each(v, note)
 	delete(r.names, "")
+	for _, name := range everybodys() {
+		delete(r.names, name)
+	}
 	return r
+}
+
+// everybodys are names that tell nothing, and are words of sentences: what the kinds are called, and what every data center has.
+func everybodys() []string {
+	names := []string{string(dc.FolderVM), string(dc.FolderHost), string(dc.FolderDatastore), string(dc.FolderNetwork), dc.RootPoolName}
+	for kind := range seen {
+		names = append(names, kind.Noun())
+	}
+	return names
 }
 
 // each calls with every object of the inventory.
@@ -139,11 +178,11 @@ var described = func() *regexp.Regexp {
 }()
 
 // of returns a text without what the caller may not know.
-func (r *redaction) of(text, own string) string {
+func (r *redaction) of(text string, own []string) string {
 	text = described.ReplaceAllStringFunc(text, func(found string) string {
 		parts := described.FindStringSubmatch(found)
 		name, err := strconv.Unquote(parts[2])
-		if err == nil && (name == own || r.names[name] || r.knowsID(name)) {
+		if err == nil && (name == "" || slices.Contains(own, name) || r.names[name] || r.knowsID(name)) {
 			return found
 		}
 		return parts[1] + ` "` + redacted + `"`
@@ -159,13 +198,17 @@ func (r *redaction) knowsID(name string) bool {
 
 // words leaves out the names of objects, and their IDs, wherever they stand as words of their own. Of several that begin at the same
 // place, the longest counts.
-func (r *redaction) words(text, own string) string {
+func (r *redaction) words(text string, own []string) string {
+	longest := max(r.longest, maxID)
+	for _, word := range own {
+		longest = max(longest, len(word))
+	}
 	var out strings.Builder
 	for at := 0; at < len(text); {
 		_, n := utf8.DecodeRuneInString(text[at:])
 		kept := text[at : at+n]
 		if boundary(text, at) {
-			for end := min(len(text), at+max(r.longest, len(own), maxID)); end > at; end-- {
+			for end := min(len(text), at+longest); end > at; end-- {
 				if !boundary(text, end) {
 					continue
 				}
@@ -187,8 +230,8 @@ func (r *redaction) words(text, own string) string {
 const maxID = 48
 
 // knows reports whether a word is a name or an ID, and whether of what the caller does not see.
-func (r *redaction) knows(word, own string) (known, hidden bool) {
-	if word == own {
+func (r *redaction) knows(word string, own []string) (known, hidden bool) {
+	if slices.Contains(own, word) {
 		return true, false
 	}
 	if visible, ok := r.names[word]; ok {

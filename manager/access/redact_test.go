@@ -17,6 +17,7 @@ func TestShown(t *testing.T) {
 	err := st.Change(t.Context(), func(tx *store.Tx) error {
 		tx.Put(&dc.Datacenter{ID: "datacenter-1", Meta: dc.Meta{Name: "Datacenter", Parent: dc.ID(dc.RootFolder)}})
 		tx.Put(&dc.Folder{ID: "group-secret", Meta: dc.Meta{Name: "secret", Parent: dc.ID(dc.RootFolder)}})
+		tx.Put(&dc.Folder{ID: "group-ds", Meta: dc.Meta{Name: "datastore", Parent: "datacenter-1"}, Type: dc.FolderDatastore})
 		tx.Put(&dc.Host{ID: "host-123456789012", Meta: dc.Meta{Name: "alpha", Parent: "datacenter-1"}})
 		tx.Put(&dc.Host{ID: "host-2", Meta: dc.Meta{Name: "alpha two", Parent: web}})
 		tx.Put(&dc.PortGroup{ID: "network-1", Meta: dc.Meta{Name: "VM Network", Parent: "datacenter-1"}})
@@ -43,6 +44,7 @@ func TestShown(t *testing.T) {
 		`virtual machine "mine \"and\" only mine"`:   `virtual machine "…"`,
 		`virtual machine "own"`:                      `virtual machine "own"`,
 		"host-123456789012 is away, host-999 is not": "… is away, host-999 is not",
+		`the datastore, host ""`:                     `the datastore, host ""`, // a folder of that name is nobody's secret
 		`host "host-2"`:                              `host "host-2"`,
 		"größer als alpha…":                          "größer als ……",
 		"\xffalpha\xff":                              "\xff…\xff",
@@ -55,6 +57,18 @@ func TestShown(t *testing.T) {
 			t.Errorf("%q is shown to an administrator as %q", text, got)
 		}
 	}
+	f := dc.Failure{Kind: dc.WrongState, Object: `host "alpha"`, Message: "alpha has VM Network", Remedy: "look at alpha two"}
+	if got, err := s.ShownFailure(bob, &f, []string{"VM Network"}); err != nil || *got != (dc.Failure{Kind: dc.WrongState, Object: `host "…"`, Message: "… has VM Network", Remedy: "look at alpha two"}) {
+		t.Errorf("the failure is shown as %+v, %v", got, err)
+	}
+	o := &dc.Task{Target: web, TargetName: "web", Results: []dc.TaskResult{{Name: "alpha two", Failure: &f}}}
+	shown, err := s.Shown(bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := shown(o).(*dc.Task).Results[0].Failure; got.Object != `host "…"` || o.Results[0].Failure.Object != `host "alpha"` {
+		t.Errorf("the result is shown as %+v", got)
+	}
 	// An administrator who is shut out of one folder knows everything else.
 	if err := s.SetPermission(t.Context(), boss, dc.Permission{Entity: "group-secret", Principal: dc.ID(boss.User), Role: dc.RoleNoAccess, Propagate: true}); err != nil {
 		t.Fatal(err)
@@ -63,7 +77,7 @@ func TestShown(t *testing.T) {
 		t.Errorf("an administrator with a folder that he may not see is shown %q", got)
 	}
 
-	shown, err := s.Shown(bob)
+	shown, err = s.Shown(bob)
 	if err != nil {
 		t.Fatal(err)
 	}
