@@ -58,7 +58,8 @@ type LDAPSpec struct {
 	UserFilter  string `json:"userFilter,omitempty"`
 	GroupFilter string `json:"groupFilter,omitempty"`
 	// NameAttribute is the name that users log in with, GroupNameAttribute that of groups, MemberAttribute has the DNs of a group's
-	// members, and KeyAttribute is what an entry keeps for life and no other has.
+	// members, and KeyAttribute is what an entry keeps for life and no other has. Groups of the POSIX schema have their members by memberUid and
+	// gidNumber, whatever MemberAttribute is.
 	NameAttribute      string `json:"nameAttribute,omitempty"`
 	GroupNameAttribute string `json:"groupNameAttribute,omitempty"`
 	MemberAttribute    string `json:"memberAttribute,omitempty"`
@@ -126,7 +127,7 @@ func (s *IdentitySourceSpec) texts() []string {
 
 func (l *LDAPSpec) complete(t SourceType) error {
 	defaults := LDAPSpec{UserFilter: "(objectClass=inetOrgPerson)", NameAttribute: "uid", GroupNameAttribute: "cn", MemberAttribute: "member",
-		GroupFilter: "(objectClass=groupOfNames)", KeyAttribute: "entryUUID"}
+		GroupFilter: "(|(objectClass=groupOfNames)(objectClass=posixGroup))", KeyAttribute: "entryUUID"}
 	if t == SourceActiveDirectory {
 		defaults.UserFilter, defaults.GroupFilter = "(&(objectCategory=person)(objectClass=user))", "(objectClass=group)"
 		defaults.NameAttribute, defaults.GroupNameAttribute, defaults.KeyAttribute = "sAMAccountName", "sAMAccountName", "objectGUID"

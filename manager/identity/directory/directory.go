@@ -153,7 +153,7 @@ func (d *Directory) count(c *connection, base, filter, attribute string) (int, e
 // user returns the one user whose attribute has the value.
 func (d *Directory) user(c *connection, attribute, value string) (*ldap.Entry, error) {
 	filter := fmt.Sprintf("(&%s(%s=%s))", d.Spec.UserFilter, attribute, d.escape(attribute, value))
-	return d.one(c, d.Spec.UserBase, filter, d.Spec.NameAttribute, "userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock")
+	return d.one(c, d.Spec.UserBase, filter, d.Spec.NameAttribute, "uid", "gidNumber", "userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock")
 }
 
 // escape returns a value for a filter. Keys that are bytes are written in hexadecimal here.
@@ -187,7 +187,7 @@ func (d *Directory) account(c *connection, entry *ldap.Entry) (*dc.Account, erro
 		return nil, err
 	}
 	account.Disabled = disabled(entry, time.Now())
-	account.Groups, err = d.groups(c, entry.DN)
+	account.Groups, err = d.groups(c, entry.DN, d.posix(entry))
 	return account, err
 }
 
@@ -208,14 +208,31 @@ func (d *Directory) key(entry *ldap.Entry) string {
 	return entry.GetEqualFoldAttributeValue(d.Spec.KeyAttribute)
 }
 
-// groups returns the keys of the groups that have the DN as a member, and of those that have these, sorted.
-func (d *Directory) groups(c *connection, dn string) ([]string, error) {
+// posix returns the conditions by which a group of the POSIX schema (RFC 2307) has a user: by his name, or as his primary group. Active Directory
+// has those attributes, too, and does not mean them.
+func (d *Directory) posix(entry *ldap.Entry) string {
+	if d.Type != dc.SourceLDAP {
+		return ""
+	}
+	filter := ""
+	if uid := entry.GetEqualFoldAttributeValue("uid"); uid != "" {
+		filter = "(&(objectClass=posixGroup)(memberUid=" + ldap.EscapeFilter(uid) + "))"
+	}
+	if gid := entry.GetEqualFoldAttributeValue("gidNumber"); gid != "" {
+		filter += "(&(objectClass=posixGroup)(gidNumber=" + ldap.EscapeFilter(gid) + "))"
+	}
+	return filter
+}
+
+// groups returns the keys of the groups that have the DN as a member, or satisfy one of the conditions, and of those that have these, sorted.
+func (d *Directory) groups(c *connection, dn, conditions string) ([]string, error) {
 	var keys []string
 	known := map[string]bool{}
 	for next, depth := []string{dn}, 0; len(next) > 0 && depth < maxDepth; depth++ {
 		var found []string
 		for part := range slices.Chunk(next, batch) {
-			filter := ""
+			filter := conditions
+			conditions = ""
 			for _, member := range part {
 				filter += "(" + d.Spec.MemberAttribute + "=" + ldap.EscapeFilter(member) + ")"
 			}

@@ -18,7 +18,12 @@ import (
 // open returns the directory of a server.
 func open(t *testing.T, s *slapd.Server, change func(*dc.LDAPSpec)) *directory.Directory {
 	t.Helper()
-	spec := dc.IdentitySourceSpec{Type: dc.SourceLDAP, Domain: "example.com", CA: string(s.CA), LDAP: &dc.LDAPSpec{URLs: []string{s.Secure},
+	return openType(t, s, dc.SourceLDAP, change)
+}
+
+func openType(t *testing.T, s *slapd.Server, typ dc.SourceType, change func(*dc.LDAPSpec)) *directory.Directory {
+	t.Helper()
+	spec := dc.IdentitySourceSpec{Type: typ, Domain: "example.com", CA: string(s.CA), LDAP: &dc.LDAPSpec{URLs: []string{s.Secure},
 		BindDN: slapd.BindDN, UserBase: slapd.Users, GroupBase: slapd.Groups}}
 	if change != nil {
 		change(spec.LDAP)
@@ -163,4 +168,153 @@ func TestManyGroups(t *testing.T) {
 	s.Modify(ldif.String())
 	_, err := open(t, s, nil).Login(t.Context(), "bob", "bob-has-a-password")
 	wantKind(t, err, dc.Exhausted, "more than 1000 groups")
+}
+
+// TestPOSIX: somebody is in the groups of the POSIX schema that have his name, in his primary one, and in those that have one of these as a
+// member; and nobody is by a name that is part of a filter.
+func TestPOSIX(t *testing.T) {
+	testhost.Require(t)
+	s := slapd.Start(t)
+	s.Modify(`dn: uid=bob,` + slapd.Users + `
+changetype: modify
+add: objectClass
+objectClass: posixAccount
+-
+add: uidNumber
+uidNumber: 1000
+-
+add: gidNumber
+gidNumber: 100
+-
+add: homeDirectory
+homeDirectory: /home/bob
+
+dn: cn=users,` + slapd.Groups + `
+changetype: add
+objectClass: posixGroup
+cn: users
+gidNumber: 100
+
+dn: cn=wheel,` + slapd.Groups + `
+changetype: add
+objectClass: posixGroup
+cn: wheel
+gidNumber: 10
+memberUid: bob
+memberUid: sly,*
+
+dn: cn=audio,` + slapd.Groups + `
+changetype: add
+objectClass: posixGroup
+cn: audio
+gidNumber: 29
+memberUid: BOB
+memberUid: alice
+
+dn: cn=nested,` + slapd.Groups + `
+changetype: add
+objectClass: groupOfNames
+cn: nested
+member: cn=wheel,` + slapd.Groups + `
+`)
+	for _, change := range []func(*dc.LDAPSpec){nil, func(l *dc.LDAPSpec) { l.GroupFilter = "(objectClass=posixGroup)" }, func(l *dc.LDAPSpec) { l.GroupFilter = "(objectClass=groupOfNames)" }} {
+		d := open(t, s, change)
+		for user, want := range map[string]string{"bob": "nested users wheel", "sly,*": "loop nested staff web wheel", "alice": "loop staff web"} {
+			a, err := d.User(t.Context(), user)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, name := range []string{"audio", "loop", "nested", "staff", "users", "web", "wheel"} {
+				if g, err := open(t, s, nil).Group(t.Context(), name); err != nil {
+					t.Error(err)
+				} else if slices.Contains(a.Groups, g.Key) {
+					names = append(names, name)
+				}
+			}
+			posix := func(name string) bool { return slices.Contains([]string{"users", "wheel", "audio"}, name) }
+			want := slices.DeleteFunc(strings.Fields(want), func(name string) bool {
+				switch d.Spec.GroupFilter {
+				case "(objectClass=posixGroup)":
+					return !posix(name)
+				case "(objectClass=groupOfNames)": // no group of the POSIX schema counts, nor what has it as a member
+					return posix(name) || name == "nested"
+				}
+				return false
+			})
+			if !slices.Equal(names, want) {
+				t.Errorf("%s by %s is in %v, want %v", user, d.Spec.GroupFilter, names, want)
+			}
+		}
+	}
+}
+
+// TestActiveDirectory asks a server with the schema of an Active Directory, as far as slapd can have that: names and keys, nested groups, accounts
+// that are disabled. What it can't: primary groups and tokenGroups, ranges of members, and a Windows server's bind.
+func TestActiveDirectory(t *testing.T) {
+	testhost.Require(t)
+	s := slapd.Start(t)
+	s.Modify(`dn: cn=Carol Example,` + slapd.Users + `
+changetype: add
+objectClass: user
+cn: Carol Example
+sn: Example
+sAMAccountName: Carol
+userPrincipalName: carol@example.com
+objectCategory: person
+objectGUID:: AAECAwQFBgcICQoLDA0ODw==
+userAccountControl: 512
+userPassword: carol-has-a-password
+
+dn: cn=Dave Example,` + slapd.Users + `
+changetype: add
+objectClass: user
+cn: Dave Example
+sn: Example
+sAMAccountName: dave
+objectCategory: person
+objectGUID:: EBECAwQFBgcICQoLDA0ODw==
+userAccountControl: 514
+userPassword: dave-has-a-password
+
+dn: cn=WebAdmins,` + slapd.Groups + `
+changetype: add
+objectClass: group
+cn: WebAdmins
+sAMAccountName: WebAdmins
+objectGUID:: IBECAwQFBgcICQoLDA0ODw==
+member: cn=Carol Example,` + slapd.Users + `
+
+dn: cn=All,` + slapd.Groups + `
+changetype: add
+objectClass: group
+cn: All
+sAMAccountName: All
+objectGUID:: MBECAwQFBgcICQoLDA0ODw==
+member: cn=WebAdmins,` + slapd.Groups + `
+`)
+	active := func(change func(*dc.LDAPSpec)) *directory.Directory {
+		return openType(t, s, dc.SourceActiveDirectory, change)
+	}
+	d := active(nil)
+	carol, err := d.Login(t.Context(), "carol", "carol-has-a-password")
+	want := []string{"20110203040506070809" + "0a0b0c0d0e0f", "30110203040506070809" + "0a0b0c0d0e0f"}
+	if err != nil || carol.Name != "carol" || carol.Key != "000102030405060708090a0b0c0d0e0f" || carol.Disabled || !slices.Equal(carol.Groups, want) {
+		t.Errorf("%+v, %v", carol, err)
+	}
+	if again, err := d.UserByKey(t.Context(), "000102030405060708090a0b0c0d0e0f"); err != nil || again.Name != "carol" {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if dave, err := d.User(t.Context(), "dave"); err != nil || !dave.Disabled {
+		t.Errorf("%+v, %v", dave, err)
+	}
+	if g, err := d.Group(t.Context(), "webadmins"); err != nil || g.Key != want[0] {
+		t.Errorf("%+v, %v", g, err)
+	}
+	byName := active(func(l *dc.LDAPSpec) { l.NameAttribute = "userPrincipalName" })
+	if carol, err := byName.Login(t.Context(), "Carol@example.com", "carol-has-a-password"); err != nil || carol.Name != "carol@example.com" {
+		t.Errorf("%+v, %v", carol, err)
+	}
+	_, err = d.Login(t.Context(), "alice", "alice-has-a-password") // who is no user of this schema
+	wantKind(t, err, dc.Unauthenticated, "")
 }
