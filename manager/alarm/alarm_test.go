@@ -46,7 +46,7 @@ func (l *lab) restart() {
 		}
 		return []dc.CounterValue{{Counter: dc.CPUUsage, Value: l.cpu}}
 	}})
-	l.w = &watcher{Service: l.svc, waiting: map[place]candidate{}}
+	l.w = l.svc.newWatcher()
 	if err := l.svc.Defaults(l.Context()); err != nil {
 		l.Fatal(err)
 	}

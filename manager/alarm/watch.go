@@ -25,6 +25,13 @@ type watcher struct {
 	*Service
 	// waiting are the objects that are beyond a threshold, and not for long enough yet.
 	waiting map[place]candidate
+	// states is for observe.
+	states map[string]string
+}
+
+// newWatcher returns a watcher that has seen nothing yet.
+func (s *Service) newWatcher() *watcher {
+	return &watcher{Service: s, waiting: map[place]candidate{}, states: map[string]string{}}
 }
 
 // place is an object as an alarm sees it.
@@ -40,7 +47,7 @@ type candidate struct {
 
 // Run watches until ctx ends or the store does, and returns why.
 func (s *Service) Run(ctx context.Context) error {
-	w := &watcher{Service: s, waiting: map[place]candidate{}}
+	w := s.newWatcher()
 	since := s.store.View().Revision()
 	look := time.Time{}
 	for {
@@ -75,7 +82,7 @@ func (s *Service) Run(ctx context.Context) error {
 // take looks at what has changed, and reports whether all is to be looked at.
 func (w *watcher) take(ctx context.Context, changes []store.Change) (all bool) {
 	v := w.store.View()
-	alarms := looking(v)
+	alarms, color := looking(v), func(at place) dc.AlarmColor { return w.color(v, at.alarm, at.object) }
 	for _, c := range changes {
 		switch o := c.Object.(type) {
 		case *dc.Event:
@@ -83,7 +90,7 @@ func (w *watcher) take(ctx context.Context, changes []store.Change) (all bool) {
 				w.takeEvent(ctx, v, o)
 			}
 		case *dc.Host, *dc.VirtualMachine, *dc.Datastore:
-			w.lookAt(ctx, v, alarms[c.Kind], o, time.Now())
+			w.lookAt(ctx, alarms[c.Kind], o, color, time.Now())
 		}
 		if c.Object == nil && slices.Contains(dc.AlarmKinds(), c.Kind) {
 			w.dropUnwatched(ctx, v)
@@ -119,21 +126,35 @@ func (w *watcher) color(v *store.View, alarm dc.AlarmID, object dc.ID) dc.AlarmC
 	return dc.Green
 }
 
+// colors returns color for all objects of a view: few have another than green, and a claim would have to be looked up for each.
+func colors(v *store.View) func(place) dc.AlarmColor {
+	all := map[place]dc.AlarmColor{}
+	for state := range store.List[*dc.AlarmState](v) {
+		all[place{state.Alarm, state.Object}] = state.Color
+	}
+	return func(at place) dc.AlarmColor {
+		if color, ok := all[at]; ok {
+			return color
+		}
+		return dc.Green
+	}
+}
+
 // lookAtAll looks at every object of which there are alarms, and removes the colors of what is watched no longer.
 func (w *watcher) lookAtAll(ctx context.Context, now time.Time) {
 	v := w.store.View()
-	alarms := looking(v)
+	alarms, color := looking(v), colors(v)
 	for h := range store.List[*dc.Host](v) {
-		w.lookAt(ctx, v, alarms[dc.KindHost], h, now)
+		w.lookAt(ctx, alarms[dc.KindHost], h, color, now)
 	}
 	for vm := range store.List[*dc.VirtualMachine](v) {
-		w.lookAt(ctx, v, alarms[dc.KindVirtualMachine], vm, now)
+		w.lookAt(ctx, alarms[dc.KindVirtualMachine], vm, color, now)
 	}
 	for ds := range store.List[*dc.Datastore](v) {
-		w.lookAt(ctx, v, alarms[dc.KindDatastore], ds, now)
+		w.lookAt(ctx, alarms[dc.KindDatastore], ds, color, now)
 	}
 	if root := v.Find(dc.ID(dc.RootFolder)); root != nil {
-		w.lookAt(ctx, v, alarms[dc.KindFolder], root, now)
+		w.lookAt(ctx, alarms[dc.KindFolder], root, color, now)
 	}
 	w.dropUnwatched(ctx, v)
 	for at := range w.waiting {
@@ -164,15 +185,15 @@ func looking(v *store.View) map[dc.Kind][]*dc.Alarm {
 	return out
 }
 
-// lookAt gives an object the colors that it should have now by the alarms, which are of its kind.
-func (w *watcher) lookAt(ctx context.Context, v *store.View, alarms []*dc.Alarm, object dc.Object, now time.Time) {
+// lookAt gives an object the colors that it should have now by the alarms, which are of its kind. colorOf says which it has.
+func (w *watcher) lookAt(ctx context.Context, alarms []*dc.Alarm, object dc.Object, colorOf func(place) dc.AlarmColor, now time.Time) {
 	if len(alarms) == 0 {
 		return
 	}
 	seen := w.observe(object, now)
 	for _, alarm := range alarms {
 		at := place{alarm.ID, object.Identity()}
-		color := w.color(v, at.alarm, at.object)
+		color := colorOf(at)
 		level := alarm.Spec.Level(color, seen)
 		switch {
 		case !level.Known:
@@ -199,19 +220,21 @@ func (w *watcher) lasted(at place, level dc.Level, now time.Time) bool {
 	return now.Sub(c.since) >= level.Hold
 }
 
-// observe returns what is known of an object.
+// observe returns what is known of an object, for as long as no other is observed.
 func (w *watcher) observe(object dc.Object, now time.Time) dc.Observation {
-	o := dc.Observation{Values: w.cfg.Values(object.Identity())}
+	clear(w.states)
+	o := dc.Observation{Values: w.cfg.Values(object.Identity()), States: w.states}
 	switch object := object.(type) {
 	case *dc.Host:
-		o.States = map[string]string{dc.StateConnection: string(object.Connection())}
+		o.States[dc.StateConnection] = string(object.Connection())
 	case *dc.VirtualMachine:
 		o.Resting = object.Status.Power != "" && object.Status.Power != dc.PoweredOn
-		o.States = map[string]string{dc.StatePower: string(object.Status.Power), dc.StatePaused: strconv.FormatBool(object.Status.Paused != nil),
-			dc.StateFault: strconv.FormatBool(object.Status.Fault != nil)}
+		o.States[dc.StatePower] = string(object.Status.Power)
+		o.States[dc.StatePaused] = strconv.FormatBool(object.Status.Paused != nil)
+		o.States[dc.StateFault] = strconv.FormatBool(object.Status.Fault != nil)
 	case *dc.Datastore:
 		if object.Status != (dc.DatastoreStatus{}) { // else no host has looked yet
-			o.States = map[string]string{dc.StateAccessible: strconv.FormatBool(object.Status.Accessible)}
+			o.States[dc.StateAccessible] = strconv.FormatBool(object.Status.Accessible)
 		}
 	case *dc.Folder:
 		status := "valid"
@@ -220,7 +243,7 @@ func (w *watcher) observe(object dc.Object, now time.Time) dc.Observation {
 		} else if left < expiring {
 			status = "expiring"
 		}
-		o.States = map[string]string{dc.StateAuthority: status}
+		o.States[dc.StateAuthority] = status
 	}
 	return o
 }
