@@ -19,6 +19,8 @@ const (
 	BulkSetPermission    BulkOp = "setPermission"
 	BulkRemovePermission BulkOp = "removePermission"
 
+	BulkReconfigure      BulkOp = "reconfigure"
+	BulkClone            BulkOp = "clone"
 	BulkTemplate         BulkOp = "markAsTemplate"
 	BulkVirtualMachine   BulkOp = "markAsVirtualMachine"
 	BulkEnterMaintenance BulkOp = "enterMaintenanceMode"
@@ -32,6 +34,7 @@ var bulkOf = map[BulkOp]struct {
 	kind      Kind
 	privilege Privilege
 }{
+	BulkReconfigure: {KindVirtualMachine, PrivRead}, BulkClone: {KindVirtualMachine, PrivRead}, // and what they are to be needs more
 	BulkTemplate: {KindVirtualMachine, PrivMarkAsTemplate}, BulkVirtualMachine: {KindVirtualMachine, PrivMarkAsVM},
 	BulkEnterMaintenance: {KindHost, PrivHostMaintenance}, BulkExitMaintenance: {KindHost, PrivHostMaintenance},
 	BulkDisconnect: {KindHost, PrivHostConnection}, BulkReconnect: {KindHost, PrivHostConnection},
@@ -44,7 +47,7 @@ func BulkOps() []BulkOp {
 		ops = append(ops, BulkOp(op))
 	}
 	return append(ops, BulkDelete, BulkMove, BulkAttachTag, BulkDetachTag, BulkCustomValue, BulkSetPermission, BulkRemovePermission,
-		BulkTemplate, BulkVirtualMachine, BulkEnterMaintenance, BulkExitMaintenance, BulkDisconnect, BulkReconnect)
+		BulkReconfigure, BulkClone, BulkTemplate, BulkVirtualMachine, BulkEnterMaintenance, BulkExitMaintenance, BulkDisconnect, BulkReconnect)
 }
 
 // Power returns the power operation that op is, if it is one.
@@ -128,6 +131,10 @@ type Bulk struct {
 	Propagate bool   `json:"propagate,omitempty"`
 	// Pool is that of BulkVirtualMachine, and for hosts of BulkMove; "" is the root pool of each host.
 	Pool ResourcePoolID `json:"pool,omitempty"`
+	// Change is what BulkReconfigure changes: see HardwareChange.Common.
+	Change *HardwareChange `json:"change,omitempty"`
+	// Clone is what BulkClone makes.
+	Clone *CloneSpec `json:"clone,omitempty"`
 	// Lenient takes a power operation on a machine that is as the operation would leave it for done.
 	Lenient bool `json:"lenient,omitempty"`
 	// Confirmed is, for a deletion of many objects, how many they are.
@@ -166,6 +173,10 @@ func CheckBulk(b Bulk) error {
 		return Errorf(Invalid, "these are %s", b.What()).Fix("name %d at most in one call", MaxBulk)
 	case len(b.Objects) == 0:
 		return Errorf(Invalid, "no object is named or selected").Fix("name some, or select a folder, resource pool or tag that has some")
+	case b.Op == BulkReconfigure && (b.Change == nil || !b.Change.Common()):
+		return Errorf(Invalid, "change: it is missing, or is about devices, which are each machine's own").Fix("change CPUs, memory and settings only")
+	case b.Op == BulkClone:
+		return checkClone(b)
 	}
 	return nil
 }

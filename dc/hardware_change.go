@@ -109,6 +109,27 @@ type NICChange struct {
 	Connected, StartConnected *bool
 }
 
+// commonFields are those that mean the same for every machine.
+var commonFields = []string{"CPUs", "CoresPerSocket", "MemoryMB", "GuestID", "Firmware", "CPUHotAdd", "CPUHotRemove", "MemoryHotAdd"}
+
+// Common reports whether the change means the same for every machine: it is of CPUs, memory, guest, firmware and what may be added to a
+// machine with power, at least of one of them, and of no device.
+func (c HardwareChange) Common() bool {
+	v, some := reflect.ValueOf(c), false
+	for i := range v.NumField() {
+		field := v.Field(i)
+		set := !field.IsZero()
+		if kind := field.Kind(); kind == reflect.Slice || kind == reflect.Map {
+			set = field.Len() > 0
+		}
+		if set && !slices.Contains(commonFields, v.Type().Field(i).Name) {
+			return false
+		}
+		some = some || set
+	}
+	return some
+}
+
 // Privileges returns the privileges on the machine that the change takes, by vSphere's rules, in a fixed order; at least one.
 func (c HardwareChange) Privileges() []Privilege {
 	var floppies, cdroms bool

@@ -88,6 +88,14 @@ func (s *service) bulkArguments(ctx context.Context, by dc.Caller, req *hanokv1.
 		b.Tag, err = s.tagID(by, dc.PrivTagAttach, on, req.Tag)
 	case dc.BulkCustomValue:
 		b.Field, err = s.customFieldID(by, dc.PrivCustomValue, on, req.CustomField)
+	case dc.BulkReconfigure:
+		var change dc.HardwareChange
+		if change, err = s.hardwareChange(by, req.Change); len(req.Change.GetAddDisks()) > 0 {
+			change.AddDisks = make([]dc.NewDisk, 1) // which are refused, as other devices are
+		}
+		b.Change = &change
+	case dc.BulkClone:
+		b.Clone, err = s.cloneSpec(by, req.Clone)
 	case dc.BulkVirtualMachine:
 		b.Pool, err = resolveAny[dc.ResourcePoolID](s, by, dc.KindResourcePool, req.TargetPool)
 	case dc.BulkSetPermission, dc.BulkRemovePermission:

@@ -25,3 +25,16 @@ func (s *service) CloneVirtualMachine(ctx context.Context, req *hanokv1.CloneVir
 	}
 	return &hanokv1.CloneVirtualMachineResponse{Task: s.task(by, t)}, nil
 }
+
+// cloneSpec resolves what copies of machines are to be, and where.
+func (s *service) cloneSpec(by dc.Caller, req *hanokv1.CloneVirtualMachineRequest) (*dc.CloneSpec, error) {
+	if req == nil {
+		return nil, nil
+	}
+	place, err := s.createRequest(by, &hanokv1.CreateVirtualMachineRequest{Folder: req.Folder, ResourcePool: req.ResourcePool, Host: req.Host, Datastore: req.Datastore})
+	if err != nil {
+		return nil, err
+	}
+	return &dc.CloneSpec{Name: req.Name, Folder: place.Folder, Pool: place.Pool, Host: place.Host, Datastore: place.Datastore, CPUs: int(req.Cpus),
+		MemoryMB: req.MemoryMb, Provisioning: dc.Provisioning(req.Provisioning), Template: req.Template, PowerOn: req.PowerOn}, nil
+}

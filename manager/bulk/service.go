@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"hanok/dc"
 	"hanok/internal/random"
@@ -103,6 +104,10 @@ func (s *Service) StartWith(ctx context.Context, by dc.Caller, b dc.Bulk, select
 	}
 	if err := cmp.Or(dc.CheckBulk(b), s.checkAny(by, b)); err != nil {
 		return nil, err
+	}
+	if b.Clone != nil {
+		clone := b.Clone.At(time.Now().UTC())
+		b.Clone = &clone
 	}
 	root, err := store.Get[*dc.Folder](s.Store.View(), dc.ID(dc.RootFolder))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hanok/dc"
+	"hanok/manager/compute"
 	"hanok/manager/store"
 	"hanok/manager/task"
 )
@@ -71,9 +72,13 @@ func (s *Service) begin(ctx context.Context, r *task.Run, a args, place int) err
 		})
 	}
 	var refused error
+	var allocated map[int32]int64
+	if a.Bulk.Op == dc.BulkClone {
+		allocated, _ = s.Machines.Allocated(ctx, a.By, dc.VirtualMachineID(object.ID)) // or what is done next fails for the same reason
+	}
 	err := once(func(tx *store.Tx) error {
 		var part *dc.Task
-		if part, refused = s.do(tx, a, object); refused != nil {
+		if part, refused = s.do(tx, a, object, allocated); refused != nil {
 			return refused
 		}
 		if part == nil {
@@ -98,8 +103,9 @@ func aboutObject(err error) bool {
 	return slices.Contains([]dc.ErrorKind{dc.Exists, dc.NotFound, dc.WrongState}, dc.KindOf(err))
 }
 
-// do does the operation with one object. It returns the task that goes on with it, or nil where it is done.
-func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, error) {
+// do does the operation with one object; allocated is what the disks take of one that is cloned. It returns the task that goes on with it,
+// or nil where it is done.
+func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject, allocated map[int32]int64) (*dc.Task, error) {
 	if object.Failure != nil {
 		return nil, object.Failure.Err()
 	}
@@ -123,6 +129,10 @@ func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, erro
 		return nil, s.Access.SetPermissionIn(tx, a.By, dc.Permission{Entity: id, Principal: b.Principal, Role: b.Role, Propagate: b.Propagate})
 	case dc.BulkRemovePermission:
 		return nil, s.Access.RemovePermissionIn(tx, a.By, id, b.Principal)
+	case dc.BulkReconfigure:
+		return s.Machines.ReconfigureIn(tx, a.By, dc.VirtualMachineID(id), *b.Change)
+	case dc.BulkClone:
+		return s.Machines.CloneIn(tx, a.By, cloneOf(object, *b.Clone), allocated)
 	case dc.BulkTemplate:
 		return nil, s.Machines.MarkAsTemplateIn(tx, a.By, dc.VirtualMachineID(id))
 	case dc.BulkVirtualMachine:
@@ -142,6 +152,12 @@ func (s *Service) do(tx *store.Tx, a args, object dc.BulkObject) (*dc.Task, erro
 	default:
 		return s.Machines.PowerIn(tx, a.By, vm, dc.PowerOp(b.Op), b.Timeout)
 	}
+}
+
+// cloneOf returns the request for a copy of a machine.
+func cloneOf(source dc.BulkObject, c dc.CloneSpec) compute.CloneRequest {
+	return compute.CloneRequest{Source: dc.VirtualMachineID(source.ID), Name: c.NameOf(source.Name), Folder: c.Folder, Pool: c.Pool, Host: c.Host, Datastore: c.Datastore,
+		CPUs: c.CPUs, MemoryMB: c.MemoryMB, Provisioning: c.Provisioning, Template: c.Template, PowerOn: c.PowerOn}
 }
 
 // isDone reports whether a machine is as the operation would leave it.

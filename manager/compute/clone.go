@@ -55,50 +55,68 @@ func (r CloneRequest) privilege(source *dc.VirtualMachine) dc.Privilege {
 // Privileges: on the source PrivVMClone; of a template PrivDeployTemplate; to a template PrivTemplateFromVM, or PrivCloneTemplate of one. And those
 // of Create, with PrivVMFromExisting on the folder in the place of PrivVMCreate.
 func (s *Service) Clone(ctx context.Context, by dc.Caller, req CloneRequest) (*dc.Task, error) {
-	known, _ := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(req.Source))
-	source, err := s.authorized(by, req.privilege(known), req.Source)
+	if err := s.checkCloneRequest(by, req); err != nil {
+		return nil, err
+	}
+	allocated, err := s.Allocated(ctx, by, req.Source)
 	if err != nil {
 		return nil, err
 	}
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) { return s.CloneIn(tx, by, req, allocated) })
+}
+
+// checkCloneRequest returns nil where the caller may use what the request names, and the request can be.
+func (s *Service) checkCloneRequest(by dc.Caller, req CloneRequest) error {
+	known, _ := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(req.Source))
+	source, err := s.authorized(by, req.privilege(known), req.Source)
+	if err != nil {
+		return err
+	}
 	object := dc.Describe(dc.KindVirtualMachine, req.Name)
 	if err := s.authorizeUse(by, dc.PrivVMFromExisting, cloneRequest(source, req)); err != nil {
-		return nil, err
+		return err
 	}
 	switch {
 	case req.Template && req.PowerOn:
-		return nil, dc.Errorf(dc.Invalid, "a template can't be powered on").On(object).Fix("ask for one of the two")
+		return dc.Errorf(dc.Invalid, "a template can't be powered on").On(object).Fix("ask for one of the two")
 	case !slices.Contains([]dc.Provisioning{"", dc.Thin, dc.ThickLazyZeroed, dc.ThickEager}, req.Provisioning):
-		return nil, dc.Errorf(dc.Invalid, "provisioning: %q is none", req.Provisioning).On(object).
+		return dc.Errorf(dc.Invalid, "provisioning: %q is none", req.Provisioning).On(object).
 			Fix("give %q, %q or %q", dc.Thin, dc.ThickLazyZeroed, dc.ThickEager)
 	}
-	allocated := s.allocated(ctx, source)
-	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		source, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(req.Source))
-		if err != nil {
-			return nil, err
-		}
-		vm, err := s.admitClone(tx, by, source, req)
-		if err != nil {
-			return nil, on(err, object)
-		}
-		spaces, err := s.spaces(tx.View(), by, req.Datastore)
-		if err != nil {
-			return nil, on(err, object)
-		}
-		tx.Put(vm)
-		args := taskArgs{Host: req.Host, Datastore: req.Datastore, Datastores: spaces, ImageBytes: needs(vm.Spec.Hardware, allocated),
-			Clone: &cloneArgs{Source: source.ID, SourceName: source.Name, Host: source.Spec.Host, Deploy: source.Spec.Template, Template: req.Template}}
-		if req.PowerOn {
-			args.Power = &powerArgs{Op: dc.PowerOn}
-		}
-		t, err := s.tasks.SubmitReading(tx, by, cloneType, vm, []dc.Object{source}, args)
-		if err != nil {
-			return nil, err
-		}
-		begun, _ := args.Clone.events()
-		record(tx, t, vm, begun, "being made of "+describe(source))
-		return t, nil
-	})
+	return nil
+}
+
+// CloneIn is Clone as a part of tx, with what Allocated has said before.
+func (s *Service) CloneIn(tx *store.Tx, by dc.Caller, req CloneRequest, allocated map[int32]int64) (*dc.Task, error) {
+	if err := s.checkCloneRequest(by, req); err != nil {
+		return nil, err
+	}
+	object := dc.Describe(dc.KindVirtualMachine, req.Name)
+	source, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(req.Source))
+	if err != nil {
+		return nil, err
+	}
+	vm, err := s.admitClone(tx, by, source, req)
+	if err != nil {
+		return nil, on(err, object)
+	}
+	spaces, err := s.spaces(tx.View(), by, req.Datastore)
+	if err != nil {
+		return nil, on(err, object)
+	}
+	tx.Put(vm)
+	args := taskArgs{Host: req.Host, Datastore: req.Datastore, Datastores: spaces, ImageBytes: needs(vm.Spec.Hardware, allocated),
+		Clone: &cloneArgs{Source: source.ID, SourceName: source.Name, Host: source.Spec.Host, Deploy: source.Spec.Template, Template: req.Template}}
+	if req.PowerOn {
+		args.Power = &powerArgs{Op: dc.PowerOn}
+	}
+	t, err := s.tasks.SubmitReading(tx, by, cloneType, vm, []dc.Object{source}, args)
+	if err != nil {
+		return nil, err
+	}
+	begun, _ := args.Clone.events()
+	record(tx, t, vm, begun, "being made of "+describe(source))
+	return t, nil
 }
 
 // cloneRequest is the part of the request that creations have, too.
@@ -202,9 +220,13 @@ func needs(h dc.Hardware, allocated map[int32]int64) (bytes int64) {
 // measureTime bounds how long the source's host is asked how large its disks are.
 const measureTime = 10 * time.Second
 
-// allocated asks the machine's host how many bytes its disks really have, by their keys. Those that it does not say are missing: then
-// the copy fails where there is no room for it, and not before.
-func (s *Service) allocated(ctx context.Context, vm *dc.VirtualMachine) map[int32]int64 {
+// Allocated asks the machine's host how many bytes its disks really have, by their keys. Those that it does not say are missing: then
+// the copy fails where there is no room for it, and not before. Kinds: NotFound. Privilege: PrivRead.
+func (s *Service) Allocated(ctx context.Context, by dc.Caller, id dc.VirtualMachineID) (map[int32]int64, error) {
+	vm, err := s.authorized(by, dc.PrivRead, id)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, measureTime)
 	defer cancel()
 	out := map[int32]int64{}
@@ -216,7 +238,7 @@ func (s *Service) allocated(ctx context.Context, vm *dc.VirtualMachine) map[int3
 		}
 		out[d.Key] = n
 	}
-	return out
+	return out, nil
 }
 
 func (s *Service) allocatedOf(ctx context.Context, vm *dc.VirtualMachine, d dc.Disk) (int64, error) {

@@ -37,19 +37,8 @@ type configureArgs struct {
 // on the port groups that adapters are put on, PrivAllocateSpace on its datastore for disks that are new or grow, PrivDatastoreBrowse
 // on the datastores of media and of disks that are there already, and PrivFileManagement on those of files behind serial ports.
 func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error) {
-	for _, p := range change.Privileges() {
-		if err := s.access.Authorize(by, p, dc.ID(id)); err != nil {
-			return nil, err
-		}
-	}
-	uses := fileUses(change)
-	for _, portGroup := range change.PortGroups() {
-		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(portGroup)})
-	}
-	for _, u := range uses {
-		if err := s.access.Authorize(by, u.privilege, u.on); err != nil {
-			return nil, err
-		}
+	if err := s.authorizeChange(by, id, change); err != nil {
+		return nil, err
 	}
 	known, err := store.Get[*dc.VirtualMachine](s.store.View(), dc.ID(id))
 	if err != nil {
@@ -58,18 +47,43 @@ func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMa
 	if change.AddDisks, err = s.findDisks(ctx, change.AddDisks, known.Spec.Datastore, known.Spec.Host); err != nil {
 		return nil, err
 	}
-	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) {
-		vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
-		if err != nil {
+	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) { return s.ReconfigureIn(tx, by, id, change) })
+}
+
+// ReconfigureIn is Reconfigure as a part of tx, without disks that are there already.
+func (s *Service) ReconfigureIn(tx *store.Tx, by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) (*dc.Task, error) {
+	if err := s.authorizeChange(by, id, change); err != nil {
+		return nil, err
+	}
+	vm, err := store.Get[*dc.VirtualMachine](tx.View(), dc.ID(id))
+	if err != nil {
+		return nil, err
+	}
+	if len(change.AddDisks)-len(change.DiskFiles())+len(change.ExtendDisks) > 0 {
+		if err := s.access.Authorize(by, dc.PrivAllocateSpace, dc.ID(vm.Spec.Datastore)); err != nil {
 			return nil, err
 		}
-		if len(change.AddDisks)-len(change.DiskFiles())+len(change.ExtendDisks) > 0 {
-			if err := s.access.Authorize(by, dc.PrivAllocateSpace, dc.ID(vm.Spec.Datastore)); err != nil {
-				return nil, err
-			}
+	}
+	return s.tasks.SubmitBegun(tx, by, reconfigureType, vm, configureArgs{Change: change}, s.changeHardware)
+}
+
+// authorizeChange returns nil where the caller has the privileges on the machine that a change takes, and on what it uses.
+func (s *Service) authorizeChange(by dc.Caller, id dc.VirtualMachineID, change dc.HardwareChange) error {
+	for _, p := range change.Privileges() {
+		if err := s.access.Authorize(by, p, dc.ID(id)); err != nil {
+			return err
 		}
-		return s.tasks.SubmitBegun(tx, by, reconfigureType, vm, configureArgs{Change: change}, s.changeHardware)
-	})
+	}
+	uses := fileUses(change)
+	for _, portGroup := range change.PortGroups() {
+		uses = append(uses, use{dc.PrivNetworkAssign, dc.ID(portGroup)})
+	}
+	for _, u := range uses {
+		if err := s.access.Authorize(by, u.privilege, u.on); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Upgrade starts the change of a machine's hardware version to a newer one, the newest for 0. Kinds: Invalid for an older version or

@@ -25,7 +25,7 @@ const (
 type StartBulkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For all objects: "delete", "move", "attachTag", "detachTag", "setCustomValue", "setPermission" or "removePermission". For virtual
-	// machines: "powerOn", "powerOff", "reset", "suspend", "shutdownGuest", "rebootGuest", "markAsTemplate" or "markAsVirtualMachine".
+	// machines: "powerOn", "powerOff", "reset", "suspend", "shutdownGuest", "rebootGuest", "reconfigure", "clone", "markAsTemplate" or "markAsVirtualMachine".
 	// For hosts: "enterMaintenanceMode", "exitMaintenanceMode", "disconnect" or "reconnect".
 	Op string `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`
 	// References to virtual machines: ID, unique name or inventory path. One that names nothing is a failed result.
@@ -59,6 +59,11 @@ type StartBulkRequest struct {
 	TargetPool string `protobuf:"bytes,18,opt,name=target_pool,json=targetPool,proto3" json:"target_pool,omitempty"`
 	// Where "move" moves hosts to, in the place of target_folder: a reference to a cluster.
 	TargetCluster string `protobuf:"bytes,19,opt,name=target_cluster,json=targetCluster,proto3" json:"target_cluster,omitempty"`
+	// What "reconfigure" changes: CPUs, memory, guest, firmware and what may be added to a machine with power. Devices are each machine's own.
+	Change *HardwareChange `protobuf:"bytes,20,opt,name=change,proto3" json:"change,omitempty"`
+	// What "clone" makes of each machine, and where. "{name}" in its name stands for the source's, and "{date}" and "{time}" for when the task begins:
+	// "20261124" and "2200", in UTC or the zone of a scheduler. It names no machine.
+	Clone         *CloneVirtualMachineRequest `protobuf:"bytes,21,opt,name=clone,proto3" json:"clone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -226,6 +231,20 @@ func (x *StartBulkRequest) GetTargetCluster() string {
 	return ""
 }
 
+func (x *StartBulkRequest) GetChange() *HardwareChange {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *StartBulkRequest) GetClone() *CloneVirtualMachineRequest {
+	if x != nil {
+		return x.Clone
+	}
+	return nil
+}
+
 type StartBulkResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
@@ -274,7 +293,7 @@ var File_hanok_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x13hanok/v1/task.proto\"\xb9\x04\n" +
+	"\x13hanok/v1/bulk.proto\x12\bhanok.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1ehanok/v1/hardware_change.proto\x1a\x13hanok/v1/task.proto\x1a\x1ehanok/v1/virtual_machine.proto\"\xa7\x05\n" +
 	"\x10StartBulkRequest\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12)\n" +
 	"\x10virtual_machines\x18\x02 \x03(\tR\x0fvirtualMachines\x12\x16\n" +
@@ -296,7 +315,9 @@ const file_hanok_v1_bulk_proto_rawDesc = "" +
 	"\tpropagate\x18\x11 \x01(\bR\tpropagate\x12\x1f\n" +
 	"\vtarget_pool\x18\x12 \x01(\tR\n" +
 	"targetPool\x12%\n" +
-	"\x0etarget_cluster\x18\x13 \x01(\tR\rtargetCluster\"7\n" +
+	"\x0etarget_cluster\x18\x13 \x01(\tR\rtargetCluster\x120\n" +
+	"\x06change\x18\x14 \x01(\v2\x18.hanok.v1.HardwareChangeR\x06change\x12:\n" +
+	"\x05clone\x18\x15 \x01(\v2$.hanok.v1.CloneVirtualMachineRequestR\x05clone\"7\n" +
 	"\x11StartBulkResponse\x12\"\n" +
 	"\x04task\x18\x01 \x01(\v2\x0e.hanok.v1.TaskR\x04task2S\n" +
 	"\vBulkService\x12D\n" +
@@ -316,21 +337,25 @@ func file_hanok_v1_bulk_proto_rawDescGZIP() []byte {
 
 var file_hanok_v1_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_hanok_v1_bulk_proto_goTypes = []any{
-	(*StartBulkRequest)(nil),    // 0: hanok.v1.StartBulkRequest
-	(*StartBulkResponse)(nil),   // 1: hanok.v1.StartBulkResponse
-	(*durationpb.Duration)(nil), // 2: google.protobuf.Duration
-	(*Task)(nil),                // 3: hanok.v1.Task
+	(*StartBulkRequest)(nil),           // 0: hanok.v1.StartBulkRequest
+	(*StartBulkResponse)(nil),          // 1: hanok.v1.StartBulkResponse
+	(*durationpb.Duration)(nil),        // 2: google.protobuf.Duration
+	(*HardwareChange)(nil),             // 3: hanok.v1.HardwareChange
+	(*CloneVirtualMachineRequest)(nil), // 4: hanok.v1.CloneVirtualMachineRequest
+	(*Task)(nil),                       // 5: hanok.v1.Task
 }
 var file_hanok_v1_bulk_proto_depIdxs = []int32{
 	2, // 0: hanok.v1.StartBulkRequest.timeout:type_name -> google.protobuf.Duration
-	3, // 1: hanok.v1.StartBulkResponse.task:type_name -> hanok.v1.Task
-	0, // 2: hanok.v1.BulkService.StartBulk:input_type -> hanok.v1.StartBulkRequest
-	1, // 3: hanok.v1.BulkService.StartBulk:output_type -> hanok.v1.StartBulkResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 1: hanok.v1.StartBulkRequest.change:type_name -> hanok.v1.HardwareChange
+	4, // 2: hanok.v1.StartBulkRequest.clone:type_name -> hanok.v1.CloneVirtualMachineRequest
+	5, // 3: hanok.v1.StartBulkResponse.task:type_name -> hanok.v1.Task
+	0, // 4: hanok.v1.BulkService.StartBulk:input_type -> hanok.v1.StartBulkRequest
+	1, // 5: hanok.v1.BulkService.StartBulk:output_type -> hanok.v1.StartBulkResponse
+	5, // [5:6] is the sub-list for method output_type
+	4, // [4:5] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_bulk_proto_init() }
@@ -338,7 +363,9 @@ func file_hanok_v1_bulk_proto_init() {
 	if File_hanok_v1_bulk_proto != nil {
 		return
 	}
+	file_hanok_v1_hardware_change_proto_init()
 	file_hanok_v1_task_proto_init()
+	file_hanok_v1_virtual_machine_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
