@@ -77,11 +77,19 @@ func FromScheduler(s *hanokv1.Scheduler, now time.Time) (dc.Scheduler, error) {
 // action returns what a scheduled task does as the request that it was made with.
 func action(a dc.ScheduledAction, names Names) *hanokv1.StartBulkRequest {
 	b := a.Bulk
-	out := &hanokv1.StartBulkRequest{Op: string(b.Op), TargetFolder: names(dc.ID(b.Folder)), TargetPool: names(dc.ID(b.Pool)), Tag: shown(names, dc.ID(b.Tag)),
+	out := &hanokv1.StartBulkRequest{Op: string(b.Op), TargetFolder: names(dc.ID(b.Folder)), TargetPool: names(dc.ID(b.Pool)), TargetCluster: names(dc.ID(b.Cluster)), Tag: shown(names, dc.ID(b.Tag)),
 		CustomField: shown(names, dc.ID(b.Field)), Value: b.Value, Principal: shown(names, b.Principal), Group: b.Principal.Kind() == dc.KindGroup,
 		Role: shown(names, dc.ID(b.Role)), Propagate: b.Propagate, Confirm: int32(b.Confirmed)}
 	if b.Timeout != 0 {
 		out.Timeout = durationpb.New(b.Timeout)
+	}
+	if c := b.Change; c != nil {
+		out.Change = &hanokv1.HardwareChange{Cpus: int32(c.CPUs), CoresPerSocket: int32(c.CoresPerSocket), MemoryMb: c.MemoryMB, GuestId: c.GuestID,
+			Firmware: string(c.Firmware), CpuHotAdd: c.CPUHotAdd, CpuHotRemove: c.CPUHotRemove, MemoryHotAdd: c.MemoryHotAdd}
+	}
+	if c := b.Clone; c != nil {
+		out.Clone = &hanokv1.CloneVirtualMachineRequest{Name: c.Name, Folder: names(dc.ID(c.Folder)), ResourcePool: names(dc.ID(c.Pool)), Host: names(dc.ID(c.Host)),
+			Datastore: names(dc.ID(c.Datastore)), Cpus: int32(c.CPUs), MemoryMb: c.MemoryMB, Provisioning: string(c.Provisioning), Template: c.Template, PowerOn: c.PowerOn}
 	}
 	for _, o := range b.Objects {
 		switch name := names(o.ID); {

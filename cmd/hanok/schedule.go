@@ -83,7 +83,7 @@ func doesText(b *hanokv1.StartBulkRequest) string {
 			text = verb
 		}
 	}
-	on := slices.Clone(b.GetVirtualMachines())
+	on := slices.Concat(b.GetVirtualMachines(), b.GetObjects())
 	for kind, name := range map[string]string{"folder ": b.GetFolder(), "pool ": b.GetResourcePool()} {
 		if name != "" {
 			on = append(on, kind+name)
@@ -92,7 +92,7 @@ func doesText(b *hanokv1.StartBulkRequest) string {
 	for _, tag := range b.GetTags() {
 		on = append(on, "tag "+tag)
 	}
-	slices.Sort(on[len(b.GetVirtualMachines()):])
+	slices.Sort(on[len(b.GetVirtualMachines())+len(b.GetObjects()):])
 	return text + " " + strings.Join(on, ", ")
 }
 
@@ -116,7 +116,7 @@ func (a *app) scheduleCommands() *cobra.Command {
 		return a.await(ctx, c, res.Task, async)
 	})
 	asyncFlag(run, &async)
-	return group("schedule", "Scheduled tasks: operations with virtual machines that start by the clock",
+	return group("schedule", "Scheduled tasks: what is done with virtual machines and other objects by the clock",
 		a.scheduleCreateCommand(),
 		a.client(command{use: "list", short: "List the scheduled tasks, when they run next and how their last runs went", args: cobra.NoArgs,
 			do: func(ctx context.Context, c *client, _ []string) error {
@@ -162,7 +162,7 @@ func (a *app) scheduleCreateCommand() *cobra.Command {
 		disabled bool
 		text     string
 	)
-	cmd := a.client(command{use: "create NAME [VM...] --do WHAT", short: "Make a scheduled task", args: cobra.MinimumNArgs(1), object: true,
+	cmd := a.client(command{use: "create NAME [OBJECT...] --do WHAT", short: "Make a scheduled task", args: cobra.MinimumNArgs(1), object: true,
 		long: "Make a scheduled task, which runs for you, with what you may do at that moment, for example\n\n" +
 			"  hanok schedule create nightly --do shutdown --tag test --daily 22:00 --zone Europe/Berlin" + scheduleHelp,
 		do: func(ctx context.Context, c *client, args []string) error {
@@ -196,7 +196,7 @@ func (a *app) scheduleUpdateCommand() *cobra.Command {
 		name, text string
 		cmd        *cobra.Command
 	)
-	cmd = a.client(command{use: "update NAME [--do WHAT [VM...]]", short: "Change a scheduled task", args: cobra.MinimumNArgs(1), object: true, complete: scheduleNames,
+	cmd = a.client(command{use: "update NAME [--do WHAT [OBJECT...]]", short: "Change a scheduled task", args: cobra.MinimumNArgs(1), object: true, complete: scheduleNames,
 		long: "Change a scheduled task. What is not named stays as it is; --do replaces all that it does, and on what. Who changes when it runs or\nwhat it does is who it runs for." + scheduleHelp,
 		do: func(ctx context.Context, c *client, args []string) error {
 			req := &hanokv1.UpdateScheduledTaskRequest{ScheduledTask: args[0], Name: given(cmd, "name", &name), Description: given(cmd, "description", &text)}
@@ -227,47 +227,74 @@ func (a *app) scheduleUpdateCommand() *cobra.Command {
 // scheduledOps are what a scheduled task does, by the words of "hanok vm" and its neighbours.
 var scheduledOps = map[string]dc.BulkOp{
 	"start": dc.BulkOp(dc.PowerOn), "stop": dc.BulkOp(dc.PowerOff), "reset": dc.BulkOp(dc.Reset), "suspend": dc.BulkOp(dc.Suspend),
-	"shutdown": dc.BulkOp(dc.ShutdownGuest), "reboot": dc.BulkOp(dc.RebootGuest), "delete": dc.BulkDelete, "move": dc.BulkMove,
-	"attach-tag": dc.BulkAttachTag, "detach-tag": dc.BulkDetachTag, "set-attribute": dc.BulkCustomValue,
+	"shutdown": dc.BulkOp(dc.ShutdownGuest), "reboot": dc.BulkOp(dc.RebootGuest), "update": dc.BulkReconfigure, "clone": dc.BulkClone,
+	"template": dc.BulkTemplate, "delete": dc.BulkDelete, "move": dc.BulkMove, "attach-tag": dc.BulkAttachTag, "detach-tag": dc.BulkDetachTag,
+	"set-attribute": dc.BulkCustomValue, "enter-maintenance": dc.BulkEnterMaintenance, "exit-maintenance": dc.BulkExitMaintenance,
 }
 
 // doesFlags say what a scheduled task does.
 type doesFlags struct {
-	do, to, tag, attribute, value string
-	timeout                       time.Duration
-	confirm                       int32
-	chosen                        selection
+	do, kind, to, tag, attribute, value string
+	timeout                             time.Duration
+	confirm, cpus, cores                int32
+	memory                              sizeFlag
+	clone, host, datastore              string
+	template                            bool
+	chosen                              selection
 }
 
 func (d *doesFlags) add(a *app, cmd *cobra.Command) {
-	verbs := []string{"start", "stop", "shutdown", "reboot", "reset", "suspend", "delete", "move", "attach-tag", "detach-tag", "set-attribute"}
+	verbs := []string{"start", "stop", "shutdown", "reboot", "reset", "suspend", "update", "clone", "template", "delete", "move", "attach-tag", "detach-tag",
+		"set-attribute", "enter-maintenance", "exit-maintenance"}
 	f := cmd.Flags()
-	f.StringVar(&d.do, "do", "", "what it does with virtual machines: "+strings.Join(verbs, ", "))
-	f.StringVar(&d.to, "to", "", "the folder to move them into")
+	f.StringVar(&d.do, "do", "", "what it does: "+strings.Join(verbs, ", "))
+	f.StringVar(&d.kind, "kind", "vm", "the kind of object: "+objectKindsHelp)
+	f.StringVar(&d.to, "to", "", "the folder to move them into, or for the clones")
+	f.Int32Var(&d.cpus, "cpus", 0, "the number of virtual CPUs to update them to, or of the clones")
+	f.Int32Var(&d.cores, "cores-per-socket", 0, "how many CPUs are one socket, to update them to")
+	f.Var(&d.memory, "memory", "the memory to update them to, or of the clones")
+	f.StringVar(&d.clone, "clone-name", "{name}-{date}", `the name of clones; "{name}" is the source's, "{date}" and "{time}" those of the run`)
+	f.StringVar(&d.host, "host", "", "the host of clones")
+	f.StringVar(&d.datastore, "datastore", "", "the datastore of clones")
+	f.BoolVar(&d.template, "template", false, "make templates of clones")
 	f.StringVar(&d.tag, "use-tag", "", "the tag to attach or detach")
 	f.StringVar(&d.attribute, "attribute", "", "the custom attribute to set")
 	f.StringVar(&d.value, "value", "", "its value")
 	f.DurationVar(&d.timeout, "timeout", 0, "how long the guest has to shut down or reboot (default 2m)")
 	f.Int32Var(&d.confirm, "confirm", 0, "how many machines a run may delete at most, where those are many")
-	a.selects(cmd, &d.chosen)
+	a.selectsAny(cmd, &d.chosen)
 	a.completeFlag(cmd, "to", folderNames)
 	a.completeFlag(cmd, "use-tag", tagNames)
+	a.completeFlag(cmd, "host", hostNames)
+	a.completeFlag(cmd, "datastore", datastoreNames)
 	a.completeFlag(cmd, "attribute", attributeNames)
 }
 
-// action returns what is to be done with the machines that are named, and those that are selected.
-func (d *doesFlags) action(machines []string) (*hanokv1.StartBulkRequest, error) {
+// action returns what is to be done with the objects that are named, and those that are selected.
+func (d *doesFlags) action(objects []string) (*hanokv1.StartBulkRequest, error) {
 	op, ok := scheduledOps[d.do]
 	if !ok {
 		return nil, dc.Errorf(dc.Invalid, "--do %q is nothing that is done by the clock", d.do).Fix(`look at "hanok schedule create --help"`)
 	}
-	if len(machines) == 0 && d.chosen.empty() {
-		return nil, dc.Errorf(dc.Invalid, "no virtual machine is named or selected").Fix("name some, or select them with --folder, --pool or --tag")
+	if len(objects) == 0 && d.chosen.empty() {
+		return nil, dc.Errorf(dc.Invalid, "no object is named or selected").Fix("name some, or select them with --folder, --pool or --tag")
 	}
-	out := &hanokv1.StartBulkRequest{Op: string(op), VirtualMachines: machines, Folder: d.chosen.folder, ResourcePool: d.chosen.pool, Tags: d.chosen.tags,
+	kind, err := objectKind(d.kind)
+	if err != nil {
+		return nil, err
+	}
+	out := &hanokv1.StartBulkRequest{Op: string(op), Kind: kind, Objects: objects, Folder: d.chosen.folder, ResourcePool: d.chosen.pool, Tags: d.chosen.tags,
 		TargetFolder: d.to, Tag: d.tag, CustomField: d.attribute, Value: d.value, Confirm: d.confirm}
 	if d.timeout != 0 {
 		out.Timeout = durationpb.New(d.timeout)
+	}
+	switch op {
+	case dc.BulkReconfigure:
+		out.Change = &hanokv1.HardwareChange{Cpus: d.cpus, CoresPerSocket: d.cores, MemoryMb: int64(d.memory) >> 20}
+	case dc.BulkClone:
+		out.Clone = &hanokv1.CloneVirtualMachineRequest{Name: d.clone, Folder: d.to, Host: d.host, Datastore: d.datastore, Cpus: d.cpus,
+			MemoryMb: int64(d.memory) >> 20, Template: d.template}
+		out.TargetFolder = ""
 	}
 	return out, nil
 }

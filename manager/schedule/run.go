@@ -164,7 +164,7 @@ func (s *Service) start(ctx context.Context, seen *dc.ScheduledTask, due, now ti
 			advance(o, now)
 		}
 	}
-	submitted, err := s.submit(ctx, seen, func(tx *store.Tx, t *dc.Task) error {
+	submitted, err := s.submit(ctx, seen, now, func(tx *store.Tx, t *dc.Task) error {
 		o, err := unchanged(tx, seen)
 		if err != nil {
 			return err
@@ -204,7 +204,7 @@ func (e *unstarted) Unwrap() error { return e.error }
 func recorded(err error) bool { _, ok := errors.AsType[*unstarted](err); return ok }
 
 // submit submits the bulk task of a run, for who it runs for, with more in the same transaction.
-func (s *Service) submit(ctx context.Context, o *dc.ScheduledTask, with func(*store.Tx, *dc.Task) error) (*dc.Task, error) {
+func (s *Service) submit(ctx context.Context, o *dc.ScheduledTask, now time.Time, with func(*store.Tx, *dc.Task) error) (*dc.Task, error) {
 	by, b := o.Spec.Runner.Caller(), o.Spec.Action.Bulk
 	if err := s.Access.Standing(by); err != nil {
 		if e, ok := errors.AsType[*dc.Error](err); ok {
@@ -224,6 +224,14 @@ func (s *Service) submit(ctx context.Context, o *dc.ScheduledTask, with func(*st
 		return nil, err
 	}
 	b.Lenient = true
+	if b.Clone != nil {
+		zone, err := zoneOf(o.Spec.Scheduler)
+		if err != nil {
+			return nil, err
+		}
+		clone := b.Clone.At(now.In(zone))
+		b.Clone = &clone
+	}
 	if n := len(b.Objects); b.Op == dc.BulkDelete && b.Confirmed > 0 {
 		if n > b.Confirmed {
 			return nil, dc.Errorf(dc.WrongState, "this deletes %d objects, and %d at most are confirmed", n, b.Confirmed).

@@ -255,6 +255,19 @@ func TestNotThere(t *testing.T) {
 	w.wantEvents("Created 2, Started 1, Completed 1, Failed 2")
 }
 
+// TestNow: what is to run at once is due, though the request took a while.
+func TestNow(t *testing.T) {
+	w := newWorld(t, 1)
+	now := time.Now()
+	w.create(ann, "now", dc.Scheduler{Type: dc.ScheduleOnce, RunAt: now.Add(-time.Second)}, tagging(machine(0)))
+	w.look(now)
+	w.wantEvents("Created 1, Started 1")
+	late := dc.ScheduledTaskSpec{Scheduler: dc.Scheduler{Type: dc.ScheduleOnce, RunAt: now.Add(-2 * justNow)}, Action: tagging(machine(0))}
+	if _, err := w.svc.Create(t.Context(), ann, "too late", late); dc.KindOf(err) != dc.Invalid {
+		t.Errorf("what has passed: %v", err)
+	}
+}
+
 func TestAfterStartup(t *testing.T) {
 	w := newWorld(t, 1)
 	w.run()

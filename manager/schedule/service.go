@@ -189,8 +189,11 @@ func (s *Service) RunNow(ctx context.Context, by dc.Caller, id dc.ScheduledTaskI
 // settle makes by who the task runs for, checks it and plans its next run.
 func (s *Service) settle(o *dc.ScheduledTask, by dc.Caller, now time.Time) error {
 	o.Spec.Runner, o.Spec.Modified, o.Spec.ModifiedBy = dc.RunnerOf(by), now, by.Name
-	if o.Spec.Scheduler.Active.IsZero() {
-		o.Spec.Scheduler.Active = now
+	if sch := &o.Spec.Scheduler; sch.Active.IsZero() {
+		sch.Active = now
+		if sch.Type == dc.ScheduleOnce && sch.RunAt.Before(now) {
+			sch.Active = sch.RunAt
+		}
 	}
 	if err := dc.CheckScheduledTask(o); err != nil {
 		return err
@@ -200,8 +203,14 @@ func (s *Service) settle(o *dc.ScheduledTask, by dc.Caller, now time.Time) error
 		if !ok {
 			return on(o.Spec.Action.Bulk.Op.CheckKind(object.ID.Kind()), o)
 		}
-		if err := s.Access.Authorize(by, p, object.ID); err != nil {
-			return err
+		needed := []dc.Privilege{p}
+		if change := o.Spec.Action.Bulk.Change; change != nil {
+			needed = change.Privileges()
+		}
+		for _, p := range needed {
+			if err := s.Access.Authorize(by, p, object.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return s.plan(o, now)
