@@ -1,6 +1,7 @@
 package dc
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/netip"
 	"net/url"
@@ -75,6 +76,21 @@ type OIDCSpec struct {
 	// UsernameClaim has the name of a user, GroupsClaim the names of its groups.
 	UsernameClaim string `json:"usernameClaim,omitempty"`
 	GroupsClaim   string `json:"groupsClaim,omitempty"`
+	// Lifetime is for how long what the provider has said of a user at his last login counts, his groups among it: then his sessions and API tokens are
+	// good for nothing until he logs in again. 0 is DefaultLoginLifetime.
+	Lifetime time.Duration `json:"lifetime,omitempty"`
+}
+
+// DefaultLoginLifetime is how long a login at a provider counts, if nothing else is said, and minLifetime and maxLifetime bound it.
+const (
+	DefaultLoginLifetime = 24 * time.Hour
+	minLifetime          = 5 * time.Minute
+	maxLifetime          = 90 * 24 * time.Hour
+)
+
+// LoginLifetime is how long a login counts.
+func (o *OIDCSpec) LoginLifetime() time.Duration {
+	return cmp.Or(o.Lifetime, DefaultLoginLifetime)
 }
 
 // maxSourceURLs is how many servers a directory has at most, maxSourceText bounds each text of a source, and maxSourceCA its certificates.
@@ -173,6 +189,9 @@ func (o *OIDCSpec) complete() error {
 	if o.GroupsClaim == "" {
 		o.GroupsClaim = "groups"
 	}
+	if o.Lifetime != 0 && (o.Lifetime < minLifetime || o.Lifetime > maxLifetime) {
+		return Errorf(Invalid, "a login can't count for %s", o.Lifetime).Fix("give %s to %s, or 0 for %s", minLifetime, maxLifetime, DefaultLoginLifetime)
+	}
 	u, err := url.Parse(o.Issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		return Errorf(Invalid, "%q is no issuer", o.Issuer).Fix("give its URL, https://HOST/PATH, as the provider says it")
@@ -209,6 +228,8 @@ type External struct {
 	Key string `json:"key,omitempty"`
 	// Groups are the keys of the groups that a user is in, by other groups, too.
 	Groups []string `json:"groups,omitempty"`
+	// Seen is when a provider, which can't be asked, has last said this of a user: at his login.
+	Seen time.Time `json:"seen,omitzero"`
 	// Gone is set while the source does not have it, or does not let it in.
 	Gone bool `json:"gone,omitempty"`
 }

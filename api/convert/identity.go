@@ -17,6 +17,9 @@ func IdentitySource(o *dc.IdentitySource) *hanokv1.IdentitySource {
 	}
 	if p := o.Spec.OIDC; p != nil {
 		spec.Oidc = &hanokv1.OIDCSpec{Issuer: p.Issuer, ClientId: p.ClientID, Scopes: p.Scopes, UsernameClaim: p.UsernameClaim, GroupsClaim: p.GroupsClaim}
+		if p.Lifetime != 0 {
+			spec.Oidc.Lifetime = durationpb.New(p.Lifetime)
+		}
 	}
 	return &hanokv1.IdentitySource{Id: string(o.ID), Name: o.Name, Created: Time(o.Created), Revision: o.Revision, Spec: spec, HasSecret: o.Secret != ""}
 }
@@ -30,7 +33,8 @@ func FromIdentitySourceSpec(m *hanokv1.IdentitySourceSpec) dc.IdentitySourceSpec
 			GroupNameAttribute: l.GroupNameAttribute, MemberAttribute: l.MemberAttribute, KeyAttribute: l.KeyAttribute}
 	}
 	if p := m.GetOidc(); p != nil {
-		spec.OIDC = &dc.OIDCSpec{Issuer: p.Issuer, ClientID: p.ClientId, Scopes: p.Scopes, UsernameClaim: p.UsernameClaim, GroupsClaim: p.GroupsClaim}
+		spec.OIDC = &dc.OIDCSpec{Issuer: p.Issuer, ClientID: p.ClientId, Scopes: p.Scopes, UsernameClaim: p.UsernameClaim, GroupsClaim: p.GroupsClaim,
+			Lifetime: p.Lifetime.AsDuration()}
 	}
 	return spec
 }

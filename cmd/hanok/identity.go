@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"hanok/api/hanok/v1"
 	"hanok/dc"
@@ -132,6 +133,7 @@ func (a *app) sourceUpdateCommand() *cobra.Command {
 
 // sourceFlags are the settings of an identity source as flags. Those that are not given stay as they are.
 type sourceFlags struct {
+	lifetime             time.Duration
 	flags                *pflag.FlagSet
 	typ, domain, alias   string
 	ca                   string
@@ -170,6 +172,7 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	text(f.oidcTexts, &f.oidc.ClientId, "client-id", "oidc: what the manager is called there")
 	text(f.oidcTexts, &f.oidc.UsernameClaim, "username-claim", "oidc: what has a user's name (default: preferred_username)")
 	text(f.oidcTexts, &f.oidc.GroupsClaim, "groups-claim", "oidc: what has the names of a user's groups (default: groups)")
+	f.flags.DurationVar(&f.lifetime, "login-lifetime", 0, "oidc: how long a login there counts, with the groups that it has shown (default 24h)")
 	f.flags.StringArrayVar(&f.oidc.Scopes, "scope", nil, "oidc: what is asked for besides openid; may be given again (default: profile and email)")
 }
 
@@ -197,6 +200,9 @@ func (f *sourceFlags) apply(a *app, spec *hanokv1.IdentitySourceSpec) (secret st
 			if changed(name) {
 				*into = *f.oidcTexts[name]
 			}
+		}
+		if changed("login-lifetime") {
+			spec.Oidc.Lifetime = durationpb.New(f.lifetime)
 		}
 		if changed("scope") {
 			spec.Oidc.Scopes = f.oidc.Scopes

@@ -71,6 +71,13 @@ func TestSSO(t *testing.T) {
 	s, c := provider.Start(t), startCenter(t, sim.Options{})
 	c.must(t, "identity-source", "add", "sso", "--type", "oidc", "--domain", "example.com", "--issuer", s.Issuer, "--client-id", provider.ClientID)
 	c.must(t, "identity-source", "test", "sso")
+	if code, out := c.with(t, "", nil, "identity-source", "update", "sso", "--login-lifetime", "4m"); code != exitFailure || !strings.Contains(out, "a login can't count for 4m0s") {
+		t.Errorf("%d, %s", code, out)
+	}
+	c.must(t, "identity-source", "update", "sso", "--login-lifetime", "48h")
+	if code, out := c.with(t, "", nil, "identity-source", "list", "-o", "json"); code != exitOK || !strings.Contains(out, `"lifetime": "172800s"`) {
+		t.Errorf("%d, %s", code, out)
+	}
 	at := regexp.MustCompile(`(?m)^  (http://\S+)$`)
 	logIn := func(confirm func(url string), args ...string) string {
 		t.Helper()

@@ -114,7 +114,7 @@ func (s *Service) Admit(ctx context.Context, src *dc.IdentitySource, account *dc
 					Fix("ask an administrator for one")
 			}
 			u = userNamed(random.Suffix(), full)
-			u.External = &dc.External{Source: src.ID, Key: account.Key, Groups: account.Groups}
+			u.External = &dc.External{Source: src.ID, Key: account.Key, Groups: account.Groups, Seen: seenNow(src)}
 			tx.Exists(dc.ID(src.ID))
 			tx.Put(u)
 			record(tx, dc.System, dc.EventUserCreated, u, fmt.Sprintf("User %q of identity source %q was created.", full, src.Name))
@@ -152,7 +152,8 @@ func (s *Service) shadow(v *store.View, src *dc.IdentitySource, account *dc.Acco
 // refresh stores what an identity source says of a user now, if it is news.
 func (s *Service) refresh(tx *store.Tx, known *dc.User, src *dc.IdentitySource, account *dc.Account, full string) error {
 	old := known.External
-	if known.Name == full && old.Key == account.Key && old.Gone == account.Disabled && slices.Equal(old.Groups, account.Groups) {
+	seen := seenNow(src)
+	if known.Name == full && old.Key == account.Key && old.Gone == account.Disabled && slices.Equal(old.Groups, account.Groups) && seen.IsZero() {
 		return nil
 	}
 	u, err := store.Load[*dc.User](tx, dc.ID(known.ID))
@@ -160,12 +161,20 @@ func (s *Service) refresh(tx *store.Tx, known *dc.User, src *dc.IdentitySource, 
 		return err
 	}
 	u.Name = full
-	u.External = &dc.External{Source: src.ID, Key: account.Key, Groups: account.Groups, Gone: account.Disabled}
+	u.External = &dc.External{Source: src.ID, Key: account.Key, Groups: account.Groups, Gone: account.Disabled, Seen: seen}
 	tx.Put(u)
 	if old.Gone != account.Disabled {
 		recordGone(tx, u, src, account.Disabled)
 	}
 	return nil
+}
+
+// seenNow returns when a source that can't be asked says what it says, and zero for others, which are asked again.
+func seenNow(src *dc.IdentitySource) time.Time {
+	if src.Spec.Type != dc.SourceOIDC {
+		return time.Time{}
+	}
+	return time.Now().UTC()
 }
 
 func recordGone(tx *store.Tx, u *dc.User, src *dc.IdentitySource, gone bool) {
@@ -244,10 +253,21 @@ func (s *Service) usable(v *store.View, u *dc.User, now time.Time) error {
 	switch {
 	case err != nil || u.External.Gone:
 		return errEnded
-	case src.Spec.Type != dc.SourceOIDC && s.accounts.since(u.ID, now) > maxUnchecked:
+	case src.Spec.OIDC != nil && s.lastSeen(u, now) > src.Spec.OIDC.LoginLifetime():
+		return dc.Errorf(dc.Unauthenticated, "what identity source %q has said at the last login is older than %s", src.Name, src.Spec.OIDC.LoginLifetime()).
+			Fix("log in with \"hanok login --sso %s\"", src.Name)
+	case src.Spec.OIDC == nil && s.accounts.since(u.ID, now) > maxUnchecked:
 		return dc.Errorf(dc.Unauthenticated, "identity source %q has not answered for an hour", src.Name).Fix("log in again when it does, or as a local user")
 	}
 	return nil
+}
+
+// lastSeen returns for how long a provider has said nothing of a user: one of whom no login is known, of an older program's, since the manager began.
+func (s *Service) lastSeen(u *dc.User, now time.Time) time.Duration {
+	if u.External.Seen.IsZero() {
+		return s.accounts.since(u.ID, now)
+	}
+	return now.Sub(u.External.Seen)
 }
 
 // CheckAccounts asks the identity sources for their users who are logged in, or have API tokens or scheduled tasks, and ends what those use who are gone or may

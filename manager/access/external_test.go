@@ -240,3 +240,57 @@ func TestAccountsAreChecked(t *testing.T) {
 		}
 	})
 }
+
+// TestLoginLifetime: what a provider has said of somebody counts for so long; then his sessions and tokens are good for nothing until he has
+// logged in again, with the groups that he has then.
+func TestLoginLifetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, s, b, boss, web := openBook(t)
+		b.users = nil // a provider can't be asked
+		if err := st.Change(t.Context(), func(tx *store.Tx) error {
+			src, err := store.Load[*dc.IdentitySource](tx, "identitysource-1")
+			if err == nil {
+				src.Spec = dc.IdentitySourceSpec{Type: dc.SourceOIDC, Domain: "example.com", OIDC: &dc.OIDCSpec{Issuer: "https://sso.example.com", ClientID: "hanok", Lifetime: 2 * time.Hour}}
+				tx.Put(src)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		src, err := store.Get[*dc.IdentitySource](st.View(), "identitysource-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		permit(t, s, boss, web, "web@example.com", true, dc.RoleReadOnly)
+		account := func(groups ...string) *dc.Account { return &dc.Account{Key: "sub-1", Name: "carol", Groups: groups} }
+		token, c, err := s.LoginAccount(t.Context(), src, account("key-web"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		api, _, err := s.CreateToken(t.Context(), c, dc.TokenRequest{Name: "ci"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, s.Authorize(c, dc.PrivRead, web), "", "")
+		for range 4 {
+			time.Sleep(25 * time.Minute)
+			if authenticated(s, token) != "" || authenticated(s, api) != "" {
+				t.Fatal("it has ended too early")
+			}
+		}
+		time.Sleep(25 * time.Minute)
+		_, err = s.Authenticate(api)
+		wantKind(t, err, dc.Unauthenticated, "older than 2h0m0s")
+		if authenticated(s, token) != dc.Unauthenticated {
+			t.Error("the session goes on")
+		}
+		// He logs in again, and is not in the group any more.
+		if _, _, err = s.LoginAccount(t.Context(), src, account()); err != nil {
+			t.Fatal(err)
+		}
+		if authenticated(s, api) != "" {
+			t.Error("the token is not good again")
+		}
+		wantKind(t, s.Authorize(c, dc.PrivRead, web), dc.NotFound, "")
+	})
+}

@@ -343,6 +343,9 @@ type OIDCSpec struct {
 	// Empty: "preferred_username" and "groups".
 	UsernameClaim string `protobuf:"bytes,4,opt,name=username_claim,json=usernameClaim,proto3" json:"username_claim,omitempty"`
 	GroupsClaim   string `protobuf:"bytes,5,opt,name=groups_claim,json=groupsClaim,proto3" json:"groups_claim,omitempty"`
+	// For how long what the provider says at a login counts, a user's groups among it: then his sessions and API tokens are good for nothing until
+	// he logs in again. Absent: 24 hours.
+	Lifetime      *durationpb.Duration `protobuf:"bytes,6,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -410,6 +413,13 @@ func (x *OIDCSpec) GetGroupsClaim() string {
 		return x.GroupsClaim
 	}
 	return ""
+}
+
+func (x *OIDCSpec) GetLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
 }
 
 type ListIdentitySourcesRequest struct {
@@ -998,13 +1008,14 @@ const file_hanok_v1_identity_source_proto_rawDesc = "" +
 	"\x14group_name_attribute\x18\n" +
 	" \x01(\tR\x12groupNameAttribute\x12)\n" +
 	"\x10member_attribute\x18\v \x01(\tR\x0fmemberAttribute\x12#\n" +
-	"\rkey_attribute\x18\f \x01(\tR\fkeyAttribute\"\xa1\x01\n" +
+	"\rkey_attribute\x18\f \x01(\tR\fkeyAttribute\"\xd8\x01\n" +
 	"\bOIDCSpec\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12%\n" +
 	"\x0eusername_claim\x18\x04 \x01(\tR\rusernameClaim\x12!\n" +
-	"\fgroups_claim\x18\x05 \x01(\tR\vgroupsClaim\"\x1c\n" +
+	"\fgroups_claim\x18\x05 \x01(\tR\vgroupsClaim\x125\n" +
+	"\blifetime\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\blifetime\"\x1c\n" +
 	"\x1aListIdentitySourcesRequest\"b\n" +
 	"\x1bListIdentitySourcesResponse\x12C\n" +
 	"\x10identity_sources\x18\x01 \x03(\v2\x18.hanok.v1.IdentitySourceR\x0fidentitySources\"{\n" +
@@ -1078,28 +1089,29 @@ var file_hanok_v1_identity_source_proto_depIdxs = []int32{
 	1,  // 1: hanok.v1.IdentitySource.spec:type_name -> hanok.v1.IdentitySourceSpec
 	2,  // 2: hanok.v1.IdentitySourceSpec.ldap:type_name -> hanok.v1.LDAPSpec
 	3,  // 3: hanok.v1.IdentitySourceSpec.oidc:type_name -> hanok.v1.OIDCSpec
-	0,  // 4: hanok.v1.ListIdentitySourcesResponse.identity_sources:type_name -> hanok.v1.IdentitySource
-	1,  // 5: hanok.v1.CreateIdentitySourceRequest.spec:type_name -> hanok.v1.IdentitySourceSpec
-	0,  // 6: hanok.v1.CreateIdentitySourceResponse.identity_source:type_name -> hanok.v1.IdentitySource
-	1,  // 7: hanok.v1.UpdateIdentitySourceRequest.spec:type_name -> hanok.v1.IdentitySourceSpec
-	0,  // 8: hanok.v1.UpdateIdentitySourceResponse.identity_source:type_name -> hanok.v1.IdentitySource
-	14, // 9: hanok.v1.TestIdentitySourceResponse.checks:type_name -> hanok.v1.IdentitySourceCheck
-	16, // 10: hanok.v1.IdentitySourceCheck.took:type_name -> google.protobuf.Duration
-	4,  // 11: hanok.v1.IdentitySourceService.ListIdentitySources:input_type -> hanok.v1.ListIdentitySourcesRequest
-	6,  // 12: hanok.v1.IdentitySourceService.CreateIdentitySource:input_type -> hanok.v1.CreateIdentitySourceRequest
-	8,  // 13: hanok.v1.IdentitySourceService.UpdateIdentitySource:input_type -> hanok.v1.UpdateIdentitySourceRequest
-	10, // 14: hanok.v1.IdentitySourceService.DeleteIdentitySource:input_type -> hanok.v1.DeleteIdentitySourceRequest
-	12, // 15: hanok.v1.IdentitySourceService.TestIdentitySource:input_type -> hanok.v1.TestIdentitySourceRequest
-	5,  // 16: hanok.v1.IdentitySourceService.ListIdentitySources:output_type -> hanok.v1.ListIdentitySourcesResponse
-	7,  // 17: hanok.v1.IdentitySourceService.CreateIdentitySource:output_type -> hanok.v1.CreateIdentitySourceResponse
-	9,  // 18: hanok.v1.IdentitySourceService.UpdateIdentitySource:output_type -> hanok.v1.UpdateIdentitySourceResponse
-	11, // 19: hanok.v1.IdentitySourceService.DeleteIdentitySource:output_type -> hanok.v1.DeleteIdentitySourceResponse
-	13, // 20: hanok.v1.IdentitySourceService.TestIdentitySource:output_type -> hanok.v1.TestIdentitySourceResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	16, // 4: hanok.v1.OIDCSpec.lifetime:type_name -> google.protobuf.Duration
+	0,  // 5: hanok.v1.ListIdentitySourcesResponse.identity_sources:type_name -> hanok.v1.IdentitySource
+	1,  // 6: hanok.v1.CreateIdentitySourceRequest.spec:type_name -> hanok.v1.IdentitySourceSpec
+	0,  // 7: hanok.v1.CreateIdentitySourceResponse.identity_source:type_name -> hanok.v1.IdentitySource
+	1,  // 8: hanok.v1.UpdateIdentitySourceRequest.spec:type_name -> hanok.v1.IdentitySourceSpec
+	0,  // 9: hanok.v1.UpdateIdentitySourceResponse.identity_source:type_name -> hanok.v1.IdentitySource
+	14, // 10: hanok.v1.TestIdentitySourceResponse.checks:type_name -> hanok.v1.IdentitySourceCheck
+	16, // 11: hanok.v1.IdentitySourceCheck.took:type_name -> google.protobuf.Duration
+	4,  // 12: hanok.v1.IdentitySourceService.ListIdentitySources:input_type -> hanok.v1.ListIdentitySourcesRequest
+	6,  // 13: hanok.v1.IdentitySourceService.CreateIdentitySource:input_type -> hanok.v1.CreateIdentitySourceRequest
+	8,  // 14: hanok.v1.IdentitySourceService.UpdateIdentitySource:input_type -> hanok.v1.UpdateIdentitySourceRequest
+	10, // 15: hanok.v1.IdentitySourceService.DeleteIdentitySource:input_type -> hanok.v1.DeleteIdentitySourceRequest
+	12, // 16: hanok.v1.IdentitySourceService.TestIdentitySource:input_type -> hanok.v1.TestIdentitySourceRequest
+	5,  // 17: hanok.v1.IdentitySourceService.ListIdentitySources:output_type -> hanok.v1.ListIdentitySourcesResponse
+	7,  // 18: hanok.v1.IdentitySourceService.CreateIdentitySource:output_type -> hanok.v1.CreateIdentitySourceResponse
+	9,  // 19: hanok.v1.IdentitySourceService.UpdateIdentitySource:output_type -> hanok.v1.UpdateIdentitySourceResponse
+	11, // 20: hanok.v1.IdentitySourceService.DeleteIdentitySource:output_type -> hanok.v1.DeleteIdentitySourceResponse
+	13, // 21: hanok.v1.IdentitySourceService.TestIdentitySource:output_type -> hanok.v1.TestIdentitySourceResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_hanok_v1_identity_source_proto_init() }
