@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hanok/dc"
+	"hanok/internal/sparse"
 )
 
 // withData returns machine with the disk data.vmdk of the folder web, which esxi has, as one more.
@@ -48,6 +50,29 @@ func TestAttach(t *testing.T) {
 			}
 			if err := l.FindMachine(t.Context(), m); err != nil {
 				t.Error(err)
+			}
+
+			// It is read as the machine's other disks are, and the files alone say where it is.
+			source, err := l.OpenDisk(t.Context(), m, m.Disks[len(m.Disks)-1].Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := source.(sparse.Source).Next(); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(source); err != nil || string(got) != esxi["data-flat.vmdk"] {
+				t.Errorf("it reads as %q, %v", got, err)
+			}
+			source.Close()
+			if err := l.ReleaseMachine(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			found, err := l.DescribeMachine(t.Context(), store, "here", "hello/hello.vmx")
+			if err != nil || len(found.Hardware.Disks) != len(m.Disks) || found.Hardware.Disks[len(m.Disks)-1].File != "web/data.vmdk" {
+				t.Errorf("found %+v, %v", found.Hardware.Disks, err)
+			}
+			if err := l.RegisterMachine(t.Context(), m, dc.Registration{}); err != nil {
+				t.Fatal(err)
 			}
 
 			// It goes with the machine, unless its folder is another machine's.

@@ -278,7 +278,21 @@ func (d *description) disk(disk *dc.Disk) error {
 	disk.Provisioning = dc.Thin
 	thin, _ := descriptor.Get("ddb.thinProvisioned")
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && thin != "1" && st.Blocks*512 >= info.Size() {
-		disk.Provisioning = dc.ThickLazyZeroed // which of the two thick ones it was nobody says
+		return d.thick(disk, flat)
+	}
+	return nil
+}
+
+// thick says which of the two thick provisionings a disk has. Its descriptor doesn't, in ESXi's folders as in ours; its blocks do.
+func (d *description) thick(disk *dc.Disk, flat string) error {
+	file, err := d.root.Open(flat, os.O_RDONLY)
+	if err != nil {
+		return d.failure(flat, err)
+	}
+	defer file.Close()
+	disk.Provisioning = dc.ThickLazyZeroed
+	if isWritten(file, disk.CapacityBytes) {
+		disk.Provisioning = dc.ThickEager
 	}
 	return nil
 }

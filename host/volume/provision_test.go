@@ -89,6 +89,10 @@ func TestProvisioning(t *testing.T) {
 					if got, _ := d.Get("ddb.thinProvisioned"); got != want.thin {
 						t.Errorf("ddb.thinProvisioned: got %q, want %q", got, want.thin)
 					}
+					found, err := l.DescribeDisk(t.Context(), store, "hello/hello.vmdk")
+					if err != nil || found.Provisioning != provisioning || found.CapacityBytes != size {
+						t.Errorf("found %+v, %v", found, err)
+					}
 				}
 				check(capacity)
 

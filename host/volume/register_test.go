@@ -95,7 +95,7 @@ func TestDescribeMachine(t *testing.T) {
 	}
 	want := []dc.Disk{
 		{Key: 2000, Controller: 1000, CapacityBytes: 4096, Provisioning: dc.Thin, Mode: dc.Persistent, File: "web/web 01.vmdk"},
-		{Key: 2001, Controller: 1000, Unit: 1, CapacityBytes: 1024, Provisioning: dc.ThickLazyZeroed, Mode: dc.Persistent, File: "web/data.vmdk"},
+		{Key: 2001, Controller: 1000, Unit: 1, CapacityBytes: 1024, Provisioning: dc.ThickEager, Mode: dc.Persistent, File: "web/data.vmdk"},
 	}
 	if len(h.Disks) != 2 || h.Disks[0] != want[0] || h.Disks[1] != want[1] {
 		t.Errorf("disks %+v", h.Disks)
@@ -104,7 +104,7 @@ func TestDescribeMachine(t *testing.T) {
 		t.Errorf("media %+v", media)
 	}
 	disk, err := l.DescribeDisk(t.Context(), store, "web/data.vmdk")
-	if err != nil || disk.CapacityBytes != 1024 || disk.Provisioning != dc.ThickLazyZeroed {
+	if err != nil || disk.CapacityBytes != 1024 || disk.Provisioning != dc.ThickEager {
 		t.Errorf("the disk by itself: %+v, %v", disk, err)
 	}
 	// By ESXi's paths, too.
