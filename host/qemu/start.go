@@ -136,7 +136,7 @@ func (l *launch) open() error {
 	}
 	l.command.Disks = map[int32]string{}
 	for _, disk := range disks {
-		l.command.Disks[disk.Key] = l.inheritFile(disk.File, filepath.Join(l.files.Path, disk.Name))
+		l.command.Disks[disk.Key] = l.inheritFile(disk.File, filepath.Join(filepath.Dir(l.files.Path), dc.FlatFile(disk.Disk.File)))
 	}
 	if err := l.openFirmware(); err != nil {
 		return err
@@ -318,7 +318,7 @@ func (l *launch) explain(ctx context.Context, cause error) error {
 		return failure(dc.Exhausted, l.spec, "the host has not enough memory for it: %s", said).
 			Fix("give it less memory, or power off other machines on this host")
 	case strings.Contains(said, `Failed to get "write" lock`):
-		return failure(dc.Unavailable, l.spec, "another process writes to its disks: %s", said).
+		return failure(dc.Unavailable, l.spec, "its disks are in use%s: %s", l.files.DiskHolder(), said).
 			Fix("find out which one has them open (fuser -v %s/*)", l.files.Path)
 	}
 	return failure(dc.Unavailable, l.spec, "QEMU %s while it started: %s", how, said).

@@ -309,5 +309,5 @@ func (d *description) unused(flat string) error {
 
 func unusable(what string) error {
 	return dc.Errorf(dc.Unsupported, "%s, and a machine's disk is a descriptor with one raw file beside it", what).
-		Fix("convert it: hanok datastore import")
+		Fix("remove or rename it, and import the original in its place, which makes it such a disk: hanok datastore import FILE PATH")
 }

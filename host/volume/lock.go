@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,8 +41,24 @@ func lockAs(object, name string, file *os.File, how int) error {
 	return nil
 }
 
-// holder names another process that has the file open, as " by process 12 (qemu)", or nothing when none is to be seen:
-// the kernel remembers who took a lock, not who holds it now.
+// DiskHolder names another process that has one of the machine's disks open, as " by process 12 (qemu)", or nothing.
+func (f *Files) DiskHolder() string {
+	for _, d := range f.m.Disks {
+		file, err := f.root.Open(f.names.flatPath(d), os.O_RDONLY)
+		if err != nil {
+			continue
+		}
+		by := holder(file)
+		file.Close()
+		if by != "" {
+			return by
+		}
+	}
+	return ""
+}
+
+// holder names another process that has the file open, as " by process 12 (qemu)", with the virtual machine that it executes, or nothing
+// when none is to be seen: the kernel remembers who took a lock, not who holds it now.
 func holder(file *os.File) string {
 	info, err := file.Stat()
 	if err != nil {
@@ -61,7 +78,20 @@ func holder(file *os.File) string {
 			continue
 		}
 		comm, _ := os.ReadFile("/proc/" + pid + "/comm")
-		return fmt.Sprintf(" by process %s (%s)", pid, strings.TrimSpace(string(comm)))
+		args, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+		return fmt.Sprintf(" by process %s (%s)", pid, strings.TrimSpace(string(comm))+executes(strings.Split(string(args), "\x00")))
 	}
 	return ""
+}
+
+// executes names the virtual machine that a process with these arguments executes, whoever has started it, or nothing.
+func executes(args []string) string {
+	at := slices.Index(args, "-name")
+	if at < 0 || at+1 == len(args) {
+		return ""
+	}
+	name := strings.TrimPrefix(args[at+1], "guest=")
+	const comma = "\x00" // QEMU reads two as one, and one as the end
+	name, _, _ = strings.Cut(strings.ReplaceAll(name, ",,", comma), ",")
+	return fmt.Sprintf(", which executes %q", strings.ReplaceAll(name, comma, ","))
 }

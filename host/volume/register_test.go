@@ -154,6 +154,8 @@ func TestDescribeRefuses(t *testing.T) {
 		"raw device":         {disk(`VMFS "data-flat`, `VMFSRDM "data-flat`), dc.Unsupported, "extent 1: it is a raw device mapping"},
 		"delta":              {disk("parentCID=ffffffff", "parentCID=12345678"), dc.Unsupported, "file web/data.vmdk: parentCID: "},
 		"several extents":    {disk(`RW 2 VMFS "data-flat.vmdk"`, "RW 1 ZERO\nRW 1 ZERO"), dc.Unsupported, "file web/data.vmdk: it has 2 extents"},
+		"split sparse disk":  {disk(`RW 2 VMFS "data-flat.vmdk"`, "RW 1 SPARSE \"data-s001.vmdk\"\nRW 1 SPARSE \"data-s002.vmdk\""), dc.Unsupported, "hanok datastore import FILE PATH"},
+		"sparse disk":        {disk(`RW 2 VMFS "data-flat.vmdk"`, `RW 2 SPARSE "data-s001.vmdk"`), dc.Unsupported, "hanok datastore import FILE PATH"},
 		"Workstation's disk": {map[string]string{"data.vmdk": "KDMV\x01\x00\x00\x00"}, dc.Unsupported, "file web/data.vmdk: it is a disk of Workstation's"},
 	} {
 		t.Run(name, func(t *testing.T) {

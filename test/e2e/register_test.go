@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,5 +81,40 @@ func TestRegister(t *testing.T) {
 		if strings.Contains(text, "hanok.id") {
 			t.Error("it has a machine's mark still")
 		}
+	})
+	original := filepath.Join(dir, "original.vmdk")
+	c.story("a folder of Workstation's is refused with the way out, which leads there", func(t *testing.T) {
+		out, err := exec.Command("qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=monolithicSparse", filepath.Join(dir, "flat"), original).CombinedOutput()
+		if err != nil {
+			t.Fatalf("qemu-img convert: %v\n%s", err, out)
+		}
+		c.ok("datastore", "upload", original, "ws/ws.vmdk")
+		path := filepath.Join(dir, "x")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(esxi, "web 01", "ws")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.ok("datastore", "upload", path, "ws/ws.vmx")
+		c.refused([]string{"file ws/ws.vmdk: it is a disk of Workstation's", "hanok datastore import FILE PATH"}, "vm", "register", "ws/ws.vmx")
+		c.ok("datastore", "rm", "ws/ws.vmdk")
+		c.ok("datastore", "import", original, "ws/ws.vmdk")
+		c.ok("vm", "register", "ws/ws.vmx")
+		c.ok("vm", "start", "ws")
+		until(t, "the guest's address", func() bool { return len(c.machine("ws").Addresses) > 0 })
+	})
+	c.story("a disk that was imported comes to a machine with power, and goes and stays", func(t *testing.T) {
+		c.ok("datastore", "import", original, "disks/data.vmdk")
+		c.ok("vm", "disk", "add", "ws", "--file", "[datastore1] disks/data.vmdk")
+		if list := c.ok("vm", "device", "list", "ws"); !strings.Contains(list, "disks/data.vmdk") {
+			t.Errorf("its devices are\n%s", list)
+		}
+		c.refused([]string{"disks/data.vmdk is its disk scsi0:1"}, "datastore", "rm", "disks")
+		c.refused([]string{"the disk disks/data.vmdk is that of virtual machine", "ws"}, "vm", "disk", "add", "hello", "--file", "[datastore1] disks/data.vmdk")
+		c.ok("vm", "disk", "remove", "ws", "2001", "--keep")
+		c.ok("vm", "disk", "add", "hello", "--file", "[datastore1] disks/data.vmdk")
+		c.ok("vm", "disk", "remove", "hello", "2001", "--keep")
+		c.ok("vm", "stop", "ws")
+		c.ok("vm", "delete", "ws")
+		c.ok("vm", "create", "booted", "--disk-file", "[datastore1] disks/data.vmdk", "--network", "VM Network", "--power-on")
+		until(t, "the guest's address", func() bool { return len(c.machine("booted").Addresses) > 0 })
 	})
 }
