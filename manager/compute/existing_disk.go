@@ -8,10 +8,11 @@ import (
 	"hanok/manager/store"
 )
 
-// findDisks completes disks that are there already by what the host finds on the datastore, which is the machine's. Kinds: Invalid for a
+// findDisks completes disks that are there already by what the host finds on the datastore, which is the machine's; id is "" for a new
+// machine. Kinds: Exists for another machine's disk, Invalid for a
 // disk on another datastore and for what is no disk, NotFound, Unsupported for a disk in a form that a machine can't have, Unavailable for
 // one that is in use and while the host is away.
-func (s *Service) findDisks(ctx context.Context, disks []dc.NewDisk, ds dc.DatastoreID, host dc.HostID) ([]dc.NewDisk, error) {
+func (s *Service) findDisks(ctx context.Context, disks []dc.NewDisk, id dc.VirtualMachineID, ds dc.DatastoreID, host dc.HostID) ([]dc.NewDisk, error) {
 	change := dc.HardwareChange{AddDisks: slices.Clone(disks)}
 	if len(change.DiskFiles()) == 0 {
 		return disks, nil
@@ -30,6 +31,9 @@ func (s *Service) findDisks(ctx context.Context, disks []dc.NewDisk, ds dc.Datas
 		case d.File.Datastore != ds:
 			return nil, dc.Errorf(dc.Invalid, "it is on another datastore than the machine").On("file " + d.File.Path).
 				Fix("copy it to the machine's datastore first: hanok datastore cp")
+		}
+		if err := checkDiskFree(s.store.View(), id, ds, d.File.Path); err != nil {
+			return nil, err
 		}
 		reply, err := s.askFiles(ctx, host, dc.FileRequest{Op: dc.FileDescribe, FileRef: d.File})
 		if err == nil && reply.Disk == nil {
@@ -53,7 +57,7 @@ func (s *Service) findAttached(ctx context.Context, req CreateRequest) ([]DiskRe
 	if err != nil {
 		return nil, err
 	}
-	forms, err := s.findDisks(ctx, req.forms(), ds.ID, host)
+	forms, err := s.findDisks(ctx, req.forms(), "", ds.ID, host)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +90,8 @@ func (s *Service) checkAttached(v *store.View, vm *dc.VirtualMachine, old dc.Har
 		if slices.Contains(vm.Spec.Discarded, d.File) {
 			return dc.Errorf(dc.WrongState, "the disk %s is being removed with its files", d.File).Fix("choose another disk")
 		}
-		holder, taken := store.Claimed(v, dc.DiskClaim(vm.Spec.Datastore, d.File))
-		if taken && holder != dc.ID(vm.ID) {
-			return dc.Errorf(dc.Exists, "the disk %s is that of %s", d.File, holderName(v, holder)).
-				Fix("take it out of that one first: hanok vm disk remove --keep")
+		if err := checkDiskFree(v, vm.ID, vm.Spec.Datastore, d.File); err != nil {
+			return err
 		}
 		for _, o := range s.hosts.Orphans() {
 			if o.Host == vm.Spec.Host && o.Path == folder && slices.Contains(descriptors(o.Machine.Hardware), d.File) {
@@ -99,4 +101,14 @@ func (s *Service) checkAttached(v *store.View, vm *dc.VirtualMachine, old dc.Har
 		}
 	}
 	return nil
+}
+
+// checkDiskFree refuses a disk that another machine than the one has claimed.
+func checkDiskFree(v *store.View, id dc.VirtualMachineID, ds dc.DatastoreID, file string) error {
+	holder, taken := store.Claimed(v, dc.DiskClaim(ds, file))
+	if !taken || holder == dc.ID(id) {
+		return nil
+	}
+	return dc.Errorf(dc.Exists, "the disk %s is that of %s", file, holderName(v, holder)).
+		Fix("take it out of that one first: hanok vm disk remove --keep")
 }

@@ -44,7 +44,7 @@ func (s *Service) Reconfigure(ctx context.Context, by dc.Caller, id dc.VirtualMa
 	if err != nil {
 		return nil, err
 	}
-	if change.AddDisks, err = s.findDisks(ctx, change.AddDisks, known.Spec.Datastore, known.Spec.Host); err != nil {
+	if change.AddDisks, err = s.findDisks(ctx, change.AddDisks, id, known.Spec.Datastore, known.Spec.Host); err != nil {
 		return nil, err
 	}
 	return s.submit(ctx, func(tx *store.Tx) (*dc.Task, error) { return s.ReconfigureIn(tx, by, id, change) })

@@ -88,6 +88,7 @@ func TestRegister(t *testing.T) {
 		if err != nil {
 			t.Fatalf("qemu-img convert: %v\n%s", err, out)
 		}
+		c.ok("datastore", "mkdir", "ws")
 		c.ok("datastore", "upload", original, "ws/ws.vmdk")
 		path := filepath.Join(dir, "x")
 		if err := os.WriteFile(path, []byte(strings.ReplaceAll(esxi, "web 01", "ws")), 0o600); err != nil {
@@ -102,6 +103,7 @@ func TestRegister(t *testing.T) {
 		until(t, "the guest's address", func() bool { return len(c.machine("ws").Addresses) > 0 })
 	})
 	c.story("a disk that was imported comes to a machine with power, and goes and stays", func(t *testing.T) {
+		c.ok("datastore", "mkdir", "disks")
 		c.ok("datastore", "import", original, "disks/data.vmdk")
 		c.ok("vm", "disk", "add", "ws", "--file", "[datastore1] disks/data.vmdk")
 		if list := c.ok("vm", "device", "list", "ws"); !strings.Contains(list, "disks/data.vmdk") {
