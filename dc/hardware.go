@@ -51,7 +51,7 @@ func CheckHardware(h Hardware) error {
 	if h.CoresPerSocket < 1 || h.CPUs%h.CoresPerSocket != 0 {
 		return badField("coresPerSocket", fmt.Sprintf("%d CPUs are no sockets of %d", h.CPUs, h.CoresPerSocket), "give a divisor of the number of CPUs")
 	}
-	for _, check := range []func(Hardware) error{checkDisks, func(h Hardware) error { return checkNICs(h.NICs) }, checkDevices, checkVersion} {
+	for _, check := range []func(Hardware) error{checkDisks, func(h Hardware) error { return checkNICs(h.NICs) }, checkDevices, checkVersion, CheckNICSlots} {
 		if err := check(h); err != nil {
 			return err
 		}

@@ -14,11 +14,13 @@ const (
 	FeatureMoveNIC HostFeature = "moveNIC"
 	// FeatureAttachDisk is a disk that was there before its machine, and is never made anew.
 	FeatureAttachDisk HostFeature = "attachDisk"
+	// FeatureNICSlots is that network adapters are in slots with numbers.
+	FeatureNICSlots HostFeature = "nicSlots"
 )
 
 // HostFeatures returns what hosts of this program can do.
 func HostFeatures() []HostFeature {
-	return []HostFeature{FeatureRootPorts, FeatureMoveNIC, FeatureAttachDisk}
+	return []HostFeature{FeatureRootPorts, FeatureMoveNIC, FeatureAttachDisk, FeatureNICSlots}
 }
 
 // UnnamedFeatures returns what is taken for the features of a host that names none, since its program is older than the names.
@@ -29,6 +31,9 @@ func (h Hardware) Features() []HostFeature {
 	var all []HostFeature
 	if h.RootPorts {
 		all = append(all, FeatureRootPorts)
+	}
+	if h.NICSlots != nil {
+		all = append(all, FeatureNICSlots)
 	}
 	if slices.ContainsFunc(h.Disks, func(d Disk) bool { return d.Attached }) {
 		all = append(all, FeatureAttachDisk)

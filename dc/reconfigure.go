@@ -44,6 +44,8 @@ func checkConstant(old, h Hardware) error {
 		return badField("instanceUuid", "it never changes", "give "+old.InstanceUUID)
 	case h.RootPorts != old.RootPorts:
 		return badField("rootPorts", "it never changes", fmt.Sprintf("give %v", old.RootPorts))
+	case !slices.Equal(h.NICSlots, old.NICSlots):
+		return badField("nicSlots", "they never change", fmt.Sprintf("give %v", old.NICSlots))
 	case h.Version != old.Version:
 		return badField("version", "it can't be changed with other hardware", fmt.Sprintf("give %d", old.Version))
 	}

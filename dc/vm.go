@@ -85,6 +85,9 @@ type Hardware struct {
 	// RootPorts lets NICs and SCSI controllers come and go while the machine has power. It is set when a machine is made, and never
 	// changes: the guest finds these devices elsewhere with it. Machines of before have it not.
 	RootPorts bool `json:"rootPorts,omitempty"`
+	// NICSlots are the numbers of the PCI slots that network adapters are in, by their keys from FirstNICKey on: Linux calls an adapter
+	// in slot 192 ens192. Nil is no numbers. With numbers there are root ports; they never change, either.
+	NICSlots []int32 `json:"nicSlots,omitempty"`
 	// The devices, each list in the order of its keys.
 	Controllers []Controller `json:"controllers"`
 	Disks       []Disk       `json:"disks"`

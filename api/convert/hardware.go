@@ -26,6 +26,7 @@ func Hardware(h dc.Hardware) *hanokv1.Hardware {
 		Video:       &hanokv1.Video{MemoryKb: h.Video.MemoryKB, Model: string(h.Video.Model)},
 		Tpm:         h.TPM,
 		RootPorts:   h.RootPorts,
+		NicSlots:    slices.Clone(h.NICSlots),
 	}
 	if h.Watchdog != nil {
 		out.Watchdog = &hanokv1.Watchdog{StartRunning: h.Watchdog.StartRunning}
@@ -54,6 +55,7 @@ func FromHardware(h *hanokv1.Hardware) dc.Hardware {
 		Video:       dc.Video{MemoryKB: h.GetVideo().GetMemoryKb(), Model: dc.VideoModel(h.GetVideo().GetModel())},
 		TPM:         h.GetTpm(),
 		RootPorts:   h.GetRootPorts(),
+		NICSlots:    slices.Clone(h.GetNicSlots()),
 	}
 	if w := h.GetWatchdog(); w != nil {
 		out.Watchdog = &dc.Watchdog{StartRunning: w.StartRunning}

@@ -170,11 +170,15 @@ func devicesOf(h *hanokv1.Hardware, datastores map[string]string) []device {
 		add(d.Key, d.Type, where, about)
 	}
 	for _, n := range h.Nics {
+		where := ""
+		if i := int(n.Key - dc.FirstNICKey); i < len(h.NicSlots) {
+			where = fmt.Sprintf("slot %d", h.NicSlots[i])
+		}
 		about := n.Mac + " " + cmp.Or(n.PortGroup, n.PortGroupId)
 		if !n.Connected {
 			about += " disconnected"
 		}
-		add(n.Key, n.Type, "", about)
+		add(n.Key, n.Type, where, about)
 	}
 	for _, p := range h.SerialPorts {
 		about := media(p.File)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,7 @@ var foreign = map[string]Machine{
 			UUID: "564d7f2b-9a0c-4e11-8d35-60a1b2c3d4e5", InstanceUUID: "52f3c1d0-77aa-4b2e-91c8-0d1e2f3a4b5c", Version: 14,
 			GuestID: "windows9Server64Guest", Firmware: dc.BIOS, CPUs: 4, CoresPerSocket: 2, MemoryMB: 8192,
 			CPUHotAdd: true, MemoryHotAdd: true, Boot: dc.Boot{DelayMS: 5000},
+			RootPorts: true, NICSlots: []int32{192, 224, 256, 1184, 1216, 1248, 1280, 2208, 2240, 2272},
 			Controllers: []dc.Controller{{Key: 1000, Type: dc.ControllerLSISAS}, {Key: 7000, Type: dc.ControllerUSB},
 				{Key: 15000, Type: dc.ControllerSATA}},
 			Disks: []dc.Disk{
@@ -320,4 +322,51 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("got  %+v\nwant %+v\n%s", again, m, c.Bytes())
 		}
 	})
+}
+
+// A guest finds its adapters again by the numbers of their slots: those that the file says, also after adapters came and went.
+func TestSlots(t *testing.T) {
+	slots := func(t *testing.T, lines string) (*vmx.Config, Machine) {
+		t.Helper()
+		c := parse(t, readFile(t, "esxi67.vmx")+lines)
+		m, err := Read(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, m
+	}
+	const second = "ethernet7.present = \"TRUE\"\nethernet7.virtualDev = \"vmxnet3\"\nethernet7.address = \"00:50:56:00:00:07\"\nethernet7.addressType = \"static\"\n"
+	for name, test := range map[string]struct {
+		lines string
+		want  []int32
+	}{
+		"another one":                  {second + `ethernet7.pciSlotNumber = "1184"`, []int32{192, 224, 256, 1216, 1248, 1280, 2208, 1184, 2240, 2272}},
+		"one that has no slot yet":     {second + `ethernet7.pciSlotNumber = "-1"`, []int32{192, 224, 256, 1184, 1216, 1248, 1280, 2208, 2240, 2272}},
+		"one on the board":             {second + `ethernet7.pciSlotNumber = "18"`, nil},
+		"two in one":                   {second + `ethernet7.pciSlotNumber = "192"`, nil},
+		"more than PCI Express counts": {second + `ethernet7.pciSlotNumber = "8192"`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, m := slots(t, test.lines)
+			if h := m.Hardware; !slices.Equal(h.NICSlots, test.want) || h.RootPorts != (test.want != nil) {
+				t.Errorf("got %v", h.NICSlots)
+			}
+		})
+	}
+	c, m := slots(t, "")
+	m.Hardware.NICs = append(m.Hardware.NICs, dc.NIC{Key: 4005, Type: dc.VMXNET3, MAC: "00:50:56:00:00:05", Connected: true, StartConnected: true})
+	if err := Write(c, m); err != nil {
+		t.Fatal(err)
+	}
+	if slot, _ := c.Get("ethernet5.pciSlotNumber"); slot != "1248" {
+		t.Errorf("the new adapter's slot is %q", slot)
+	}
+	m.Hardware.NICs = m.Hardware.NICs[len(m.Hardware.NICs)-1:] // the others go
+	if err := Write(c, m); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(parse(t, string(c.Bytes())))
+	if err != nil || again.Hardware.NICSlots[5] != 1248 {
+		t.Errorf("it is found again in %v, %v", again.Hardware.NICSlots, err)
+	}
 }

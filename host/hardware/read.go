@@ -44,6 +44,7 @@ func Read(c *vmx.Config) (Machine, error) {
 	r.controllers(h)
 	r.floppies(h)
 	r.adapters(&m)
+	r.slots(h)
 	r.serialPorts(h)
 	r.inputs(h)
 	h.Boot = dc.Boot{DelayMS: r.int("bios.bootDelay", 0, 0, math.MaxInt32), EnterSetup: r.bool("bios.forceSetupOnce"),

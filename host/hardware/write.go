@@ -50,7 +50,7 @@ func Write(c *vmx.Config, m Machine) error {
 	w.flag("uefi.secureBoot.enabled", h.Boot.Secure)
 	w.flag("bios.forceSetupOnce", h.Boot.EnterSetup)
 	w.flag("vtpm.present", h.TPM)
-	w.flag(ours+"rootPorts", h.RootPorts)
+	w.flag(ours+"rootPorts", h.RootPorts && h.NICSlots == nil) // slots have ports
 	if h.Boot.DelayMS > 0 {
 		w.number("bios.bootDelay", h.Boot.DelayMS, func(h dc.Hardware) int64 { return h.Boot.DelayMS })
 	} else {
@@ -64,7 +64,7 @@ func Write(c *vmx.Config, m Machine) error {
 	w.controllers(h)
 	w.units(h)
 	w.floppies(h)
-	w.adapters(h.NICs, m.Networks)
+	w.adapters(h, m.Networks)
 	w.serialPorts(h.SerialPorts)
 	if w.was == nil || !slices.Equal(w.was.Hardware.Inputs, h.Inputs) {
 		w.inputs(h.Inputs)
@@ -286,10 +286,10 @@ func (w *writer) floppies(h dc.Hardware) {
 }
 
 // adapters writes the network adapters, and forgets those that are no longer there.
-func (w *writer) adapters(nics []dc.NIC, networks map[int32]string) {
+func (w *writer) adapters(h dc.Hardware, networks map[int32]string) {
 	c := w.c
 	used := map[int32]bool{}
-	for _, nic := range nics {
+	for _, nic := range h.NICs {
 		n := nic.Key - dc.FirstNICKey
 		used[n] = true
 		plain := dc.NIC{Key: nic.Key, Type: nic.Type, MAC: nic.MAC, Connected: nic.StartConnected, StartConnected: nic.StartConnected}
@@ -299,6 +299,9 @@ func (w *writer) adapters(nics []dc.NIC, networks map[int32]string) {
 		card := fmt.Sprintf("ethernet%d.", n)
 		c.Set(card+"present", "TRUE")
 		writeModel(c, card+"virtualDev", string(nic.Type))
+		if h.NICSlots != nil {
+			c.Set(card+slotKey, strconv.Itoa(int(h.NICSlots[n])))
+		}
 		if w.was == nil || w.was.Networks[nic.Key] != networks[nic.Key] {
 			c.Set(card+"networkName", networks[nic.Key])
 		}

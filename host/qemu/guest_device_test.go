@@ -185,7 +185,14 @@ func TestDevicesInTheGuest(t *testing.T) {
 
 // NICs, controllers with disks, CPUs and memory come to a guest that runs, and are still there after it slept; what it lets go of goes.
 func TestHotPlugInTheGuest(t *testing.T) {
+	for name, slots := range map[string][]int32{"": nil, "in slots with numbers": dc.ChooseNICSlots(map[int32]int32{4000: 192}, []int32{160})} {
+		t.Run(name, func(t *testing.T) { hotPlugInTheGuest(t, slots) })
+	}
+}
+
+func hotPlugInTheGuest(t *testing.T, slots []int32) {
 	l := newGuestLab(t, func(m *dc.Machine) {
+		m.NICSlots = slots
 		xhci := slices.IndexFunc(m.Controllers, func(c dc.Controller) bool { return c.Type == dc.ControllerXHCI })
 		m.Controllers, m.Disks, m.NICs = []dc.Controller{m.Controllers[0], m.Controllers[xhci]}, m.Disks[:1], m.NICs[:1]
 		m.Drives, m.Inputs, m.Watchdog, m.SerialPorts, m.MemoryMB = nil, nil, nil, m.SerialPorts[:1], 384
@@ -216,6 +223,13 @@ func TestHotPlugInTheGuest(t *testing.T) {
 	}
 	const look = `for n in /sys/class/net/eth*; do echo "$(readlink -f $n) $(cat $n/address)"; done; echo "$(readlink -f /sys/block/sdb) $(cat /sys/block/sdb/size)"; echo present $(cat /sys/devices/system/cpu/present)`
 	find(t, port.ask(look), hardware...)
+	inSlots := func() {
+		t.Helper()
+		if slots != nil { // by which Linux names its adapters: ens192, ens224, ens1184
+			find(t, port.ask("for s in /sys/bus/pci/slots/*; do echo $s $(cat $s/address); done"), `/192 0000:01:00$`, `/224 0000:02:00$`, `/1184 0000:04:00$`)
+		}
+	}
+	inSlots()
 	// The guest's administrator, or its udev, takes them into use.
 	port.ask("for f in /sys/devices/system/cpu/cpu[12]/online; do echo 1 >$f; done; for m in /sys/devices/system/memory/memory*; do [ $(cat $m/state) = online ] || echo online >$m/state; done")
 	find(t, port.ask("nproc; awk '/MemTotal/ {print ($2 > 350000) ? \"large\" : $2}' /proc/meminfo"), "^3$", "^large$")
@@ -236,6 +250,7 @@ func TestHotPlugInTheGuest(t *testing.T) {
 	port = l.serial()
 	find(t, port.ask("md5sum </tmp/f | cmp - /tmp/sum && echo whole; nproc"), "^whole$", "^3$")
 	find(t, port.ask(look), hardware...)
+	inSlots()
 	if now := port.ask(register); !slices.Equal(now, sealed) {
 		t.Errorf("the TPM's register is %q after the machine slept, was %q", now, sealed)
 	}

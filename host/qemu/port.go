@@ -24,10 +24,26 @@ func rootPorts(h dc.Hardware) []string {
 	for slot := range slotSATA {
 		if ported(slot) {
 			// Each slot has a number for the guest. Addresses of I/O ports are short, and none is kept for a device that may come.
-			a = append(a, "-device", device("pcie-root-port", portID(slot), slot)+fmt.Sprintf(",chassis=%d,io-reserve=0", slot))
+			a = append(a, "-device", device("pcie-root-port", portID(slot), slot)+fmt.Sprintf(",chassis=%d,io-reserve=0", slot)+slotNumber(h, slot))
 		}
 	}
+	if h.NICSlots != nil {
+		// The guest reads a slot's number from its port only where the port itself, and not the board's ACPI, brings and takes devices.
+		a = append(a, "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off")
+	}
 	return a
+}
+
+// slotNumber is the number that a port has for the guest. SCSI controllers have those of their places, which no adapter has.
+func slotNumber(h dc.Hardware, slot int) string {
+	if h.NICSlots == nil {
+		return ""
+	}
+	number := int32(slot)
+	if n := slot - slotNIC; n >= 0 && n < len(h.NICSlots) {
+		number = h.NICSlots[n]
+	}
+	return fmt.Sprintf(",slot=%d", number)
 }
 
 // portID is the name of the root port at a place, and of the bus behind it.

@@ -164,7 +164,7 @@ func (c candidate) fit(d demand) (dc.DatastoreID, error) {
 
 // portless returns h without root ports, which only agents of now have words for.
 func portless(h dc.Hardware) dc.Hardware {
-	h.RootPorts = false
+	h.RootPorts, h.NICSlots = false, nil
 	return h
 }
 

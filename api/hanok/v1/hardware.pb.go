@@ -54,7 +54,9 @@ type Hardware struct {
 	Tpm      bool      `protobuf:"varint,20,opt,name=tpm,proto3" json:"tpm,omitempty"`
 	Watchdog *Watchdog `protobuf:"bytes,21,opt,name=watchdog,proto3" json:"watchdog,omitempty"`
 	// NICs and SCSI controllers may come and go while the machine has power.
-	RootPorts     bool `protobuf:"varint,22,opt,name=root_ports,json=rootPorts,proto3" json:"root_ports,omitempty"`
+	RootPorts bool `protobuf:"varint,22,opt,name=root_ports,json=rootPorts,proto3" json:"root_ports,omitempty"`
+	// The numbers of the PCI slots that network adapters are in, by their keys from 4000 on. Empty: they have none.
+	NicSlots      []int32 `protobuf:"varint,23,rep,packed,name=nic_slots,json=nicSlots,proto3" json:"nic_slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +243,13 @@ func (x *Hardware) GetRootPorts() bool {
 		return x.RootPorts
 	}
 	return false
+}
+
+func (x *Hardware) GetNicSlots() []int32 {
+	if x != nil {
+		return x.NicSlots
+	}
+	return nil
 }
 
 // Boot says how the machine starts.
@@ -895,7 +904,7 @@ var File_hanok_v1_hardware_proto protoreflect.FileDescriptor
 
 const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\n" +
-	"\x17hanok/v1/hardware.proto\x12\bhanok.v1\"\x82\x06\n" +
+	"\x17hanok/v1/hardware.proto\x12\bhanok.v1\"\x9f\x06\n" +
 	"\bHardware\x12\x12\n" +
 	"\x04uuid\x18\x01 \x01(\tR\x04uuid\x12#\n" +
 	"\rinstance_uuid\x18\x02 \x01(\tR\finstanceUuid\x12\x18\n" +
@@ -920,7 +929,8 @@ const file_hanok_v1_hardware_proto_rawDesc = "" +
 	"\x03tpm\x18\x14 \x01(\bR\x03tpm\x12.\n" +
 	"\bwatchdog\x18\x15 \x01(\v2\x12.hanok.v1.WatchdogR\bwatchdog\x12\x1d\n" +
 	"\n" +
-	"root_ports\x18\x16 \x01(\bR\trootPorts\"p\n" +
+	"root_ports\x18\x16 \x01(\bR\trootPorts\x12\x1b\n" +
+	"\tnic_slots\x18\x17 \x03(\x05R\bnicSlots\"p\n" +
 	"\x04Boot\x12\x19\n" +
 	"\bdelay_ms\x18\x01 \x01(\x03R\adelayMs\x12\x1f\n" +
 	"\venter_setup\x18\x02 \x01(\bR\n" +
