@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -262,8 +263,9 @@ func (c *simCenter) populate(ctx context.Context) error {
 	for len(requests) > 0 {
 		n := min(len(requests), simBatch)
 		_, err := c.Machines.CreateAll(ctx, dc.System, requests[:n])
-		if dc.KindOf(err) == dc.Unavailable { // a host has lost its connection; it comes back
+		if dc.KindOf(err) == dc.Unavailable { // a host has lost its connection and comes back, or the store was slow and may have made them
 			err, n = c.awaitHosts(ctx, len(c.hosts)), 0
+			requests = slices.DeleteFunc(requests, c.made)
 		}
 		if err != nil {
 			return err
@@ -274,6 +276,12 @@ func (c *simCenter) populate(ctx context.Context) error {
 		}
 	}
 	return c.awaitMachines(ctx, 0)
+}
+
+// made reports whether there is a machine of the request's name in its folder.
+func (c *simCenter) made(r compute.CreateRequest) bool {
+	_, ok := store.Named[*dc.VirtualMachine](c.Store.View(), dc.ID(r.Folder), r.Name)
+	return ok
 }
 
 // simBatch is how many machines are made in one transaction, and simAhead how many the simulated hosts may be behind: one process
