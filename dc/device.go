@@ -35,7 +35,7 @@ const (
 	FirstVideoKey    = 500
 	FirstInputKey    = 600 // the keyboard of USB
 	FirstSCSIKey     = 1000
-	FirstDiskKey     = 2000 // on SCSI: 2000 + 16 * bus + unit
+	FirstDiskKey     = 2000 // on SCSI: 2000 + 16 * bus + unit; units from 16 on: 2064 + 49 * bus + unit - 16
 	FirstIDEDriveKey = 3000 // 3000 + 2 * bus + unit
 	FirstNICKey      = 4000
 	FirstUSBKey      = 7000
@@ -47,7 +47,7 @@ const (
 	FirstSATADiskKey = 16000 // 16000 + 30 * bus + unit
 	WatchdogKey      = 18000
 	FirstNVMeKey     = 31000
-	FirstNVMeDiskKey = 32000 // 32000 + 16 * bus + unit
+	FirstNVMeDiskKey = 32000 // 32000 + 16 * bus + unit; units from 15 on: 32064 + 49 * bus + unit - 15
 )
 
 // SCSIControllerUnit is the unit that a SCSI controller has itself: no disk can have it.
@@ -57,15 +57,55 @@ const SCSIControllerUnit = 7
 type class struct {
 	first, device int32 // the first key of its controllers, and of the devices on them
 	controllers   int32
-	units         int32 // of each controller
+	units         int32 // of each controller, by the keys of before vmx-14 and vmx-21
+	stride        int32 // between the keys of two controllers' devices
+	most          int32 // units of each controller, by its model and the version: see unitsOf
 }
 
 // classes are the classes of controllers that disks and drives can be on.
 var classes = []class{
-	{first: FirstIDEKey, device: FirstIDEDriveKey, controllers: 2, units: 2},
-	{first: FirstSCSIKey, device: FirstDiskKey, controllers: 4, units: 16},
-	{first: FirstSATAKey, device: FirstSATADiskKey, controllers: 4, units: 30},
-	{first: FirstNVMeKey, device: FirstNVMeDiskKey, controllers: 4, units: 15},
+	{first: FirstIDEKey, device: FirstIDEDriveKey, controllers: 2, units: 2, stride: 2, most: 2},
+	{first: FirstSCSIKey, device: FirstDiskKey, controllers: 4, units: 16, stride: 16, most: 65},
+	{first: FirstSATAKey, device: FirstSATADiskKey, controllers: 4, units: 30, stride: 30, most: 30},
+	{first: FirstNVMeKey, device: FirstNVMeDiskKey, controllers: 4, units: 15, stride: 16, most: 64},
+}
+
+// moreStride is between the keys of two controllers' units beyond those that all versions have.
+const moreStride = 49
+
+// The versions since which controllers have more units, by the configuration maximums of vSphere 6.7 and 8.0 U2.
+const (
+	moreSCSIUnitsSince = 14 // of PVSCSI, and of virtio-scsi, which is not VMware's
+	moreNVMeUnitsSince = 21
+)
+
+// Units returns how many unit numbers a controller of the type has in the hardware version, its own among them: the highest unit is one
+// less.
+func Units(t ControllerType, version int) int32 {
+	more := (t == ControllerPVSCSI || t == ControllerVirtio) && version >= moreSCSIUnitsSince || t == ControllerNVMe && version >= moreNVMeUnitsSince
+	for _, c := range classes {
+		if c.first == controllerTypes[t].first || t == ControllerIDE && c.first == FirstIDEKey {
+			if more {
+				return c.most
+			}
+			return c.units
+		}
+	}
+	return 0
+}
+
+// ControllerOfDisk returns the key of the controller that the disk or drive with the key is on, and 0 for a key that stands for no place.
+func ControllerOfDisk(key int32) int32 {
+	for _, c := range classes {
+		for controller := c.first; controller < c.first+c.controllers; controller++ {
+			first, _ := UnitKey(controller, 0)
+			more := c.device + c.stride*c.controllers + moreStride*(controller-c.first)
+			if key >= first && key < first+c.units || key >= more && key < more+c.most-c.units {
+				return controller
+			}
+		}
+	}
+	return 0
 }
 
 // classOf returns the class of the controller with the key.
@@ -81,14 +121,13 @@ func classOf(controller int32) (class, bool) {
 // UnitKey returns the key of the disk or drive that is the unit of a controller, and whether there can be such a one.
 func UnitKey(controller, unit int32) (int32, bool) {
 	c, ok := classOf(controller)
-	if !ok || unit < 0 || unit >= c.units || c.first == FirstSCSIKey && unit == SCSIControllerUnit {
+	if !ok || unit < 0 || unit >= c.most || c.first == FirstSCSIKey && unit == SCSIControllerUnit {
 		return 0, false
 	}
-	stride := c.units
-	if c.first == FirstNVMeKey {
-		stride = 16
+	if unit >= c.units {
+		return c.device + c.stride*c.controllers + moreStride*(controller-c.first) + unit - c.units, true
 	}
-	return c.device + stride*(controller-c.first) + unit, true
+	return c.device + c.stride*(controller-c.first) + unit, true
 }
 
 func busOf(key int32) int32 {

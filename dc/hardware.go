@@ -11,7 +11,7 @@ import (
 const (
 	MaxCPUs      = 128
 	MaxMemoryMB  = 6128 << 10
-	MaxDisks     = 60
+	MaxDisks     = 256
 	MaxNICs      = 10
 	MaxDiskBytes = 62 << 40
 	// MinMemoryMB is less than any guest of today needs. Memory is a multiple of MemoryStepMB.
@@ -51,7 +51,7 @@ func CheckHardware(h Hardware) error {
 	if h.CoresPerSocket < 1 || h.CPUs%h.CoresPerSocket != 0 {
 		return badField("coresPerSocket", fmt.Sprintf("%d CPUs are no sockets of %d", h.CPUs, h.CoresPerSocket), "give a divisor of the number of CPUs")
 	}
-	for _, check := range []func(Hardware) error{checkDisks, func(h Hardware) error { return checkNICs(h.NICs) }, checkDevices, checkVersion, CheckNICSlots} {
+	for _, check := range []func(Hardware) error{checkDisks, func(h Hardware) error { return checkNICs(h.NICs) }, checkDevices, checkVersion, checkUnits, CheckNICSlots} {
 		if err := check(h); err != nil {
 			return err
 		}
@@ -90,6 +90,33 @@ func checkDisks(h Hardware) error {
 		last = d.Key
 		if d.File != "" && slices.ContainsFunc(h.Disks[:i], func(o Disk) bool { return o.File == d.File }) {
 			return badField(field("file"), fmt.Sprintf("%q is another disk's", d.File), "give each disk a file of its own")
+		}
+	}
+	return nil
+}
+
+// checkUnits refuses units that the controllers don't have in the hardware version.
+func checkUnits(h Hardware) error {
+	check := func(field string, controller, unit int32) error {
+		t := h.controllerType(controller)
+		units := Units(t, h.Version)
+		if unit < units {
+			return nil
+		}
+		return badField(field, fmt.Sprintf("a controller of the type %q has the units 0 to %d on vmx-%d, not %d", t, units-1, h.Version, unit),
+			"choose another unit or controller")
+	}
+	for i, d := range h.Disks {
+		if err := check(fmt.Sprintf("disks[%d].unit", i), d.Controller, d.Unit); err != nil {
+			return err
+		}
+	}
+	for i, d := range h.Drives {
+		if d.Type != CDROM {
+			continue
+		}
+		if err := check(fmt.Sprintf("drives[%d].unit", i), d.Controller, d.Unit); err != nil {
+			return err
 		}
 	}
 	return nil

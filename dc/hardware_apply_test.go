@@ -57,7 +57,7 @@ func TestApply(t *testing.T) {
 		{"a third floppy drive", HardwareChange{AddDrives: []NewDrive{{Type: Floppy}, {Type: Floppy}, {Type: Floppy}}}, Invalid, nil},
 		{"more NICs than there is room for", HardwareChange{AddNICs: make([]NewNIC, 9)}, Invalid, nil},
 		{"more ports than there is room for", HardwareChange{AddSerialPorts: make([]SerialPort, 4)}, Invalid, nil},
-		{"more disks than there is room for", HardwareChange{AddDisks: make([]NewDisk, 100)}, Invalid, nil},
+		{"more disks than there is room for", HardwareChange{AddDisks: make([]NewDisk, 300)}, Invalid, nil},
 		{"a disconnected drive", HardwareChange{AddDrives: []NewDrive{{Type: CDROM, On: ControllerIDE, Media: iso, Disconnected: true}}}, "",
 			func(h Hardware) bool {
 				return h.Drives[0] == Drive{Key: 3000, Type: CDROM, Controller: 200, Media: iso, StartDisconnected: true}

@@ -77,7 +77,8 @@ func (h *Hardware) freeUnit(controller int32) (place, bool) {
 	i := slices.IndexFunc(h.Controllers, func(c Controller) bool { return c.Key == controller })
 	units := int32(2) // of IDE
 	if i >= 0 {
-		units = modelUnits[h.Controllers[i].Type]
+		t := h.Controllers[i].Type
+		units = min(modelUnits[t], Units(t, h.Version))
 	}
 	for unit := range units {
 		if key, ok := UnitKey(controller, unit); ok && !h.taken(key) {
@@ -87,9 +88,10 @@ func (h *Hardware) freeUnit(controller int32) (place, bool) {
 	return place{}, false
 }
 
-// modelUnits are how many units QEMU's models have: a SATA controller of VMware's has 30, and the LSI ones have 16.
-var modelUnits = map[ControllerType]int32{ControllerVirtio: 16, ControllerPVSCSI: 16, ControllerLSILogic: 8, ControllerLSISAS: 8,
-	ControllerSATA: 6, ControllerNVMe: 15}
+// modelUnits are how many units QEMU's models have: a SATA controller of VMware's has 30, the LSI ones have 16, and PVSCSI has 65, of
+// which QEMU's tells no guest.
+var modelUnits = map[ControllerType]int32{ControllerVirtio: 65, ControllerPVSCSI: 16, ControllerLSILogic: 8, ControllerLSISAS: 8,
+	ControllerSATA: 6, ControllerNVMe: 64}
 
 // taken reports whether a disk or a drive has the key.
 func (h *Hardware) taken(key int32) bool {

@@ -51,7 +51,7 @@ func TestCheckHardware(t *testing.T) {
 		{"little memory", func(h *Hardware) { h.MemoryMB = 28 }, "memoryMB: 28 is", "32 to"},
 		{"much memory", func(h *Hardware) { h.MemoryMB = 6128<<10 + 4 }, "memoryMB: ", "6275072 MB"},
 		{"odd memory", func(h *Hardware) { h.MemoryMB = 33 }, "memoryMB: 33 is no multiple of 4", "give 36 MB"},
-		{"too many disks", func(h *Hardware) { h.Disks = make([]Disk, 61) }, "disks: 61", "60"},
+		{"too many disks", func(h *Hardware) { h.Disks = make([]Disk, 257) }, "disks: 257", "256"},
 		{"too many NICs", func(h *Hardware) { h.NICs = make([]NIC, 11) }, "nics: 11", "10"},
 		{"empty disk", func(h *Hardware) { h.Disks[1].CapacityBytes = 0 }, "disks[1].capacityBytes: 0 is", "62 TB"},
 		{"negative disk", func(h *Hardware) { h.Disks[1].CapacityBytes = -1 << 20 }, "disks[1].capacityBytes: -1048576", "62 TB"},
@@ -133,15 +133,62 @@ func checkRefusal(t *testing.T, err error, kind ErrorKind, want, remedy string) 
 func TestUnitKey(t *testing.T) {
 	for _, tt := range []struct{ controller, unit, want int32 }{
 		{200, 0, 3000}, {201, 1, 3003}, {200, 2, 0},
-		{1000, 0, 2000}, {1000, 15, 2015}, {1003, 15, 2063}, {1001, 7, 0}, {1000, 16, 0}, {1000, -1, 0}, {1004, 0, 0},
+		{1000, 0, 2000}, {1000, 15, 2015}, {1003, 15, 2063}, {1001, 7, 0}, {1000, 16, 2064}, {1000, 64, 2112}, {1003, 64, 2259}, {1000, 65, 0}, {1000, -1, 0}, {1004, 0, 0},
 		{15000, 0, 16000}, {15001, 29, 16059}, {15000, 30, 0},
-		{31000, 14, 32014}, {31001, 0, 32016}, {31000, 15, 0},
+		{31000, 14, 32014}, {31001, 0, 32016}, {31000, 15, 32064}, {31003, 63, 32259}, {31000, 64, 0},
 		{0, 0, 0}, {7000, 0, 0},
 	} {
 		if got, ok := UnitKey(tt.controller, tt.unit); got != tt.want || ok != (tt.want != 0) {
 			t.Errorf("UnitKey(%d, %d) = %d, %v, want %d", tt.controller, tt.unit, got, ok, tt.want)
 		}
+		if tt.want != 0 && ControllerOfDisk(tt.want) != tt.controller {
+			t.Errorf("%d is on the controller %d, not on %d", tt.want, ControllerOfDisk(tt.want), tt.controller)
+		}
 	}
+}
+
+// TestPlacesAreApart: no two places have one key.
+func TestPlacesAreApart(t *testing.T) {
+	seen := map[int32]bool{}
+	for _, c := range classes {
+		for controller := c.first; controller < c.first+c.controllers; controller++ {
+			for unit := range c.most {
+				key, ok := UnitKey(controller, unit)
+				switch {
+				case ok && (seen[key] || ControllerOfDisk(key) != controller):
+					t.Errorf("the key %d of unit %d of %d is that of another place, or of %d", key, unit, controller, ControllerOfDisk(key))
+				case ok != (c.first != FirstSCSIKey || unit != SCSIControllerUnit):
+					t.Errorf("unit %d of %d: %v", unit, controller, ok)
+				}
+				seen[key] = true
+			}
+		}
+	}
+	if got := ControllerOfDisk(4000); got != 0 {
+		t.Errorf("4000 is on %d", got)
+	}
+}
+
+// TestUnits: which units a controller has follows from its model and the hardware version.
+func TestUnits(t *testing.T) {
+	for _, tt := range []struct {
+		t       ControllerType
+		version int
+		want    int32
+	}{{ControllerPVSCSI, 13, 16}, {ControllerPVSCSI, 14, 65}, {ControllerVirtio, 21, 65}, {ControllerLSISAS, 21, 16}, {ControllerNVMe, 20, 15}, {ControllerNVMe, 21, 64},
+		{ControllerSATA, 21, 30}, {ControllerIDE, 21, 2}, {ControllerXHCI, 21, 0}} {
+		if got := Units(tt.t, tt.version); got != tt.want {
+			t.Errorf("%s on vmx-%d has %d units, want %d", tt.t, tt.version, got, tt.want)
+		}
+	}
+	h := goodHardware()
+	h.Controllers[0].Type = ControllerPVSCSI
+	h.Disks = append(h.Disks, Disk{Key: 2064, Controller: 1000, Unit: 16, CapacityBytes: 1 << 20, Provisioning: Thin, Mode: Persistent, File: "a/b.vmdk"})
+	if err := CheckHardware(h); err != nil || !HasAll(h.Features(), []HostFeature{FeatureManyUnits}) {
+		t.Error(err, h.Features())
+	}
+	h.Version = 13
+	checkRefusal(t, CheckHardware(h), Invalid, "has the units 0 to 15 on vmx-13, not 16", "another unit")
 }
 
 func TestUpgradeHardware(t *testing.T) {

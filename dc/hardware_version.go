@@ -54,6 +54,7 @@ var versionFeatures = []struct {
 	{13, "controllers", "NVMe", func(h Hardware) bool { return h.hasControllerOf(ControllerNVMe) }},
 	{secureBootSince, "boot.secure", "Secure Boot", func(h Hardware) bool { return h.Boot.Secure }},
 	{tpmSince, "tpm", "a TPM", func(h Hardware) bool { return h.TPM }},
+	{moreSCSIUnitsSince, "disks", "more than 60 disks", func(h Hardware) bool { return len(h.Disks) > 60 }},
 	{17, "watchdog", "a watchdog", func(h Hardware) bool { return h.Watchdog != nil }},
 }
 

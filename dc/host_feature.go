@@ -12,6 +12,8 @@ const (
 	FeatureRootPorts HostFeature = "rootPorts"
 	// FeatureMoveNIC is that a network adapter gets another port group while its machine has power.
 	FeatureMoveNIC HostFeature = "moveNIC"
+	// FeatureManyUnits is units beyond those that a controller has in every hardware version.
+	FeatureManyUnits HostFeature = "manyUnits"
 	// FeatureAttachDisk is a disk that was there before its machine, and is never made anew.
 	FeatureAttachDisk HostFeature = "attachDisk"
 	// FeatureNICSlots is that network adapters are in slots with numbers.
@@ -20,7 +22,7 @@ const (
 
 // HostFeatures returns what hosts of this program can do.
 func HostFeatures() []HostFeature {
-	return []HostFeature{FeatureRootPorts, FeatureMoveNIC, FeatureAttachDisk, FeatureNICSlots}
+	return []HostFeature{FeatureRootPorts, FeatureMoveNIC, FeatureManyUnits, FeatureAttachDisk, FeatureNICSlots}
 }
 
 // UnnamedFeatures returns what is taken for the features of a host that names none, since its program is older than the names.
@@ -34,6 +36,14 @@ func (h Hardware) Features() []HostFeature {
 	}
 	if h.NICSlots != nil {
 		all = append(all, FeatureNICSlots)
+	}
+	many := func(controller, unit int32) bool {
+		c, _ := classOf(controller)
+		return unit >= c.units
+	}
+	if slices.ContainsFunc(h.Disks, func(d Disk) bool { return many(d.Controller, d.Unit) }) ||
+		slices.ContainsFunc(h.Drives, func(d Drive) bool { return d.Type == CDROM && many(d.Controller, d.Unit) }) {
+		all = append(all, FeatureManyUnits)
 	}
 	if slices.ContainsFunc(h.Disks, func(d Disk) bool { return d.Attached }) {
 		all = append(all, FeatureAttachDisk)

@@ -33,9 +33,9 @@ type bus struct {
 // buses are what disks and drives can be on.
 var buses = []bus{
 	{"ide", dc.FirstIDEKey, 2, 2},
-	{"scsi", dc.FirstSCSIKey, 4, 16},
+	{"scsi", dc.FirstSCSIKey, 4, 65},
 	{"sata", dc.FirstSATAKey, 4, 30},
-	{"nvme", dc.FirstNVMeKey, 4, 15},
+	{"nvme", dc.FirstNVMeKey, 4, 64},
 }
 
 // busOf returns the class of the controller with the key.

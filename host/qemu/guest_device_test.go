@@ -298,3 +298,32 @@ func hotPlugInTheGuest(t *testing.T, slots []int32) {
 	change(before)
 	port.ask("until [ -e /sys/devices/system/cpu/cpu1 ]; do sleep 0.1; done")
 }
+
+// A guest finds the units that only newer hardware versions have.
+func TestManyUnitsInTheGuest(t *testing.T) {
+	l := newGuestLab(t, func(m *dc.Machine) {
+		boot := m.Disks[0]
+		m.Controllers = []dc.Controller{{Key: 1000, Type: dc.ControllerPVSCSI}, {Key: 1003, Type: dc.ControllerVirtio}, {Key: 31000, Type: dc.ControllerNVMe}}
+		m.Drives, m.Inputs, m.Watchdog, m.SerialPorts, m.NICs, m.Version = nil, nil, nil, m.SerialPorts[:1], nil, 21
+		boot.Key, boot.Controller, boot.Unit, boot.File = 2000, 1000, 0, ""
+		m.Disks = []dc.Disk{boot}
+		for i, at := range [][2]int32{{1003, 16}, {1003, 64}, {31000, 15}, {31000, 63}} {
+			key, _ := dc.UnitKey(at[0], at[1])
+			m.Disks = append(m.Disks, dc.Disk{Key: key, Controller: at[0], Unit: at[1], CapacityBytes: int64(i+1) << 20})
+		}
+	})
+	port := l.boot()
+	find(t, port.ask(`for b in /sys/block/sd*; do echo "$(readlink -f $b) $(cat $b/size)"; done; for n in /sys/block/nvme*; do echo "$(cat $n/nsid) $(cat $n/size)"; done`),
+		`target\d+:0:16/\S+ 2048$`, `target\d+:0:64/\S+ 4096$`, "^16 6144$", "^64 8192$")
+	// They come and go with power.
+	l.m.Disks = append(slices.Clone(l.m.Disks[:2]), l.m.Disks[3:]...)
+	if err := l.reconfigure(nil); err != nil {
+		t.Fatal(err)
+	}
+	l.inLine()
+	m := l.m
+	m.Disks = append(slices.Clone(m.Disks), dc.Disk{Key: 2064, Controller: 1000, Unit: 16, CapacityBytes: 1 << 20})
+	if err := l.d.Reconfigure(t.Context(), m, nil); dc.KindOf(err) != dc.Unsupported || !strings.Contains(err.Error(), "PVSCSI can't tell") {
+		t.Errorf("a unit that the guest would not find: %v", err)
+	}
+}

@@ -36,10 +36,10 @@ func (c change) together(controller int32) bool {
 // controllerOf returns the key of the controller that the disk with the name is on, as it is or is to be.
 func controllerOf(name string) int32 {
 	var key int32
-	if _, err := fmt.Sscanf(name, "disk%d", &key); err != nil || key < dc.FirstDiskKey || key >= dc.FirstDiskKey+4*16 {
+	if _, err := fmt.Sscanf(name, "disk%d", &key); err != nil {
 		return 0
 	}
-	return dc.FirstSCSIKey + (key-dc.FirstDiskKey)/16
+	return dc.ControllerOfDisk(key)
 }
 
 // checkDisks says which disks can't come or go, and why.

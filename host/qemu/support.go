@@ -5,7 +5,9 @@ import "hanok/dc"
 const (
 	sataPorts = 6 // of QEMU's ich9-ahci
 	sasPorts  = 8 // of QEMU's mptsas1068
-	usbPorts  = 4 // that an input device finds on either USB controller
+	// pvscsiUnits are those that a guest's driver looks for unless the device says more (PVSCSI_CMD_CONFIG), which QEMU's can't.
+	pvscsiUnits = 16
+	usbPorts    = 4 // that an input device finds on either USB controller
 	// longestDelayMS is the longest that QEMU lets the firmware wait.
 	longestDelayMS = 65535
 )
@@ -39,6 +41,8 @@ func unsupported(m dc.Machine) error {
 			return refuse("use another controller", "a SATA controller of QEMU has the units 0 to %d, not %d", sataPorts-1, u.unit)
 		case (t == dc.ControllerLSISAS || t == dc.ControllerLSILogic) && u.unit >= sasPorts:
 			return refuse("use another controller", "an LSI controller of QEMU has the units 0 to %d, not %d", sasPorts-1, u.unit)
+		case t == dc.ControllerPVSCSI && u.unit >= pvscsiUnits:
+			return refuse("use virtio-scsi, or another controller", "QEMU's PVSCSI can't tell its guest of more than the units 0 to %d, and this is %d", pvscsiUnits-1, u.unit)
 		case t == dc.ControllerNVMe && u.drive:
 			return refuse("use an IDE or SATA controller", "a CD-ROM drive can't be on the NVMe controller %d", u.controller)
 		}

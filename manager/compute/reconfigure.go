@@ -158,6 +158,9 @@ func (s *Service) commitHardware(tx *store.Tx, t *dc.Task, vm *dc.VirtualMachine
 	if err != nil {
 		return err
 	}
+	if !s.hosts.Offers(vm.Spec.Host, hardware.Features()) {
+		return tooOld().On(hostName(v, vm.Spec.Host))
+	}
 	if needed := hardware.ChangeFeatures(old); vm.HasPower() && !s.hosts.Offers(vm.Spec.Host, needed) {
 		return dc.Errorf(dc.Unsupported, "its program is too old to make this change while the machine has power").On(hostName(v, vm.Spec.Host)).
 			Fix("install this manager's program on the host, or power the machine off first")

@@ -122,6 +122,11 @@ func TestMoveNIC(t *testing.T) {
 	if f := dc.FailureOf(err); f == nil || f.Kind != dc.Unsupported || !strings.Contains(f.Remedy, "power the machine off first") {
 		t.Errorf("a host that can't: got %+v", f)
 	}
+	far := int32(20)
+	_, err = w.svc.Reconfigure(t.Context(), admin, "vm-hello", dc.HardwareChange{AddDisks: []dc.NewDisk{{CapacityBytes: 1 << 20, Controller: dc.FirstSCSIKey, Unit: &far}}})
+	if f := dc.FailureOf(err); f == nil || f.Kind != dc.Unsupported || !strings.Contains(f.Remedy, "program") {
+		t.Errorf("a unit that the host has no words for: got %+v", f)
+	}
 	w.hosts.set(func(h *hosts) { h.features = dc.HostFeatures() })
 	w.succeeded(w.svc.Reconfigure(t.Context(), admin, "vm-hello", move))
 	if n := w.vm("vm-hello").Spec.Hardware.NICs[0]; n.PortGroup != "network-1" || n.Connected {

@@ -170,12 +170,17 @@ func (r *reader) free(key int32) bool {
 
 // unit returns the unit asked for of a controller if it can be and is free, else the first one that is.
 func (r *reader) unit(controller int32, asked int) (key, unit int32, ok bool) {
-	if asked >= 0 && asked < 256 {
+	t := dc.ControllerIDE
+	if at := slices.IndexFunc(r.h().Controllers, func(c dc.Controller) bool { return c.Key == controller }); at >= 0 {
+		t = r.h().Controllers[at].Type
+	}
+	units := dc.Units(t, r.h().Version)
+	if asked >= 0 && asked < int(units) {
 		if key, ok := dc.UnitKey(controller, int32(asked)); ok && r.free(key) {
 			return key, int32(asked), true
 		}
 	}
-	for unit := range int32(64) {
+	for unit := range units {
 		if key, ok := dc.UnitKey(controller, unit); ok && r.free(key) {
 			return key, unit, true
 		}
