@@ -71,10 +71,12 @@ type Scheduler struct {
 	Weekday time.Weekday `json:"weekday,omitempty"`
 }
 
-// maxInterval and maxScheduleDelay bound what is asked for; the first is vSphere's.
+// What is asked for is bounded; maxInterval is vSphere's.
 const (
 	maxInterval      = 999
 	maxScheduleDelay = 7 * 24 * time.Hour
+	// firstYear and lastYear are those in which a scheduler may begin: intervals are counted from there.
+	firstYear, lastYear = 1970, 2999
 )
 
 // CheckScheduler returns an error of kind Invalid for a scheduler that can't be. Whether there is such a zone is the caller's to know.
@@ -86,6 +88,8 @@ func CheckScheduler(s Scheduler) error {
 	switch {
 	case !slices.Contains(SchedulerTypes(), s.Type):
 		return fail("scheduler", fmt.Sprintf("there is no type %q", s.Type), fmt.Sprintf("choose one of %q", SchedulerTypes()))
+	case !s.Active.IsZero() && (s.Active.Year() < firstYear || s.Active.Year() > lastYear):
+		return fail("active", fmt.Sprintf("it is in the year %d", s.Active.Year()), fmt.Sprintf("give one from %d to %d", firstYear, lastYear))
 	case !s.Expire.IsZero() && !s.Expire.After(s.Active):
 		return fail("expire", "it ends before it begins", "give a later end, or an earlier beginning")
 	case s.Type == ScheduleOnce && s.RunAt.IsZero():

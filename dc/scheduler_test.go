@@ -200,7 +200,7 @@ func TestCheckScheduler(t *testing.T) {
 		{Type: ScheduleHourly, Interval: 1, Minute: 60}, {Type: ScheduleWeekly, Interval: 1}, {Type: ScheduleWeekly, Interval: 1, Weekdays: []time.Weekday{7}},
 		{Type: ScheduleWeekly, Interval: 1, Weekdays: []time.Weekday{1, 1}}, {Type: ScheduleMonthlyByDay, Interval: 1}, {Type: ScheduleMonthlyByDay, Interval: 1, Day: 32},
 		{Type: ScheduleMonthlyByWeekday, Interval: 1, Week: "fifth"}, {Type: ScheduleMonthlyByWeekday, Interval: 1, Week: LastWeek, Weekday: -1},
-		{Type: ScheduleAfterStartup, Delay: -1}, {Type: ScheduleDaily, Interval: 1, Active: now, Expire: now},
+		{Type: ScheduleAfterStartup, Delay: -1}, {Type: ScheduleHourly, Interval: 999, Active: now.AddDate(-1900, 0, 0)}, {Type: ScheduleDaily, Interval: 1, Active: now.AddDate(1000, 0, 0)}, {Type: ScheduleDaily, Interval: 1, Active: now, Expire: now},
 	} {
 		if err := CheckScheduler(bad); KindOf(err) != Invalid {
 			t.Errorf("%+v: %v", bad, err)

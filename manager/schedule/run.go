@@ -242,18 +242,14 @@ func (s *Service) submit(ctx context.Context, o *dc.ScheduledTask, now time.Time
 	return s.Bulk.StartWith(ctx, by, b, nil, with)
 }
 
-// advance sets when the task is due next, after what was due and after now: a clock that goes back makes nothing due again.
+// advance sets when a task that is due is due next: after now, and so after what is due, also for a clock that goes back.
 func advance(o *dc.ScheduledTask, now time.Time) {
-	after := now
-	if o.Status.Next.After(after) {
-		after = o.Status.Next
-	}
 	o.Status.Next = time.Time{}
 	zone, err := zoneOf(o.Spec.Scheduler)
 	if err != nil { // it was there when the task was made
 		zone = time.UTC
 	}
-	if next, ok := o.Spec.Scheduler.Next(after, zone); ok {
+	if next, ok := o.Spec.Scheduler.Next(now, zone); ok {
 		o.Status.Next = next
 	}
 }

@@ -74,8 +74,8 @@ func (w *world) restart() {
 // run carries out tasks until the test ends.
 func (w *world) run() {
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.engine.Run(ctx) }()
+	engine, ended := w.engine, make(chan error, 1) // another process has another one
+	go func() { ended <- engine.Run(ctx) }()
 	w.Cleanup(func() { stop(); <-ended })
 }
 
