@@ -102,7 +102,7 @@ func (a *Agent) serveFiles(ctx context.Context, gone func(), s *filestream.Servi
 
 // describe reads a machine or a disk out of its files.
 func (a *Agent) describe(ctx context.Context, ref dc.FileRef) (dc.FileReply, error) {
-	if dc.FileKindOf(ref.Path) == dc.FileConfig {
+	if kind := dc.FileKindOf(ref.Path); kind == dc.FileConfig || kind == dc.FileTemplate {
 		m, err := a.cfg.Storage.DescribeMachine(ctx, ref.Datastore, a.datastores.nameOf(ref.Datastore), ref.Path)
 		return dc.FileReply{Machine: &m}, err
 	}

@@ -115,8 +115,12 @@ func TestThirdLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close(); end(); _ = other.Wait() })
-	if _, err := io.ReadAtLeast(says, make([]byte, 1), 1); err != nil { // its prompt: it has the disk
+	if _, err := io.WriteString(in, "info status\n"); err != nil {
 		t.Fatal(err)
 	}
+	(&terminal{t: t, port: struct {
+		io.Reader
+		io.Writer
+	}{says, in}}).await("VM status") // it answers when it has its devices, and so the disk
 	inUse(t, l.tryStart(), "in use by process "+strconv.Itoa(other.Process.Pid), `which executes "by hand"`, `Failed to get "write" lock`)
 }

@@ -92,6 +92,10 @@ func (d *description) failure(file string, err error) error {
 func (d *description) machine(file string) (dc.FoundMachine, error) {
 	folder, config := path.Split(file)
 	folder = strings.TrimSuffix(folder, "/")
+	if base, template := strings.CutSuffix(file, ".vmtx"); template {
+		return dc.FoundMachine{}, dc.Errorf(dc.Unsupported, "it is the configuration of a template of ESXi's").
+			Fix("rename it to %s%s (hanok datastore mv), and register that with --template", base, configEnding)
+	}
 	if folder == "" || strings.Contains(folder, "/") || !strings.HasSuffix(config, configEnding) {
 		return dc.FoundMachine{}, dc.Errorf(dc.Invalid, "a machine is registered by the file %s in a folder directly on its datastore", configEnding).
 			Fix("move its folder there, and give a path such as [datastore] folder/machine%s", configEnding)

@@ -179,6 +179,8 @@ func TestDescribeRefuses(t *testing.T) {
 	}
 	_, err := l.DescribeMachine(t.Context(), store, "ds", "web/other.vmx")
 	wantError(t, err, dc.NotFound, "file web/other.vmx")
+	_, err = l.DescribeMachine(t.Context(), store, "ds", "web/web 01.vmtx")
+	wantError(t, err, dc.Unsupported, "file web/web 01.vmtx", "rename it to web/web 01.vmx")
 }
 
 // registered is the machine that the manager would make of the fixture.
