@@ -167,3 +167,12 @@ func (p Privilege) Group() string {
 
 // Name returns the privilege without its group: "Rename".
 func (p Privilege) Name() string { return strings.TrimPrefix(string(p), p.Group()+".") }
+
+// MissingPrivilege is the cause of an error of kind Denied, for dialects that name both parts by themselves.
+type MissingPrivilege struct {
+	Privilege Privilege
+	// On is the object on which the caller does not have it.
+	On ID
+}
+
+func (e *MissingPrivilege) Error() string { return "the privilege " + string(e.Privilege) + " is missing" }

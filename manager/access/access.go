@@ -76,7 +76,7 @@ func (s *Service) Authorize(by dc.Caller, p dc.Privilege, on dc.ID) error {
 	}
 	return &dc.Error{Kind: dc.Denied, Object: described,
 		Message: fmt.Sprintf("this needs the privilege %s, which user %q does not have here", p, by.Name),
-		Remedy:  "ask an administrator to do it, or for a role that has it"}
+		Remedy:  "ask an administrator to do it, or for a role that has it", Err: &dc.MissingPrivilege{Privilege: p, On: on}}
 }
 
 // notThere is the error about an object that does not exist as far as the caller knows.
