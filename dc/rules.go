@@ -281,3 +281,67 @@ func (r *Rights) Unrestricted() bool {
 	}
 	return true
 }
+
+// Everything reports whether the caller has the privileges on every object that there is and that comes: what lists of all that he
+// sees need not ask for each.
+func (r *Rights) Everything(privileges ...Privilege) bool {
+	has := func(set PrivilegeSet) bool {
+		for _, p := range privileges {
+			if !set.Has(p) {
+				return false
+			}
+		}
+		return true
+	}
+	if r.everywhere != nil {
+		return has(*r.everywhere)
+	}
+	if r.scope != nil {
+		return false
+	}
+	for _, principal := range append([]ID{r.user}, r.groups...) {
+		for _, entity := range r.rules.of[principal] {
+			if entity != ID(RootFolder) {
+				return false // it may say less than the root folder's
+			}
+		}
+	}
+	here, _ := r.at(ID(RootFolder), false)
+	below, _ := r.at(ID(RootFolder), true)
+	return has(here) && has(below)
+}
+
+// RolesOn returns the roles by which the caller may do what he may with an object, each once, in no particular order. A caller who is no
+// user has none.
+func (r *Rights) RolesOn(id ID) []RoleID {
+	if r.everywhere != nil {
+		return nil
+	}
+	return r.rolesOn(id, false, map[ID]bool{})
+}
+
+func (r *Rights) rolesOn(id ID, below bool, seen map[ID]bool) (roles []RoleID) {
+	if id == "" || seen[id] {
+		return nil
+	}
+	seen[id] = true
+	for _, p := range r.rules.on[id] {
+		switch {
+		case below && !p.Propagate:
+		case p.Principal == r.user:
+			return []RoleID{p.Role}
+		case slices.Contains(r.groups, p.Principal) && !slices.Contains(roles, p.Role):
+			roles = append(roles, p.Role)
+		}
+	}
+	if len(roles) > 0 {
+		return roles
+	}
+	first, second := r.parents(id)
+	for _, role := range append(r.rolesOn(first, true, seen), r.rolesOn(second, true, seen)...) {
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}

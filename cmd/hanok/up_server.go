@@ -56,6 +56,9 @@ func serve(data *dataFolder, m *manager.Manager, listen string, others []string,
 	mux.Handle("/hanok.agent.v1.AgentService/", agents)
 	mux.Handle("/agent/", agents)
 	mux.Handle("GET /metrics", metrics.Handler(metricsBackend(m), log))
+	sdk := newVSphere(m, log)
+	mux.Handle("/sdk", sdk.Handler())
+	mux.Handle("/sdk/", sdk.Handler())
 	mux.Handle("/", api.Handler())
 	s := &server{ln: ln, http: native.NewHTTPServer(mux, config, log)}
 	port := fmt.Sprint(addr.Port)
@@ -66,6 +69,7 @@ func serve(data *dataFolder, m *manager.Manager, listen string, others []string,
 	}
 	s.stop = sync.OnceFunc(func() {
 		api.Close()
+		sdk.Close()
 		m.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()

@@ -74,3 +74,25 @@ var seen = map[dc.Kind]dc.Privilege{
 	dc.KindHost: dc.PrivRead, dc.KindDatastore: dc.PrivRead, dc.KindPortGroup: dc.PrivRead, dc.KindImage: dc.PrivRead,
 	dc.KindVirtualMachine: dc.PrivRead,
 }
+
+// SeesAll reports whether the caller sees every object of the inventory, and every one that comes, as long as no permission changes.
+func (s *Service) SeesAll(by dc.Caller) bool {
+	return s.Authenticated(by) == nil && s.rights(s.store.View(), by).Everything(dc.PrivView, dc.PrivRead)
+}
+
+// RolesOn returns vSphere's numbers of the roles that the caller has on an object, in their order.
+func (s *Service) RolesOn(by dc.Caller, on dc.ID) []int32 {
+	v := s.store.View()
+	out := []int32{}
+	for _, id := range s.rights(v, by).RolesOn(on) {
+		role := dc.SystemRole(id)
+		if role == nil {
+			role, _ = store.Get[*dc.Role](v, dc.ID(id)) // nil where it is gone
+		}
+		if role != nil {
+			out = append(out, role.Number)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -159,3 +159,11 @@ func objects[T dc.Object](rows iter.Seq[*row]) iter.Seq[T] {
 func notFound(kind dc.Kind, id dc.ID) *dc.Error {
 	return &dc.Error{Kind: dc.NotFound, Object: dc.Describe(kind, string(id)), Message: "it does not exist"}
 }
+
+// ChildrenOf is Children for a kind that is known at run time only.
+func (v *View) ChildrenOf(kind dc.Kind, parent dc.ID) iter.Seq[dc.Object] {
+	return objects[dc.Object](v.tables.table(kind).children.from(&row{parent: parent}, func(r *row) bool { return r.parent == parent }))
+}
+
+// ListOf is List for a kind that is known at run time only.
+func (v *View) ListOf(kind dc.Kind) iter.Seq[dc.Object] { return objects[dc.Object](v.tables.table(kind).ids.all()) }

@@ -42,6 +42,7 @@ var rules = []rule{
 	{"host", []string{"host", "dc", "internal"}, "drivers know dc; the agent declares their interfaces"},
 	{"facade", []string{"dc", "internal"}, "a facade declares the backend that it needs; it imports no manager, host or other facade"},
 	{"facade/native", []string{"facade/native", "dc", "api", "internal", "ui"}, "the native facade speaks api and serves ui, nothing more"},
+	{"facade/vsphere", []string{"facade/vsphere", "dc", "internal"}, "the vSphere API knows the data center by its own small backend"},
 	{"facade/metrics", []string{"facade/metrics", "dc", "internal"}, "the page of metrics knows the data center by its own small backend"},
 	{"image", []string{"image", "internal"}, "the image builder knows packages and disks, not data centers"},
 	{"cmd", []string{""}, "cmd wires everything"},

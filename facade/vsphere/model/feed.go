@@ -71,6 +71,16 @@ func (f *Feed) Run(ctx context.Context) {
 	}
 }
 
+// Reshape says that clients may find other objects than before though the inventory has not changed: a view of theirs has.
+func (f *Feed) Reshape() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clock++
+	f.structural = f.clock
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
 // Moved returns a channel that is closed when the clock goes beyond since. One that has gone is closed at once.
 func (f *Feed) Moved(since int64) <-chan struct{} {
 	f.mu.Lock()

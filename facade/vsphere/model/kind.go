@@ -87,10 +87,16 @@ var typeNames = map[dc.Kind]string{
 	dc.KindTask: "Task",
 }
 
-// Types returns every type of managed objects that the inventory has, and those that they extend.
+// Types returns every type of managed objects that an inventory may have, with those that they extend and those of which there is none yet:
+// clients ask for all of them.
 func Types() map[string]*property.Type {
-	out := map[string]*property.Type{
-		"ManagedEntity": property.NewType(mo.ManagedEntity{}, nil), "ExtensibleManagedObject": property.NewType(mo.ExtensibleManagedObject{}, nil),
+	out := map[string]*property.Type{}
+	for _, structure := range []any{
+		mo.ManagedEntity{}, mo.ExtensibleManagedObject{}, mo.VirtualApp{}, mo.StoragePod{}, mo.DistributedVirtualSwitch{}, mo.VmwareDistributedVirtualSwitch{},
+		mo.DistributedVirtualPortgroup{}, mo.OpaqueNetwork{},
+	} {
+		t := property.NewType(structure, nil)
+		out[t.Name] = t
 	}
 	for name, k := range kinds {
 		out[name] = k.Type

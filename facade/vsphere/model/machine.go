@@ -71,8 +71,8 @@ func (p *Picture) path(ds dc.DatastoreID, file string) string {
 	return fmt.Sprintf("[%s] %s", p.name(dc.ID(ds)), file)
 }
 
-// configFile returns a machine's .vmx.
-func (p *Picture) configFile(vm *dc.VirtualMachine) string {
+// ConfigFile returns a machine's .vmx.
+func (p *Picture) ConfigFile(vm *dc.VirtualMachine) string {
 	if vm.Spec.Datastore == "" {
 		return ""
 	}
@@ -157,7 +157,7 @@ func (p *Picture) machineSummary(vm *dc.VirtualMachine) types.VirtualMachineSumm
 			ToolsVersionStatus2: guest.ToolsVersionStatus2, ToolsRunningStatus: guest.ToolsRunningStatus, HostName: guest.HostName, IpAddress: guest.IpAddress,
 		},
 		Config: types.VirtualMachineConfigSummary{
-			Name: vm.Name, Template: vm.Spec.Template, VmPathName: p.configFile(vm), MemorySizeMB: int32(h.MemoryMB), NumCpu: int32(h.CPUs),
+			Name: vm.Name, Template: vm.Spec.Template, VmPathName: p.ConfigFile(vm), MemorySizeMB: int32(h.MemoryMB), NumCpu: int32(h.CPUs),
 			CpuReservation: int32(vm.Spec.Resources.CPU.Reservation), MemoryReservation: int32(vm.Spec.Resources.Memory.Reservation),
 			NumEthernetCards: int32(len(h.NICs)), NumVirtualDisks: int32(len(h.Disks)), Uuid: h.UUID, InstanceUuid: h.InstanceUUID,
 			GuestId: h.GuestID, GuestFullName: system.Name, Annotation: vm.Spec.Annotation, HwVersion: hardwareVersion(h), TpmPresent: types.NewBool(h.TPM),
@@ -186,7 +186,7 @@ func (p *Picture) machineConfig(vm *dc.VirtualMachine) types.VirtualMachineConfi
 		Version: hardwareVersion(h), Uuid: h.UUID, InstanceUuid: h.InstanceUUID, Template: vm.Spec.Template, Annotation: vm.Spec.Annotation,
 		Firmware: string(h.Firmware), SwapPlacement: string(types.VirtualMachineConfigInfoSwapPlacementTypeInherit),
 		Files: types.VirtualMachineFileInfo{
-			VmPathName: p.configFile(vm), SnapshotDirectory: p.path(vm.Spec.Datastore, vm.Spec.Folder+"/"), SuspendDirectory: p.path(vm.Spec.Datastore, vm.Spec.Folder+"/"),
+			VmPathName: p.ConfigFile(vm), SnapshotDirectory: p.path(vm.Spec.Datastore, vm.Spec.Folder+"/"), SuspendDirectory: p.path(vm.Spec.Datastore, vm.Spec.Folder+"/"),
 			LogDirectory: p.path(vm.Spec.Datastore, vm.Spec.Folder+"/"),
 		},
 		Hardware: types.VirtualHardware{
@@ -241,7 +241,7 @@ func (p *Picture) layout(vm *dc.VirtualMachine) any {
 		out.File = append(out.File, types.VirtualMachineFileLayoutExFileInfo{Key: key, Name: file, Type: string(t), Size: size, Accessible: types.NewBool(true)})
 		return key
 	}
-	add(p.configFile(vm), types.VirtualMachineFileLayoutExFileTypeConfig, 0)
+	add(p.ConfigFile(vm), types.VirtualMachineFileLayoutExFileTypeConfig, 0)
 	for _, d := range vm.Spec.Hardware.Disks {
 		key := add(p.path(vm.Spec.Datastore, d.File), types.VirtualMachineFileLayoutExFileTypeDiskDescriptor, 0)
 		out.Disk = append(out.Disk, types.VirtualMachineFileLayoutExDiskLayout{Key: d.Key, Chain: []types.VirtualMachineFileLayoutExDiskUnit{{FileKey: []int32{key}}}})

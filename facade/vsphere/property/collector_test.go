@@ -251,7 +251,7 @@ func TestUpdatesInParts(t *testing.T) {
 		}
 		version = u.Version
 		w.rename("vm-003", fmt.Sprint("during ", i)) // which was told already, and is told again at the end
-		w.remove(fmt.Sprintf("vm-00%d", 5+i)) // which is told by now
+		w.remove(fmt.Sprintf("vm-00%d", 5+i))        // which is told by now
 		w.add(fmt.Sprintf("vm-10%d", i))
 	}
 	have, u := w.since(c, version, 100)

@@ -117,7 +117,9 @@ func newPlan(t reflect.Type) encoder {
 		if t.Kind() == reflect.Float32 {
 			name = "xsd:float"
 		}
-		return leaf(name, func(b []byte, val reflect.Value) []byte { return strconv.AppendFloat(b, val.Float(), 'g', -1, t.Bits()) })
+		return leaf(name, func(b []byte, val reflect.Value) []byte {
+			return strconv.AppendFloat(b, val.Float(), 'g', -1, t.Bits())
+		})
 	}
 	panic(fmt.Sprintf("wire: no value of the API is a %v", t))
 }
