@@ -42,7 +42,12 @@ var datastore = map[string]prop{
 
 func urlOf(d *dc.Datastore) string { return "ds:///vmfs/volumes/" + string(d.ID) + "/" }
 
-func hostsOf(d *dc.Datastore) []dc.HostID { return append([]dc.HostID{d.Spec.Host}, d.Spec.Sharing...) }
+func hostsOf(d *dc.Datastore) []dc.HostID {
+	if d.Spec.Host == "" {
+		return d.Spec.Sharing
+	}
+	return append([]dc.HostID{d.Spec.Host}, d.Spec.Sharing...)
+}
 
 func (p *Picture) datastoreSummary(d *dc.Datastore) types.DatastoreSummary {
 	ref := refOf(d)

@@ -133,6 +133,11 @@ func enumPlan(t reflect.Type) encoder {
 			newer[name] = since
 		}
 	}
+	for value := range after67 {
+		if enum, name, _ := strings.Cut(value, "."); enum == t.Name() {
+			newer[name] = version70
+		}
+	}
 	if len(newer) == 0 {
 		return write
 	}
@@ -195,6 +200,9 @@ func structPlan(t reflect.Type) encoder {
 		base = t.Field(0).Type
 	}
 	since := typeSince[t.Name()]
+	if after67[t.Name()] {
+		since = version70
+	}
 	return func(b []byte, v Version, val reflect.Value, name string, typed bool) []byte {
 		if v.Before(since) {
 			if base == nil || base.Name() == "DynamicData" {
@@ -259,6 +267,8 @@ func fieldsOf(t reflect.Type, at []int, since Version) []field {
 				panic(fmt.Sprintf("wire: %v.%s: %v", t, sf.Name, err))
 			}
 			f.since = v
+		} else if after67[t.Name()+"."+f.name] {
+			f.since = version70
 		}
 		for flag := range strings.SplitSeq(flags, ",") {
 			switch flag {

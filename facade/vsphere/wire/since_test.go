@@ -18,14 +18,6 @@ var update = flag.Bool("update", false, "write since.go anew from the library's 
 
 // TestSince holds the table of since.go against the library, which keeps its own to itself.
 func TestSince(t *testing.T) {
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/vmware/govmomi").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sources, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "vim25/types/*.go"))
-	if err != nil || len(sources) == 0 {
-		t.Fatal("the library's source is not there:", err)
-	}
 	ofType := regexp.MustCompile(`minAPIVersionForType\["(\w+)"\] = "([\d.]+)"`)
 	ofEnum := regexp.MustCompile(`(?s)minAPIVersionForEnumValue\["(\w+)"\] = map\[string\]string\{(.*?)\n\t\}`)
 	ofValue := regexp.MustCompile(`"([^"]+)":\s*"([\d.]+)"`)
@@ -37,18 +29,13 @@ func TestSince(t *testing.T) {
 		}
 		return fmt.Sprintf("\t%q: {%d, %d, %d, %d},\n", name, v[0], v[1], v[2], v[3])
 	}
-	for _, source := range sources {
-		text, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range ofType.FindAllSubmatch(text, -1) {
-			lines = append(lines, entry(string(m[1]), string(m[2])))
-		}
-		for _, m := range ofEnum.FindAllSubmatch(text, -1) {
-			for _, value := range ofValue.FindAllSubmatch(m[2], -1) {
-				values = append(values, entry(string(m[1])+"."+string(value[1]), string(value[2])))
-			}
+	text := librarySource(t)
+	for _, m := range ofType.FindAllSubmatch(text, -1) {
+		lines = append(lines, entry(string(m[1]), string(m[2])))
+	}
+	for _, m := range ofEnum.FindAllSubmatch(text, -1) {
+		for _, value := range ofValue.FindAllSubmatch(m[2], -1) {
+			values = append(values, entry(string(m[1])+"."+string(value[1]), string(value[2])))
 		}
 	}
 	if len(lines) < 300 || len(values) < 50 {
@@ -79,3 +66,30 @@ func TestSince(t *testing.T) {
 		t.Error("since.go is not what the library's source says: run go test ./facade/vsphere/wire -update", err)
 	}
 }
+
+// librarySource returns the source of the library's types.
+var librarySource = func() func(t *testing.T) []byte {
+	var text []byte
+	return func(t *testing.T) []byte {
+		t.Helper()
+		if text != nil {
+			return text
+		}
+		dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/vmware/govmomi").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "vim25/types/*.go"))
+		if err != nil || len(sources) == 0 {
+			t.Fatal("the library's source is not there:", err)
+		}
+		for _, source := range sources {
+			part, err := os.ReadFile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(text, part...)
+		}
+		return text
+	}
+}()

@@ -9,6 +9,9 @@ import (
 // Version is a version of the vSphere API, such as {8, 0, 1, 0}. Versions are compared with Before.
 type Version [4]uint8
 
+// version70 stands for the first version after 6.7.1 of what has no version in the library: 6.7.2 to 7.0.0.0.
+var version70 = Version{7}
+
 // ParseVersion reads a version of at most four numbers, such as "6.7.1".
 func ParseVersion(s string) (Version, error) {
 	var v Version
