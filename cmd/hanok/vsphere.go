@@ -40,6 +40,18 @@ func (s vsphereState) Wait(ctx context.Context, since int64) error { return s.m.
 
 func (s vsphereState) Usage(id dc.DatastoreID) (dc.DatastoreUsage, bool) { return s.m.Agents.Usage(id) }
 
+func (s vsphereState) Pools() map[dc.ResourcePoolID]model.PoolRuntime {
+	all, err := s.m.Pools.Runtimes(dc.System)
+	if err != nil {
+		return nil // which the system is never told
+	}
+	out := make(map[dc.ResourcePoolID]model.PoolRuntime, len(all))
+	for id, r := range all {
+		out[id] = model.PoolRuntime(r)
+	}
+	return out
+}
+
 func (s vsphereState) Progress(id dc.TaskID) (int, bool) {
 	percent, _, ok := s.m.Tasks.Progress(dc.System, id)
 	return percent, ok

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -31,8 +32,9 @@ const (
 
 // method is one method of the API.
 type method struct {
-	// on is the type of managed object that has it.
-	on string
+	// on is the type of managed object that has it, and takes that of its parameters.
+	on    string
+	takes reflect.Type
 	// open needs no login; logsIn, too, and it is recorded in the audit log as changes is. helps may be carried out even if that can't
 	// be written.
 	open, logsIn, changes, helps bool
@@ -42,7 +44,7 @@ type method struct {
 
 // do makes a method of a function of its parameters. What it returns is written as "returnval": nil for nothing, several of a slice.
 func do[T any](on string, run func(c *call, r *T) (any, error)) method {
-	return method{on: on, run: func(c *call, body any) (any, error) { return run(c, body.(*T)) }}
+	return method{on: on, takes: reflect.TypeFor[T](), run: func(c *call, body any) (any, error) { return run(c, body.(*T)) }}
 }
 
 // changing is do for a method that changes something.
@@ -85,7 +87,7 @@ func (c *call) picture() (*model.Picture, error) {
 		return nil, err
 	}
 	return c.feed.Picture(model.Client{
-		By: c.by, Sees: sees, SeesAll: c.Access.SeesAll(c.by), Shown: shown,
+		Sees: sees, SeesAll: c.Access.SeesAll(c.by), Shown: shown,
 		Roles: func(id dc.ID) []int32 { return c.Access.RolesOn(c.by, id) },
 		Own:   c.own,
 	}), nil

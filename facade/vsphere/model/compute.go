@@ -95,10 +95,12 @@ var pool = map[string]prop{
 		return p.machinesThat(func(vm *dc.VirtualMachine) bool { return vm.Spec.Pool == r.ID })
 	}, Machines),
 	"config": of(func(p *Picture, r *dc.ResourcePool) any { return p.poolConfig(r) }),
-	"summary": of(func(p *Picture, r *dc.ResourcePool) any {
+	// What is reserved changes by itself.
+	"summary": {each: true, value: func(p *Picture, o dc.Object) any {
+		r := o.(*dc.ResourcePool)
 		return types.ResourcePoolSummary{Name: r.Name, Config: p.poolConfig(r), Runtime: p.poolRuntime(r)}
-	}, Children),
-	"runtime": of(func(p *Picture, r *dc.ResourcePool) any { return p.poolRuntime(r) }, Children),
+	}},
+	"runtime": {each: true, value: func(p *Picture, o dc.Object) any { return p.poolRuntime(o.(*dc.ResourcePool)) }},
 }
 
 // clusterOf returns the compute resource that a resource pool divides.
@@ -136,20 +138,27 @@ func (p *Picture) capacity(r *dc.ResourcePool) (cpu, memory int64) {
 	return cpu, memory
 }
 
+// poolRuntime says what is reserved in a pool. What machines use at the moment is in the statistics.
 func (p *Picture) poolRuntime(r *dc.ResourcePool) types.ResourcePoolRuntimeInfo {
+	if p.pools == nil {
+		p.pools = p.feed.state.Pools()
+	}
+	now := p.pools[r.ID]
 	config := p.poolConfig(r)
-	usage := func(a types.ResourceAllocationInfo, unit int64) types.ResourcePoolResourceUsage {
-		most := *a.Limit
-		if most < 0 {
-			cpu, memory := p.capacity(r)
-			if most = cpu; unit > 1 {
-				most = memory
-			}
+	cpu, memory := p.capacity(r)
+	usage := func(used, unreserved, limit, capacity, unit int64) types.ResourcePoolResourceUsage {
+		if limit < 0 {
+			limit = capacity
 		}
-		return types.ResourcePoolResourceUsage{UnreservedForPool: *a.Reservation * unit, UnreservedForVm: *a.Reservation * unit, MaxUsage: most * unit}
+		return types.ResourcePoolResourceUsage{
+			ReservationUsed: used * unit, ReservationUsedForVm: used * unit, UnreservedForPool: unreserved * unit, UnreservedForVm: unreserved * unit,
+			MaxUsage: min(limit, capacity) * unit,
+		}
 	}
 	return types.ResourcePoolRuntimeInfo{
-		Cpu: usage(config.CpuAllocation, 1), Memory: usage(config.MemoryAllocation, 1<<20), OverallStatus: p.status(dc.ID(r.ID)),
+		OverallStatus: p.status(dc.ID(r.ID)),
+		Cpu:           usage(now.ReservationUsed.CPUMHz, now.Unreserved.CPUMHz, *config.CpuAllocation.Limit, cpu, 1),
+		Memory:        usage(now.ReservationUsed.MemoryMB, now.Unreserved.MemoryMB, *config.MemoryAllocation.Limit, memory, 1<<20),
 	}
 }
 

@@ -40,7 +40,7 @@ func anyRef(ref *Ref) any {
 // status is the worst color of the alarms that an object has triggered itself.
 func (p *Picture) status(id dc.ID) types.ManagedEntityStatus {
 	worst := types.ManagedEntityStatusGreen
-	for s := range p.alarmsOf(id) {
+	for _, s := range p.alarms()[id] {
 		switch {
 		case s.Color == dc.Red:
 			return types.ManagedEntityStatusRed
@@ -51,36 +51,36 @@ func (p *Picture) status(id dc.ID) types.ManagedEntityStatus {
 	return worst
 }
 
-// alarmsOf yields the alarms that an object has triggered.
-func (p *Picture) alarmsOf(id dc.ID) func(func(*dc.AlarmState) bool) {
-	return func(yield func(*dc.AlarmState) bool) {
-		for o := range p.view.Objects(dc.KindAlarmState) {
-			if s := o.(*dc.AlarmState); s.Object == id && !yield(s) {
-				return
-			}
+// alarms returns the alarms that each object has triggered itself.
+func (p *Picture) alarms() map[dc.ID][]*dc.AlarmState {
+	if p.triggered == nil {
+		p.triggered = map[dc.ID][]*dc.AlarmState{}
+		for s := range all[*dc.AlarmState](p.view.Objects(dc.KindAlarmState)) {
+			p.triggered[s.Object] = append(p.triggered[s.Object], s)
 		}
 	}
+	return p.triggered
 }
 
 // triggered are the alarms of an object and of all that is below it.
 func triggered(p *Picture, o dc.Object) any {
 	out := []types.AlarmState{}
-	for a := range p.view.Objects(dc.KindAlarmState) {
-		s := a.(*dc.AlarmState)
-		for id := s.Object; id != ""; id = parentOf(p.view, id) {
-			if id == o.Identity() {
-				state := types.AlarmState{
-					Key: string(s.ID), Entity: p.ref(s.Object), Alarm: Ref{Type: "Alarm", Value: string(s.Alarm)}, OverallStatus: types.ManagedEntityStatus(s.Color),
-					Time: s.Since, Acknowledged: types.NewBool(s.AcknowledgedBy != ""), AcknowledgedByUser: s.AcknowledgedBy,
-				}
-				if s.AcknowledgedBy != "" {
-					state.AcknowledgedTime = &s.Acknowledged
-				}
-				out = append(out, state)
-				break
+	for object, states := range p.alarms() {
+		if object != o.Identity() && !p.Below(object, o.Identity()) {
+			continue
+		}
+		for _, s := range states {
+			state := types.AlarmState{
+				Key: string(s.ID), Entity: p.ref(s.Object), Alarm: Ref{Type: "Alarm", Value: string(s.Alarm)}, OverallStatus: types.ManagedEntityStatus(s.Color),
+				Time: s.Since, Acknowledged: types.NewBool(s.AcknowledgedBy != ""), AcknowledgedByUser: s.AcknowledgedBy,
 			}
+			if s.AcknowledgedBy != "" {
+				state.AcknowledgedTime = &s.Acknowledged
+			}
+			out = append(out, state)
 		}
 	}
+	slices.SortFunc(out, func(a, b types.AlarmState) int { return cmp.Compare(a.Key, b.Key) })
 	return out
 }
 
@@ -107,15 +107,16 @@ const maxRecent = 10
 
 // recentTasks are the tasks about an object that are open, and those that have just ended.
 func recentTasks(p *Picture, o dc.Object) []Ref {
-	var all []*dc.Task
-	for x := range p.view.Objects(dc.KindTask) {
-		if t := x.(*dc.Task); t.Target == o.Identity() && p.sees(t) {
-			all = append(all, t)
+	if p.tasks == nil {
+		p.tasks = map[dc.ID][]*dc.Task{}
+		for t := range all[*dc.Task](p.view.Objects(dc.KindTask)) {
+			p.tasks[t.Target] = append(p.tasks[t.Target], t)
 		}
 	}
-	slices.SortFunc(all, func(a, b *dc.Task) int { return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID)) })
+	about := slices.DeleteFunc(slices.Clone(p.tasks[o.Identity()]), func(t *dc.Task) bool { return !p.sees(t) })
+	slices.SortFunc(about, func(a, b *dc.Task) int { return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID)) })
 	out := []Ref{}
-	for _, t := range all[:min(len(all), maxRecent)] {
+	for _, t := range about[:min(len(about), maxRecent)] {
 		out = append(out, refOf(t))
 	}
 	return out

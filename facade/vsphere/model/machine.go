@@ -83,7 +83,8 @@ func (p *Picture) ConfigFile(vm *dc.VirtualMachine) string {
 	return p.path(vm.Spec.Datastore, vm.Spec.Folder+"/"+config)
 }
 
-func powerState(vm *dc.VirtualMachine) types.VirtualMachinePowerState {
+// PowerState returns the API's word for the power that a machine has.
+func PowerState(vm *dc.VirtualMachine) types.VirtualMachinePowerState {
 	if vm.Status.Power == "" {
 		return types.VirtualMachinePowerStatePoweredOff
 	}
@@ -92,7 +93,7 @@ func powerState(vm *dc.VirtualMachine) types.VirtualMachinePowerState {
 
 func (p *Picture) runtime(vm *dc.VirtualMachine) types.VirtualMachineRuntimeInfo {
 	r := types.VirtualMachineRuntimeInfo{
-		Host: p.refOr(dc.ID(vm.Spec.Host)), ConnectionState: types.VirtualMachineConnectionStateConnected, PowerState: powerState(vm),
+		Host: p.refOr(dc.ID(vm.Spec.Host)), ConnectionState: types.VirtualMachineConnectionStateConnected, PowerState: PowerState(vm),
 		FaultToleranceState: types.VirtualMachineFaultToleranceStateNotConfigured, RecordReplayState: types.VirtualMachineRecordReplayStateInactive,
 		MaxMemoryUsage: int32(vm.Spec.Hardware.MemoryMB),
 	}

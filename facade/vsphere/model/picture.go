@@ -14,13 +14,12 @@ type Ref = types.ManagedObjectReference
 
 // Client is whom a picture is for.
 type Client struct {
-	By dc.Caller
 	// Sees reports whether the client may see an object, and SeesAll that it may see every one, now and where more come.
 	Sees    func(dc.Object) bool
 	SeesAll bool
 	// Shown returns an object with the texts that the client may know.
 	Shown func(dc.Object) dc.Object
-	// Privileges returns what the client may do with an object.
+	// Roles returns the numbers of the roles that the client has on an object.
 	Roles func(dc.ID) []int32
 	// Own returns a managed object that is the client's own, or one of the services, or nil.
 	Own func(p *Picture, value string) property.Object
@@ -32,6 +31,10 @@ type Picture struct {
 	clock  int64
 	feed   *Feed
 	client Client
+	// What somebody has asked for: what is reserved in the resource pools, the alarms that each object has triggered, and its tasks.
+	pools     map[dc.ResourcePoolID]PoolRuntime
+	triggered map[dc.ID][]*dc.AlarmState
+	tasks     map[dc.ID][]*dc.Task
 }
 
 // Picture returns the newest moment.

@@ -39,6 +39,11 @@ type State interface {
 	Wait(ctx context.Context, since int64) error
 	// Usage says how full a datastore is, where that is known.
 	Usage(id dc.DatastoreID) (dc.DatastoreUsage, bool)
+	// Pools returns what is reserved in each resource pool now.
+	Pools() map[dc.ResourcePoolID]PoolRuntime
 	// Progress says how far an open task is, where its step says so.
 	Progress(id dc.TaskID) (percent int, ok bool)
 }
+
+// PoolRuntime is what is reserved in a resource pool now, what may still be, and its own reservation.
+type PoolRuntime struct{ ReservationUsed, Unreserved, Reservation dc.Amount }

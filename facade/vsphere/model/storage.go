@@ -19,7 +19,7 @@ var datastore = map[string]prop{
 	}),
 	"host": of(func(p *Picture, d *dc.Datastore) any {
 		out := []types.DatastoreHostMount{}
-		for _, id := range hostsOf(d) {
+		for _, id := range d.Spec.Hosts() {
 			out = append(out, types.DatastoreHostMount{Key: p.ref(dc.ID(id)), MountInfo: types.HostMountInfo{
 				Path: d.Spec.Path, AccessMode: string(types.HostMountModeReadWrite), Mounted: types.NewBool(true), Accessible: types.NewBool(d.Status.Accessible),
 			}})
@@ -41,13 +41,6 @@ var datastore = map[string]prop{
 }
 
 func urlOf(d *dc.Datastore) string { return "ds:///vmfs/volumes/" + string(d.ID) + "/" }
-
-func hostsOf(d *dc.Datastore) []dc.HostID {
-	if d.Spec.Host == "" {
-		return d.Spec.Sharing
-	}
-	return append([]dc.HostID{d.Spec.Host}, d.Spec.Sharing...)
-}
 
 func (p *Picture) datastoreSummary(d *dc.Datastore) types.DatastoreSummary {
 	ref := refOf(d)
