@@ -9,14 +9,16 @@ import (
 )
 
 var datastore = map[string]prop{
-	"summary": {value: func(p *Picture, o dc.Object) any { return p.datastoreSummary(o.(*dc.Datastore)) }, each: true}, // how full it is changes by itself
-	"info": of(func(p *Picture, d *dc.Datastore) any {
+	// How full it is changes by itself.
+	"summary": {each: true, value: func(p *Picture, o dc.Object) any { return p.datastoreSummary(o.(*dc.Datastore)) }},
+	"info": {each: true, value: func(p *Picture, o dc.Object) any {
+		d := o.(*dc.Datastore)
 		info := types.DatastoreInfo{Name: d.Name, Url: urlOf(d), MaxFileSize: 1 << 46}
 		if usage, ok := p.feed.state.Usage(d.ID); ok {
 			info.FreeSpace = usage.FreeBytes
 		}
 		return types.LocalDatastoreInfo{DatastoreInfo: info, Path: d.Spec.Path}
-	}),
+	}},
 	"host": of(func(p *Picture, d *dc.Datastore) any {
 		out := []types.DatastoreHostMount{}
 		for _, id := range d.Spec.Hosts() {
