@@ -175,4 +175,6 @@ type MissingPrivilege struct {
 	On ID
 }
 
-func (e *MissingPrivilege) Error() string { return "the privilege " + string(e.Privilege) + " is missing" }
+func (e *MissingPrivilege) Error() string {
+	return "the privilege " + string(e.Privilege) + " is missing"
+}

@@ -166,4 +166,6 @@ func (v *View) ChildrenOf(kind dc.Kind, parent dc.ID) iter.Seq[dc.Object] {
 }
 
 // ListOf is List for a kind that is known at run time only.
-func (v *View) ListOf(kind dc.Kind) iter.Seq[dc.Object] { return objects[dc.Object](v.tables.table(kind).ids.all()) }
+func (v *View) ListOf(kind dc.Kind) iter.Seq[dc.Object] {
+	return objects[dc.Object](v.tables.table(kind).ids.all())
+}
