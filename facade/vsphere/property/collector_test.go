@@ -345,7 +345,7 @@ func TestRetrieve(t *testing.T) {
 	gone.ReportMissingObjectsInResults = types.NewBool(true)
 	both := spec("name")
 	both.PropSet = append(both.PropSet, types.PropertySpec{Type: "ManagedEntity", PathSet: []string{"name", "overallStatus"}})
-	both.ObjectSet[0].Skip = nil
+	both.ObjectSet = []types.ObjectSpec{{Obj: both.ObjectSet[0].Obj, SelectSet: both.ObjectSet[0].SelectSet}} // the folder itself, too
 	r, err := Retrieve(w, []*Spec{w.spec(gone), w.spec(both)})
 	if err != nil || r.Left() != 6 {
 		t.Fatal(r, err)
