@@ -33,6 +33,8 @@ type Access interface {
 	SeesAll(by dc.Caller) bool
 	// Shown returns a function that leaves out of the texts of a task or an event what by may not know. It is good for one pass.
 	Shown(by dc.Caller) (func(dc.Object) dc.Object, error)
+	// ShownFailure is Shown for a failure; own are words that it may have in any case.
+	ShownFailure(by dc.Caller, f *dc.Failure, own []string) (*dc.Failure, error)
 	// RolesOn returns the numbers of the roles that by has on an object.
 	RolesOn(by dc.Caller, on dc.ID) []int32
 }

@@ -225,11 +225,7 @@ func (c *call) fail(start time.Time, method string, err error) {
 		level = slog.LevelError
 	}
 	c.log.Log(c.ctx, level, "call failed", "request", c.id, "procedure", "sdk."+method, "user", c.by.Name, "took", time.Since(start).Round(time.Millisecond), "error", err)
-	var this types.ManagedObjectReference
-	if c.request != nil {
-		this = c.request.This
-	}
-	f, message := faultOf(err, this)
+	f, message := c.fault(err)
 	c.w.WriteHeader(http.StatusInternalServerError)
 	_, _ = c.w.Write(append(appendFault([]byte(prologue), c.version, f, message), epilogue...))
 }

@@ -3,6 +3,8 @@ package vsphere
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -24,8 +26,22 @@ func faultf(f types.BaseMethodFault, format string, args ...any) error {
 	return &fault{f, fmt.Sprintf(format, args...)}
 }
 
-// faultOf returns the fault that a client gets for an error of a method of the object, and its message.
-func faultOf(err error, this types.ManagedObjectReference) (types.BaseMethodFault, string) {
+// message returns what an error of the data center says to the caller, without the names of objects that he may not see, unless he has named
+// them himself.
+func (c *call) message(err error) string {
+	f := dc.FailureOf(err)
+	if c.by.Name != "" { // nobody is told nothing about objects
+		shown, err := c.Access.ShownFailure(c.by, f, slices.Collect(maps.Values(c.objects)))
+		if err != nil {
+			return model.Message(err)
+		}
+		f = shown
+	}
+	return f.Err().Error()
+}
+
+// fault returns the fault that the caller gets for an error, and its message.
+func (c *call) fault(err error) (types.BaseMethodFault, string) {
 	var own *fault
 	var path *property.InvalidPathError
 	var spec *property.InvalidSpecError
@@ -43,7 +59,11 @@ func faultOf(err error, this types.ManagedObjectReference) (types.BaseMethodFaul
 	case errors.As(err, &version):
 		return &types.InvalidCollectorVersion{}, err.Error()
 	}
-	return model.Fault(err, this), model.Message(err)
+	var this types.ManagedObjectReference
+	if c.request != nil {
+		this = c.request.This
+	}
+	return model.Fault(err, this), c.message(err)
 }
 
 // appendFault appends a SOAP fault. The type of its detail is the fault's, with "Fault" behind it.

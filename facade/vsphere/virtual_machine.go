@@ -33,7 +33,7 @@ func (c *call) power(ref types.ManagedObjectReference, op dc.PowerOp) (*dc.Task,
 	}
 	t, err := c.Machines.Power(c.ctx, c.by, dc.VirtualMachineID(id), op, 0)
 	if vm, ok := c.State.View().Object(id).(*dc.VirtualMachine); ok && dc.KindOf(err) == dc.WrongState {
-		return nil, faultf(&types.InvalidPowerState{RequestedState: requested[op], ExistingState: model.PowerState(vm)}, "%s", model.Message(err))
+		return nil, faultf(&types.InvalidPowerState{RequestedState: requested[op], ExistingState: model.PowerState(vm)}, "%s", c.message(err))
 	}
 	return t, err
 }

@@ -165,7 +165,7 @@ func grouped(n int64) string {
 
 func (d *devices) drive(x dc.Drive) {
 	v := onController(labeled(x.Key, "Floppy drive 1"), x.Controller, x.Unit)
-	v.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: x.Connected, Connected: x.Connected && d.vm.HasPower(), AllowGuestControl: true, Status: "untried"}
+	v.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: !x.StartDisconnected, Connected: x.Connected && d.vm.HasPower(), AllowGuestControl: true, Status: "untried"}
 	file := types.VirtualDeviceFileBackingInfo{FileName: d.p.path(x.Media.Datastore, x.Media.Path), Datastore: d.p.refOr(dc.ID(x.Media.Datastore))}
 	if x.Type == dc.Floppy {
 		if v.ControllerKey = sioKey; x.Media.Path != "" {
