@@ -1,7 +1,7 @@
 // Command bench compares how fast Hanok powers on a virtual machine with a bare QEMU and with libvirt, and how fast it imports disks with
 // qemu-img. `make bench` runs it,
 // as root and in network, mount and process namespaces of its own: it mounts over libvirt's folders and starts a guest
-// with a NIC. It also measures a data center of a thousand simulated hosts (-only fleet does nothing else). doc/benchmarks.md says
+// with a NIC. It also measures a data center of a thousand simulated hosts (-only fleet does nothing else), and the vSphere API beside govmomi's simulator. doc/benchmarks.md says
 // what it measures and how.
 //
 // It is no test: `go test ./...` runs only those of its arithmetic. It ends with an error when a figure is out of its bound.
@@ -27,10 +27,16 @@ func main() {
 	imports := flag.Int("imports", 9, "how often a disk of each format is imported, cloned and exported; 0 leaves that out")
 	packages := flag.String("image-packages", ".cache/image-packages", "the packages that the starter image is made of")
 	scratch := flag.String("scratch", "/var/tmp", "where to work: on a disk, since what Hanok writes down is part of the figures")
-	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, "import" nothing but the import of disks, "copy" nothing but their clones and exports; none of them needs a prepared host`)
+	only := flag.String("only", "", `"fleet" measures nothing but a data center of many simulated hosts, "import" nothing but the import of disks, "copy" nothing but their clones and exports, "sdk" nothing but the vSphere API; none of them needs a prepared host`)
 	fleetHosts := flag.Int("hosts", 1000, "how many simulated hosts that is; 0 leaves that out")
 	fleetMachines := flag.Int("fleet-machines", 100, "how many machines each of them has")
+	sdkMachines := flag.Int("sdk-machines", 10_000, "how many machines the vSphere API is measured with, beside govmomi's simulator; 0 leaves that out")
+	simulator := flag.String("simulator", "", "be that simulator on this address, and nothing else")
 	flag.Parse()
+	if *simulator != "" {
+		fmt.Fprintln(os.Stderr, "bench:", runSimulator(*simulator, *sdkMachines))
+		os.Exit(1)
+	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
 	fleet := fleetSize{program: *program, scratch: *scratch, hosts: *fleetHosts, machines: *fleetMachines}
@@ -38,12 +44,14 @@ func main() {
 	switch *only {
 	case "fleet":
 		err = measureFleet(ctx, fleet)
+	case "sdk":
+		err = measureSDK(ctx, fleet, *sdkMachines)
 	case "import":
 		err = inScratch(*scratch, func(work string) error { return measureImport(ctx, work, *imports) })
 	case "copy":
 		err = inScratch(*scratch, func(work string) error { return measureCopies(ctx, work, *imports) })
 	case "":
-		err = errors.Join(measureFleet(ctx, fleet), run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch))
+		err = errors.Join(measureFleet(ctx, fleet), measureSDK(ctx, fleet, *sdkMachines), run(ctx, *turns, *machines, *rounds, *imports, *program, *packages, *scratch))
 	default:
 		err = fmt.Errorf("-only %s is not known", *only)
 	}
